@@ -1,0 +1,1 @@
+"""The core: schedules, their fitting and their file format. Knows no host."""

@@ -1,0 +1,130 @@
+"""The contract of a sigma list, and what every schedule does to one: check, finish, resample, truncate.
+
+A sigma list is float32, on the CPU, of shape (steps + 1,), finite, strictly decreasing and ends in exactly one 0.
+Arithmetic is float64 and rounded once (float64 never reaches a device: MPS has none).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from scipy.interpolate import PchipInterpolator
+from torch import Tensor
+
+from .noise_space import Array, SigmaRange, log_snr, sigma_from_log_snr
+
+MAX_STEPS = 10_000
+
+
+def check_steps(steps: Any, name: str = "steps") -> int:
+    """The step count as an int, or ValueError: 1 .. MAX_STEPS solver intervals."""
+    if isinstance(steps, bool) or int(steps) != steps or not 1 <= steps <= MAX_STEPS:
+        raise ValueError(f"{name} must be a whole number from 1 to {MAX_STEPS}, got {steps}")
+    return int(steps)
+
+
+def check_denoise(denoise: float) -> float:
+    """The host's 0..1 fraction; 0 runs nothing and has no schedule, so it is refused."""
+    if not (isinstance(denoise, (int, float)) and math.isfinite(denoise) and 0.0 < denoise <= 1.0):
+        raise ValueError(f"denoise must be above 0 and at most 1, got {denoise}")
+    return float(denoise)
+
+
+def check_sigmas(sigmas: Any, *, name: str = "sigmas", terminal_zero: bool = True) -> Tensor:
+    """A copy of `sigmas` that keeps the contract above.
+
+    Args:
+        sigmas: sequence, array or tensor, (steps + 1,), any float type and device.
+        terminal_zero: False allows (and expects) a list that stops above 0, as the high part of a split does.
+    Returns:
+        (steps + 1,) float32, CPU.
+    Raises:
+        ValueError: says which rule the list breaks, and where. Nothing is repaired.
+    """
+    values = torch.as_tensor(sigmas).detach().to("cpu", torch.float32).clone()
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"{name} must be one list of at least 2 values, got shape {tuple(values.shape)}")
+    check_steps(len(values) - 1, f"{name} (steps)")
+    bad = (~torch.isfinite(values)).nonzero()
+    if len(bad):
+        raise ValueError(f"{name}[{int(bad[0])}] is {float(values[bad[0]])}; every value must be finite")
+    rising = (values[1:] >= values[:-1]).nonzero()
+    if len(rising):
+        at = int(rising[0])
+        raise ValueError(
+            f"{name} must be strictly decreasing, but [{at}] = {float(values[at]):.6g} "
+            f"and [{at + 1}] = {float(values[at + 1]):.6g}"
+        )
+    if terminal_zero and float(values[-1]) != 0.0:
+        raise ValueError(f"{name} must end in 0, got {float(values[-1]):.6g}")
+    if not terminal_zero and float(values[-1]) <= 0.0:
+        raise ValueError(f"{name} must stay above 0, got {float(values[-1]):.6g}")
+    return values
+
+
+def finish_sigmas(positive: ArrayLike) -> Tensor:
+    """Float32 sigma list from float64 positive noise levels: rounded once, terminal 0 appended.
+
+    Neighbours that float32 cannot tell apart (thousands of steps) are moved one representable value down, the
+    smallest change that keeps the list strictly decreasing; anything else that breaks the contract raises.
+    """
+    exact = np.asarray(positive, dtype=np.float64)
+    rounded = exact.astype(np.float32)
+    for i in range(1, len(rounded)):
+        if rounded[i] >= rounded[i - 1] and exact[i] <= exact[i - 1]:
+            rounded[i] = np.nextafter(rounded[i - 1], np.float32(0.0))
+    return check_sigmas(torch.from_numpy(np.append(rounded, np.float32(0.0))))
+
+
+def log_snr_curve(sigmas: Tensor, *, flow: bool) -> tuple[Array, Array]:
+    """(position 0..1, log-SNR) of the positive part of a sigma list."""
+    positive = sigmas[:-1].double().numpy()
+    return np.linspace(0.0, 1.0, len(positive)), log_snr(positive, flow=flow)
+
+
+def resample_sigmas(sigmas: Any, steps: int, *, flow: bool = False) -> Tensor:
+    """The same curve with another number of steps.
+
+    Interpolates log-SNR over the position in the positive part (monotone cubic), because 0 has no logarithm; the
+    first and the last positive sigma stay. The same step count returns the same list.
+
+    Args:
+        sigmas: a list that keeps the contract.
+        steps: solver intervals of the result, >= 1.
+        flow: True for sigmas of a CONST / rectified-flow model.
+    """
+    sigmas, steps = check_sigmas(sigmas), check_steps(steps)
+    if steps == len(sigmas) - 1:
+        return sigmas
+    first, last = float(sigmas[0]), float(sigmas[-2])
+    if steps == 1 or len(sigmas) == 2:
+        if len(sigmas) == 2 and steps > 1:
+            raise ValueError(f"a list of 1 step has no curve to resample to {steps} steps")
+        return finish_sigmas([first])
+    position, value = log_snr_curve(sigmas, flow=flow)
+    curve = PchipInterpolator(position, value) if len(position) > 2 else lambda at: np.interp(at, position, value)
+    result = sigma_from_log_snr(curve(np.linspace(0.0, 1.0, steps)), flow=flow)
+    result[0], result[-1] = first, last  # exact ends: a flow sigma of 1 has no finite log-SNR
+    return finish_sigmas(result)
+
+
+def steps_before_truncation(steps: int, denoise: float) -> int:
+    """Length of the full schedule whose tail of `steps` steps the host's KSampler and BasicScheduler run.
+
+    Differs: none; the same rule, int(steps / denoise), with denoise above 0.9999 counted as 1.
+    """
+    return steps if check_denoise(denoise) > 0.9999 else min(int(steps / denoise), MAX_STEPS)
+
+
+def noise_level_start(denoise: float, sigma_range: SigmaRange) -> float:
+    """Start sigma of the noise-level mode: the same for every schedule and step count.
+
+    `denoise` is the share of noise in the start state, noise / (noise + signal), relative to that at sigma_max; on
+    flow models this is sigma itself.
+    """
+    denoise = check_denoise(denoise)
+    return sigma_range.sigma_max if denoise > 0.9999 else sigma_range.at_noise_fraction(denoise)

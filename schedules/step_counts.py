@@ -1,0 +1,132 @@
+"""Schedules for every step count from the few that were fitted.
+
+A schedule of K steps is read as a function N_K(sigma): the number of steps left at a noise level, K at the first
+sigma, 1 at the last positive one, 0 at 0 (linear in log-SNR between two sigmas, linear in sigma below the last).
+Between two fitted counts N is blended linearly in the step count, beyond them it is scaled. So N grows with the step
+count at every noise level wherever it does so for the fitted ones: at fixed steps the start sigma never falls as
+`denoise` rises, and neighbouring step counts have neighbouring schedules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from .noise_space import Array, log_snr, sigma_from_log_snr
+from .sigmas import MAX_STEPS, check_steps, finish_sigmas, steps_before_truncation
+
+# Points per fitted interval on which N is tabulated; blends of curves with different nodes bend inside an interval.
+_POINTS_PER_INTERVAL = 24
+
+
+@dataclass(frozen=True)
+class StepCounts:
+    """The schedules of one fit, by step count.
+
+    Args:
+        schedules: steps -> sigma list (steps + 1,) keeping the contract; at least one.
+        sigma_min: smallest sigma that an interpolated schedule may visit.
+        flow: True for a CONST / rectified-flow model.
+    """
+
+    schedules: Mapping[int, Tensor]
+    sigma_min: float
+    flow: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.schedules:
+            raise ValueError("schedules must hold at least one step count")
+        for steps, sigmas in self.schedules.items():
+            if len(sigmas) != steps + 1:
+                raise ValueError(f"the schedule for {steps} steps has {len(sigmas) - 1}")
+
+    def is_fitted(self, steps: int) -> bool:
+        """Whether this count was fitted itself; otherwise `sigmas` interpolates."""
+        return steps in self.schedules
+
+    def sigmas(self, steps: int) -> Tensor:
+        """(steps + 1,) sigma list: the fitted one, bit for bit, or the interpolated one."""
+        steps = check_steps(steps)
+        if steps in self.schedules:
+            return self.schedules[steps].clone()
+        levels, left = self._steps_left(float(steps))
+        return self._tail(levels, left, steps, self._first_sigma())
+
+    def truncated(self, steps: int, denoise: float) -> Tensor:
+        """The host's mode of denoise < 1: the last `steps` steps of the schedule for int(steps / denoise)."""
+        return self.sigmas(steps_before_truncation(check_steps(steps), denoise))[-(steps + 1) :]
+
+    def from_sigma(self, steps: int, start: float) -> Tensor:
+        """Noise-level mode: `steps` steps from `start`, the tail of the (fractional) count with that many steps left.
+
+        Args:
+            start: first sigma, above the sigma that the fit has one step from the end, at most its first sigma.
+        """
+        steps = check_steps(steps)
+        if start >= self._first_sigma():
+            return self.sigmas(steps)
+        low, high = float(steps), float(MAX_STEPS)
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            levels, left = self._steps_left(middle)
+            if self._left_at(levels, left, start) < steps:
+                low = middle
+            else:
+                high = middle
+        levels, left = self._steps_left(high)
+        return self._tail(levels, left, steps, start)
+
+    def _first_sigma(self) -> float:
+        return max(float(sigmas[0]) for sigmas in self.schedules.values())
+
+    def _left_at(self, levels: Array, left: Array, sigma: float) -> float:
+        return float(np.interp(-log_snr(sigma, flow=self.flow), levels, left))
+
+    def _tail(self, levels: Array, left: Array, steps: int, start: float) -> Tensor:
+        """The last `steps` steps of a tabulated N, its first sigma set to `start` exactly."""
+        wanted = np.arange(steps, 0, -1, dtype=np.float64)
+        positive = sigma_from_log_snr(-np.interp(wanted, left, levels), flow=self.flow)
+        positive = np.clip(positive, min(self.sigma_min, start), start)
+        positive[0] = start
+        return finish_sigmas(positive)
+
+    def _steps_left(self, steps: float) -> tuple[Array, Array]:
+        """(-log-SNR ascending, N ascending) of the schedule for a fractional step count."""
+        counts = sorted(self.schedules)
+        below = max((k for k in counts if k <= steps), default=counts[0])
+        above = min((k for k in counts if k >= steps), default=counts[-1])
+        levels = self._levels({below, above})
+        if below == above:
+            return levels, self._scaled(levels, below, steps)
+        weight = (steps - below) / (above - below)
+        return levels, (1.0 - weight) * self._count(levels, below) + weight * self._count(levels, above)
+
+    def _levels(self, counts: set[int]) -> Array:
+        """Common -log-SNR points of some schedules, refined, down to sigma_min."""
+        knots = [log_snr(self.sigma_min, flow=self.flow)]
+        for steps in counts:
+            knots += list(log_snr(self.schedules[steps][:-1].double().numpy(), flow=self.flow))
+        knots = np.unique(-np.asarray(knots))
+        inner = np.linspace(knots[:-1], knots[1:], _POINTS_PER_INTERVAL, endpoint=False)
+        return np.append(inner.T.ravel(), knots[-1])
+
+    def _count(self, levels: Array, steps: int) -> Array:
+        """N_K at the levels."""
+        positive = self.schedules[steps][:-1].double().numpy()[::-1]
+        last = positive[0]
+        count = np.interp(levels, -log_snr(positive, flow=self.flow), np.arange(1.0, steps + 1.0))
+        sigma = sigma_from_log_snr(-levels, flow=self.flow)
+        return np.where(sigma < last, sigma / last, count)
+
+    def _scaled(self, levels: Array, fitted: int, steps: float) -> Array:
+        """N_K stretched to `steps`: the last sigma falls like 1 / steps, the size of its jump to 0, to sigma_min."""
+        count = self._count(levels, fitted)
+        floor = max(fitted / steps, float(count[0]))
+        if steps < fitted:
+            floor = fitted / steps
+        if fitted - floor <= 0:
+            return count * steps / fitted
+        return 1.0 + (count - floor) * (steps - 1.0) / (fitted - floor)
