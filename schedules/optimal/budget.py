@@ -1,0 +1,59 @@
+"""What a fit may spend: model evaluations and, where asked, minutes. And how it reports and stops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Progress = Callable[[int, int, str], None]
+
+
+class OutOfTimeError(Exception):
+    """The minutes are used up. Caught by the fit, which returns the best so far."""
+
+
+@dataclass
+class Budget:
+    """Counts model evaluations, one per batch row, and calls the progress function after each model call.
+
+    Args:
+        rows: B, the rows of the whole batch; evaluations per sample are rows evaluated / B.
+        limit: evaluations per sample that the fit plans to stay under.
+        minutes: wall-clock limit, or None.
+        progress: callable(done, total, message) in evaluations per sample, rounded; raising from it cancels the fit.
+        clock: seconds, replaced in tests.
+    """
+
+    rows: int
+    limit: float
+    minutes: float | None = None
+    progress: Progress | None = None
+    clock: Callable[[], float] = time.monotonic
+    message: str = "teacher"
+    rows_evaluated: int = 0
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
+
+    @property
+    def spent(self) -> float:
+        """Model evaluations per sample so far."""
+        return self.rows_evaluated / self.rows
+
+    @property
+    def left(self) -> float:
+        """Evaluations per sample until the limit; never negative."""
+        return max(0.0, self.limit - self.spent)
+
+    def before_call(self) -> None:
+        """Raise OutOfTimeError once the minutes are used up."""
+        if self.minutes is not None and self.clock() - self._started > 60.0 * self.minutes:
+            raise OutOfTimeError
+
+    def count(self, rows: int) -> None:
+        """Book one model call of `rows` rows."""
+        self.rows_evaluated += rows
+        if self.progress is not None:
+            self.progress(round(self.spent), max(round(self.limit), round(self.spent)), self.message)

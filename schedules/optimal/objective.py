@@ -1,0 +1,66 @@
+"""What the search minimises: the mean log error of the student's end states on the search rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .metrics import geometric_mean, sample_errors
+from .rollouts import Rollout, Rollouts
+from .sketch import Sketch
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A schedule that was run.
+
+    Attributes:
+        sigmas: (steps + 1,) float32.
+        error: geometric mean over the search rows of the RMSE of the end state.
+        residual: (B, m) float64 sketch of end state minus teacher.
+        rollout: the run, so that neighbours can reuse its first calls.
+        origin: where the schedule came from, in words.
+    """
+
+    sigmas: Tensor
+    error: float
+    residual: Tensor
+    rollout: Rollout
+    origin: str
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Runs schedules on the search rows and scores them.
+
+    Args:
+        rollouts: the sampler under fit.
+        reference: (B_search, ...) teacher end states of the search rows.
+        rows: the search rows of the batch.
+        sketch: of residuals.
+    """
+
+    rollouts: Rollouts
+    reference: Tensor
+    rows: slice
+    sketch: Sketch
+
+    def __call__(self, sigmas: Tensor, base: Trial | None = None, origin: str = "") -> Trial:
+        """Run one schedule; `base` is a trial whose first sigmas it may share."""
+        rollout = self.rollouts(sigmas, self.rows, base.rollout if base is not None else None)
+        error = geometric_mean(sample_errors(rollout.end, self.reference))
+        residual = self.sketch(rollout.end.float() - self.reference)
+        return Trial(rollout.sigmas, error, residual, rollout, origin)
+
+    @property
+    def share(self) -> float:
+        """Evaluations per sample of one model call on the search rows, where the run function can run them alone."""
+        return (self.rows.stop - self.rows.start) / self.rollouts.budget.rows
+
+
+def flat_weights(residual: Tensor) -> Tensor:
+    """(B,) weights 1 / ||r||**2 that turn a sum of squares into the log of the per-sample error."""
+    square = residual.square().sum(dim=1)
+    return 1.0 / square.clamp_min(1e-12 * float(square.max().clamp_min(torch.finfo(torch.float64).tiny)))

@@ -1,0 +1,151 @@
+"""Student runs: the sampler function itself on a candidate schedule, from the batch's start state.
+
+Two runs that share their first sigmas share their first model calls. A call is answered from an earlier run when that
+run's call of the same number had the same sigma and the same state, so moving one sigma costs only the calls after it,
+with any deterministic sampler and without knowing how it works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .budget import Budget
+from .solvers import SamplerFunction
+
+# run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It may always run the whole batch;
+# one that can run `rows` alone saves the evaluations of the others.
+RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
+
+# Values per row that identify a state; bit-identical prefixes agree everywhere, different ones differ in all of these.
+_KEY_VALUES = 512
+
+
+@dataclass(frozen=True)
+class Call:
+    """One model call: sigma, a sample of the state's values that identifies it, the model output."""
+
+    sigma: float
+    key: Tensor
+    denoised: Tensor
+
+
+@dataclass
+class Rollout:
+    """A finished run: sigmas (steps + 1,), the end state of the rows asked for, in model space, and its calls."""
+
+    sigmas: Tensor
+    end: Tensor
+    calls: list[Call] = field(default_factory=list)
+
+
+class ModelError(ValueError):
+    """The model returned a value that is not finite."""
+
+
+def state_key(x: Tensor) -> Tensor:
+    """(B, up to _KEY_VALUES) values of the state, evenly strided."""
+    flat = x.detach().flatten(1)
+    return flat[:, :: max(1, flat.shape[1] // _KEY_VALUES)].clone()
+
+
+class RecordingModel:
+    """The host's model object, with every call counted, checked, recorded, and answered from `reuse` where it can be.
+
+    Samplers read attributes of the model (inner_model ...): those pass through.
+    """
+
+    def __init__(self, model: Any, budget: Budget, reuse: list[Call], keep: bool = True) -> None:
+        self._model = model
+        self._budget = budget
+        self._reuse = reuse
+        self._keep = keep
+        self.calls: list[Call] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
+        level, key = float(sigma.flatten()[0]), state_key(x)
+        known = self._reuse[len(self.calls)] if len(self.calls) < len(self._reuse) else None
+        if known is not None and known.sigma == level and torch.equal(known.key, key):
+            self.calls.append(known)
+            return known.denoised
+        self._reuse = []  # the runs have parted
+        self._budget.before_call()
+        denoised = self._model(x, sigma, **extra_args)
+        check_finite(denoised, level, len(self.calls))
+        self._budget.count(x.shape[0])
+        self.calls.append(Call(level, key, denoised if self._keep else key))
+        return denoised
+
+
+def check_finite(denoised: Tensor, sigma: float, call: int) -> None:
+    """Raise ModelError naming the sigma, the call and the first sample whose output is not finite."""
+    finite = torch.isfinite(denoised.flatten(1)).all(dim=1)
+    if not bool(finite.all()):
+        row = int((~finite).nonzero()[0])
+        raise ModelError(f"the model returned NaN or infinity at sigma {sigma:.6g} (call {call + 1}) for sample {row}")
+
+
+@dataclass
+class Rollouts:
+    """Runs one sampler on many schedules.
+
+    Args:
+        run: starts a sampler function at the batch's start state on given sigmas, in a host one `guider.sample`.
+        sampler: the sampler function under fit, k-diffusion's signature.
+        budget: counts every call.
+        reuse: False for samplers that read model state which a remembered output would leave stale (CFG++).
+    """
+
+    run: RunFunction
+    sampler: SamplerFunction
+    budget: Budget
+    reuse: bool = True
+
+    def __call__(self, sigmas: Tensor, rows: slice, base: Rollout | None = None) -> Rollout:
+        """Run the sampler; calls before the first difference from `base` are answered from it."""
+        finished: list[Rollout] = []
+
+        def recorded(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+            calls = base.calls if base is not None and self.reuse else []
+            recording = RecordingModel(model, self.budget, calls)
+            end = self.sampler(recording, x, sigmas, **kwargs)
+            finished.append(Rollout(sigmas.detach().cpu().float(), take_rows(end.detach(), rows), recording.calls))
+            return end
+
+        self.run(recorded, sigmas, rows)
+        return finished[0]
+
+
+def take_rows(values: Tensor, rows: slice) -> Tensor:
+    """The asked rows of a result that holds them alone or the whole batch."""
+    return values if values.shape[0] == rows.stop - rows.start else values[rows]
+
+
+def direct_run(
+    model: Callable[..., Tensor],
+    x: Tensor,
+    extra_args: dict[str, Any],
+    row_args: Callable[[slice], dict[str, Any]] | None = None,
+) -> RunFunction:
+    """The run function without a host.
+
+    Args:
+        model: the caller's denoiser.
+        x: (B, ...) start state.
+        extra_args: passed to every call on the whole batch, in the given order.
+        row_args: rows -> extra_args for those rows alone; None always runs the whole batch.
+    """
+
+    def run(sampler: SamplerFunction, sigmas: Tensor, rows: slice) -> None:
+        start, args = (x, extra_args) if row_args is None else (x[rows], row_args(rows))
+        with torch.no_grad():
+            sampler(model, start.clone(), sigmas.to(x.device), extra_args=dict(args), callback=None, disable=True)
+
+    return run

@@ -1,0 +1,197 @@
+"""The hosts' deterministic samplers as linear multistep rules, and one sampler function that runs any of them.
+
+One step from sigma_i to s = sigma_{i+1} is
+
+    x_{i+1} = a x_i + sum_j w_j F_{i-j}
+
+with F the model output `denoised` D (exponential form, a = s / sigma_i, sum w = 1 - a) or the derivative
+d = (x - D) / sigma (Adams form, a = 1, sum w = s - sigma_i). The last step, to sigma = 0, returns D in every rule.
+Fits without a host run these; in a host, the host's own functions run and these only start the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class SamplerFunction(Protocol):
+    """k-diffusion's signature: fn(model, x, sigmas, extra_args=None, callback=None, disable=None) -> x."""
+
+    def __call__(self, model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor: ...
+
+
+Feature = Literal["denoised", "derivative"]
+Weights = Callable[[Sequence[float], float], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class MultistepRule:
+    """A linear multistep method.
+
+    Args:
+        feature: what its weights multiply.
+        order: number of past features it uses at most, the current one included.
+        weights: (sigmas newest first, at most `order` of them; next sigma > 0) -> one weight per sigma; elementwise
+            where the sigmas are arrays that broadcast.
+    """
+
+    feature: Feature
+    order: int
+    weights: Weights
+
+    def carry(self, sigma: float, sigma_next: float) -> float:
+        """The factor a of the current state."""
+        return sigma_next / sigma if self.feature == "denoised" else 1.0
+
+
+def _euler(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:
+    return [sigma_next - sigmas[0]]
+
+
+def _dpmpp_2m(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """DPM-Solver++(2M), Lu et al. 2022, arXiv:2211.01095, algorithm 2, in t = -log sigma."""
+    rest = 1.0 - sigma_next / sigmas[0]
+    if len(sigmas) == 1:
+        return [rest]
+    r = np.log(sigmas[1] / sigmas[0]) / np.log(sigmas[0] / sigma_next)
+    return [rest * (1.0 + 0.5 / r), -rest * 0.5 / r]
+
+
+def _res_multistep(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """Second-order exponential multistep, Zhang et al. 2023, arXiv:2308.02157: the linear term integrated exactly."""
+    h = np.log(sigmas[0] / sigma_next)
+    rest = -np.expm1(-h)  # h * phi_1(-h)
+    if len(sigmas) == 1:
+        return [rest]
+    slope = (h + np.expm1(-h)) / np.log(sigmas[1] / sigmas[0])  # h**2 * phi_2(-h) over the last step in t
+    return [rest + slope, -slope]
+
+
+_IPNDM = ([1.0], [1.5, -0.5], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24])
+
+
+def _ipndm(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """Adams-Bashforth weights of equal steps on unequal ones, Zhang and Chen 2022, arXiv:2204.13902 (iPNDM)."""
+    return [(sigma_next - sigmas[0]) * b for b in _IPNDM[len(sigmas) - 1]]
+
+
+def _adams(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """Adams-Bashforth on unequal steps: the polynomial through the past derivatives, integrated over sigma exactly."""
+    nodes = np.stack(np.broadcast_arrays(*sigmas, sigma_next)[:-1], axis=-1).astype(np.float64)
+    scale = nodes[..., :1] - np.asarray(sigma_next)[..., None]
+    local = (nodes - nodes[..., :1]) / scale  # well-conditioned: the step is -1 long
+    powers = np.arange(nodes.shape[-1])
+    vandermonde = np.swapaxes(local[..., None] ** powers, -1, -2)
+    moments = np.broadcast_to((-1.0) ** (powers + 1) / (powers + 1), nodes.shape)
+    weights = np.linalg.solve(vandermonde, moments[..., None])[..., 0] * scale
+    return [weights[..., j] for j in powers]
+
+
+def _gradient_estimation(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """Permenter and Yuan 2023, arXiv:2306.04848, gamma = 2: d + (d - d_old)."""
+    dt = sigma_next - sigmas[0]
+    return [dt] if len(sigmas) == 1 else [2.0 * dt, -dt]
+
+
+MULTISTEP_RULES: dict[str, MultistepRule] = {
+    "euler": MultistepRule("derivative", 1, _euler),
+    "ddim": MultistepRule("derivative", 1, _euler),
+    "dpmpp_2m": MultistepRule("denoised", 2, _dpmpp_2m),
+    "res_multistep": MultistepRule("denoised", 2, _res_multistep),
+    "gradient_estimation": MultistepRule("derivative", 2, _gradient_estimation),
+    "ipndm": MultistepRule("derivative", 4, _ipndm),
+    "deis": MultistepRule("derivative", 3, _adams),
+    "lms": MultistepRule("derivative", 4, _adams),
+}
+
+
+@torch.no_grad()
+def sample_multistep(
+    model: Callable[..., Tensor],
+    x: Tensor,
+    sigmas: Tensor,
+    extra_args: dict[str, Any] | None = None,
+    callback: Callable[[dict[str, Any]], None] | None = None,
+    disable: bool | None = None,
+    *,
+    rule: MultistepRule,
+) -> Tensor:
+    """Run a linear multistep rule with k-diffusion's signature.
+
+    Args:
+        model: denoiser, (x (B, ...), sigma (B,), **extra_args) -> denoised.
+        x: (B, ...) state at sigmas[0].
+        sigmas: (steps + 1,) sigma list ending in 0.
+        disable: ignored, there is no progress bar; part of the signature.
+    Returns:
+        (B, ...) state at sigmas[-1].
+    Differs: weights in float64; equals ComfyUI's functions of the same names within float32 rounding.
+    """
+    extra_args = extra_args or {}
+    levels = [float(sigma) for sigma in sigmas]
+    features: list[Tensor] = []  # newest first
+    for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **extra_args)
+        if callback is not None:
+            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+        if sigma_next == 0.0:
+            return denoised
+        features.insert(0, denoised if rule.feature == "denoised" else (x - denoised) / sigma)
+        del features[rule.order :]
+        past = levels[i::-1][: len(features)]
+        x = rule.carry(sigma, sigma_next) * x
+        for weight, feature in zip(rule.weights(past, sigma_next), features):
+            x = x + float(weight) * feature
+    return x
+
+
+@torch.no_grad()
+def sample_heun(
+    model: Callable[..., Tensor],
+    x: Tensor,
+    sigmas: Tensor,
+    extra_args: dict[str, Any] | None = None,
+    callback: Callable[[dict[str, Any]], None] | None = None,
+    disable: bool | None = None,
+) -> Tensor:
+    """Heun's method, 2 * steps - 1 model calls. Source: Karras et al. 2022, arXiv:2206.00364, algorithm 1."""
+    extra_args = extra_args or {}
+    ones = x.new_ones([x.shape[0]])
+    for i in range(len(sigmas) - 1):
+        denoised = model(x, sigmas[i] * ones, **extra_args)
+        if callback is not None:
+            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+        if float(sigmas[i + 1]) == 0.0:
+            return denoised
+        d, dt = (x - denoised) / sigmas[i], sigmas[i + 1] - sigmas[i]
+        ahead = x + dt * d
+        d_ahead = (ahead - model(ahead, sigmas[i + 1] * ones, **extra_args)) / sigmas[i + 1]
+        x = x + dt * 0.5 * (d + d_ahead)
+    return x
+
+
+def own_sampler(name: str) -> SamplerFunction:
+    """The sampler function for a host's sampler name, for fits without a host.
+
+    Raises:
+        ValueError: an unknown name, with the known ones.
+    """
+    if name == "heun":
+        return sample_heun
+    if name not in MULTISTEP_RULES:
+        known = ", ".join([*MULTISTEP_RULES, "heun"])
+        raise ValueError(f"sampler {name!r} has no host-free form; pass the host's function, or one of {known}")
+    rule = MULTISTEP_RULES[name]
+
+    def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+        return sample_multistep(model, x, sigmas, rule=rule, **kwargs)
+
+    sample.__name__ = f"sample_{name}"
+    return sample
