@@ -1,0 +1,211 @@
+"""The preset: the schedules of one fit, the model they were fitted to, and how they did. See docs/preset-format.md."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor
+
+from .model_identity import ModelIdentity
+from .preset_checks import (
+    MAX_TEXT,
+    PresetError,
+    check_coefficients,
+    check_errors,
+    check_flag,
+    check_label,
+    check_list,
+    check_mapping,
+    check_number,
+    check_schedule,
+    check_shape,
+    check_text,
+    check_whole,
+    float32_bytes,
+    shown,
+)
+from .preset_names import check_name
+from .sigmas import MAX_STEPS, check_denoise, check_steps, noise_level_start, steps_before_truncation
+from .step_counts import StepCounts
+
+DenoiseMode = Literal["steps", "noise_level"]
+
+MAX_SCHEDULES = 64
+FITTED = "fitted"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Preset:
+    """Everything a preset file holds; a value of this class has passed every check.
+
+    Args:
+        schedules: steps -> sigma list (steps + 1,); copied, float32, CPU.
+        sampler: the host's sampler name; "" where it does not matter or is not known.
+        model: what the schedules were fitted to.
+        guidance, latent_shape (without batch), dtype, effort: of the fit; None where not known.
+        seeds: of the calibration noise.
+        origin: steps -> "fitted", or the name of the host schedule that won there.
+        errors: steps -> {schedule: held-out geometric-mean error}, the fitted one under "fitted".
+        exact: a pasted list: never interpolated, only its own step counts.
+        solver: steps -> (steps, order) float32 solver coefficients; optional.
+        name, author, licence, notes: of the person; tool: name and version of the program that wrote it.
+    Raises:
+        PresetError: names the field.
+    """
+
+    schedules: Mapping[int, Tensor]
+    sampler: str
+    model: ModelIdentity
+    guidance: float | None = None
+    latent_shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    effort: str | None = None
+    seeds: tuple[int, ...] = ()
+    origin: Mapping[int, str] = field(default_factory=dict)
+    errors: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    exact: bool = False
+    solver: Mapping[int, Tensor] = field(default_factory=dict)
+    name: str = ""
+    author: str = ""
+    licence: str = ""
+    notes: str = ""
+    tool: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, ModelIdentity):
+            raise PresetError(f"model must be a ModelIdentity, got {shown(self.model)}")
+        check_flag("exact", self.exact)
+        for label in ("sampler", "author", "licence", "tool"):
+            check_label(label, getattr(self, label))
+        for label in ("dtype", "effort"):
+            if getattr(self, label) is not None:
+                check_label(label, getattr(self, label))
+        check_text("notes", self.notes, MAX_TEXT, lines=True)
+        if self.name != "":
+            check_name(self.name)
+        self._set("schedules", self._checked_schedules())
+        self._set("guidance", None if self.guidance is None else check_number("guidance", self.guidance))
+        self._set("seeds", tuple(check_whole("seeds", s, 0, 2**64 - 1) for s in check_list("seeds", self.seeds, 1_024)))
+        if self.latent_shape is not None:
+            self._set("latent_shape", check_shape("latent_shape", self.latent_shape))
+        self._set("origin", self._by_steps("origin", lambda steps, value: check_label(f"origin.{steps}", value)))
+        self._set("errors", self._by_steps("errors", lambda steps, value: check_errors(f"errors.{steps}", value)))
+        self._set("solver", self._by_steps("solver", check_coefficients))
+
+    @property
+    def step_counts(self) -> StepCounts:
+        return StepCounts(self.schedules, self.model.sigma_min, flow=self.model.flow)
+
+    @property
+    def hash(self) -> str:
+        """sha256 of all that decides the sigmas, and of nothing else: equal hashes always give equal sigmas."""
+        model = self.model
+        facts = {
+            "exact": self.exact,
+            "flow": model.flow,
+            "sigma_max": model.sigma_max,
+            "sigma_min": model.sigma_min,
+        }
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode())
+        for steps, sigmas in sorted(self.schedules.items()):
+            digest.update(struct.pack("<H", steps) + float32_bytes(sigmas))
+        return digest.hexdigest()
+
+    @property
+    def short_hash(self) -> str:
+        return self.hash[:12]
+
+    def is_fitted(self, steps: int) -> bool:
+        """Whether the preset holds this very count; otherwise `sigmas` interpolates (or, where exact, refuses)."""
+        return steps in self.schedules
+
+    def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
+        """The sigma list for a run of `steps` steps.
+
+        Args:
+            steps: solver intervals that will run.
+            denoise: the host's 0..1 fraction.
+            mode: below denoise 1, "steps" takes the tail of the schedule for int(steps / denoise) steps, as the
+                hosts do; "noise_level" starts where the share of noise is `denoise`, whatever the step count.
+        Returns:
+            (steps + 1,) float32, CPU, ending in 0; a copy.
+        Raises:
+            ValueError: names the argument; of an exact preset, says which counts it has.
+        """
+        if mode not in ("steps", "noise_level"):
+            raise ValueError(f"mode must be 'steps' or 'noise_level', got {mode!r}")
+        steps, denoise = check_steps(steps), check_denoise(denoise)
+        if self.exact:
+            return self._exact_sigmas(steps, denoise, mode)
+        if mode == "noise_level":
+            return self.step_counts.from_sigma(steps, noise_level_start(denoise, self.model.sigma_range))
+        return self.step_counts.truncated(steps, denoise)
+
+    def differences(
+        self,
+        model: ModelIdentity | None = None,
+        sampler: str | None = None,
+        guidance: float | None = None,
+        latent_shape: tuple[int, ...] | None = None,
+    ) -> list[str]:
+        """One plain sentence for each thing that is not as it was when the preset was fitted; unknown is not compared.
+
+        Args:
+            model, sampler, guidance, latent_shape (without batch): of the run; None where not known.
+        """
+        found = self.model.differences(model) if model is not None else []
+        if self.sampler and sampler and sampler != self.sampler:
+            found.append(f"Fitted for sampler {self.sampler}, this run uses {sampler}.")
+        fitted_at = self.guidance
+        if guidance is not None and fitted_at is not None and not math.isclose(fitted_at, guidance, abs_tol=1e-9):
+            found.append(f"Fitted at guidance {fitted_at:g}, this run uses {guidance:g}.")
+        if self.latent_shape and latent_shape and tuple(latent_shape) != self.latent_shape:
+            fitted, running = ("x".join(map(str, shape)) for shape in (self.latent_shape, latent_shape))
+            found.append(f"Fitted at a latent size of {fitted}, this run has {running}.")
+        return found
+
+    def _exact_sigmas(self, steps: int, denoise: float, mode: DenoiseMode) -> Tensor:
+        counts = ", ".join(map(str, sorted(self.schedules)))
+        held = f"this preset is an exact list for {counts} steps and is never interpolated"
+        full = steps_before_truncation(steps, denoise)
+        if denoise <= 0.9999 and mode == "noise_level":
+            raise ValueError(f"{held}: it cannot start at the noise level of denoise {denoise:g}, use denoise 1")
+        if full in self.schedules:
+            return self.schedules[full][-(steps + 1) :].clone()
+        if full != steps:
+            raise ValueError(
+                f"{held}: {steps} steps at denoise {denoise:g} are the end of a list of {full} steps, "
+                "which it does not have"
+            )
+        raise ValueError(f"{held}: it has no list for {steps} steps")
+
+    def _checked_schedules(self) -> dict[int, Tensor]:
+        given = check_mapping("schedules", self.schedules, MAX_SCHEDULES)
+        if not given:
+            raise PresetError("schedules must hold at least one step count")
+        # An exact list says itself where it starts; a fitted one that starts above the model's table is a mistake.
+        top = math.inf if self.exact else self.model.sigma_max * 1.001
+        top = min(top, 1.0) if self.model.flow else top
+        checked: dict[int, Tensor] = {}
+        for steps in sorted(check_whole("schedules: steps", steps, 1, MAX_STEPS) for steps in given):
+            sigmas = check_schedule(steps, given[steps])
+            if float(sigmas[0]) > top:
+                raise PresetError(f"sigmas.{steps} starts at {float(sigmas[0]):.6g}, above the model's {top:.6g}")
+            checked[steps] = sigmas
+        return checked
+
+    def _by_steps(self, name: str, check: Callable[[int, Any], Any]) -> dict[int, Any]:
+        given = check_mapping(name, getattr(self, name), MAX_SCHEDULES)
+        for steps in given:
+            if steps not in self.schedules:
+                raise PresetError(f"{name} speaks of {shown(steps)} steps, for which the preset has no schedule")
+        return {int(steps): check(int(steps), given[steps]) for steps in sorted(given)}
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
