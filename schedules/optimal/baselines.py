@@ -218,6 +218,9 @@ def _kept(rule: Callable[[int], Array], model: HostModel) -> Callable[[int], Ten
             return finish_sigmas(levels)
         if len(levels) == 1:
             return finish_sigmas(normal(model, steps))
-        return resample_sigmas(finish_sigmas(levels), steps, flow=model.sigma_range.flow)
+        return resample_sigmas(finish_sigmas(levels), steps)
 
     return schedule
+
+
+LEADING = ("simple", "karras", "beta", "sgm_uniform")

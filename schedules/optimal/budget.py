@@ -23,6 +23,7 @@ class Budget:
         minutes: wall-clock limit, or None.
         progress: callable(done, total, message) in evaluations per sample, rounded; raising from it cancels the fit.
         clock: seconds, replaced in tests.
+        reserve: evaluations per sample that must still fit into the minutes after the search, for its check.
     """
 
     rows: int
@@ -31,6 +32,7 @@ class Budget:
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
     message: str = "teacher"
+    reserve: float = 0.0
     rows_evaluated: int = 0
     _started: float = field(init=False)
 
@@ -48,9 +50,17 @@ class Budget:
         return max(0.0, self.limit - self.spent)
 
     def before_call(self) -> None:
-        """Raise OutOfTimeError once the minutes are used up."""
-        if self.minutes is not None and self.clock() - self._started > 60.0 * self.minutes:
+        """Raise OutOfTimeError once the minutes, less the time that the reserve takes, are used up."""
+        if self.minutes is None or self.rows_evaluated == 0:
+            return
+        elapsed = self.clock() - self._started
+        if elapsed * (1.0 + self.reserve / self.spent) > 60.0 * self.minutes:
             raise OutOfTimeError
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds since the fit began."""
+        return self.clock() - self._started
 
     def count(self, rows: int) -> None:
         """Book one model call of `rows` rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -30,34 +30,45 @@ class Trial:
     rollout: Rollout
     origin: str
 
+    @property
+    def steps(self) -> int:
+        return len(self.sigmas) - 1
+
 
 @dataclass(frozen=True)
 class Objective:
-    """Runs schedules on the search rows and scores them.
+    """Runs schedules on some rows, scores them, and remembers the best of every step count.
 
     Args:
         rollouts: the sampler under fit.
-        reference: (B_search, ...) teacher end states of the search rows.
-        rows: the search rows of the batch.
+        reference: (rows, ...) teacher end states of these rows.
+        rows: of the batch.
         sketch: of residuals.
+        splits: whether the run function can run these rows alone; otherwise every call costs the whole batch.
     """
 
     rollouts: Rollouts
     reference: Tensor
     rows: slice
     sketch: Sketch
+    splits: bool = True
+    best: dict[int, Trial] = field(default_factory=dict)
 
     def __call__(self, sigmas: Tensor, base: Trial | None = None, origin: str = "") -> Trial:
         """Run one schedule; `base` is a trial whose first sigmas it may share."""
         rollout = self.rollouts(sigmas, self.rows, base.rollout if base is not None else None)
         error = geometric_mean(sample_errors(rollout.end, self.reference))
         residual = self.sketch(rollout.end.float() - self.reference)
-        return Trial(rollout.sigmas, error, residual, rollout, origin)
+        trial = Trial(rollout.sigmas, error, residual, rollout, origin)
+        leader = self.best.get(trial.steps)
+        if leader is None or trial.error < leader.error:
+            self.best[trial.steps] = trial
+        return trial
 
     @property
     def share(self) -> float:
-        """Evaluations per sample of one model call on the search rows, where the run function can run them alone."""
-        return (self.rows.stop - self.rows.start) / self.rollouts.budget.rows
+        """Evaluations per sample of one model call."""
+        return (self.rows.stop - self.rows.start) / self.rollouts.budget.rows if self.splits else 1.0
 
 
 def flat_weights(residual: Tensor) -> Tensor:

@@ -8,29 +8,27 @@ with any deterministic sampler and without knowing how it works.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .budget import Budget
+from .sketch import Sketch
 from .solvers import SamplerFunction
 
 # run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It may always run the whole batch;
 # one that can run `rows` alone saves the evaluations of the others.
 RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
 
-# Values per row that identify a state; bit-identical prefixes agree everywhere, different ones differ in all of these.
-_KEY_VALUES = 512
-
 
 @dataclass(frozen=True)
 class Call:
-    """One model call: sigma, a sample of the state's values that identifies it, the model output."""
+    """One model call: sigma, (B, m) sketch of the state, which also identifies it, and the model output (B, ...)."""
 
     sigma: float
-    key: Tensor
+    state: Tensor
     denoised: Tensor
 
 
@@ -40,17 +38,12 @@ class Rollout:
 
     sigmas: Tensor
     end: Tensor
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Call]
+    sketch: Sketch
 
 
 class ModelError(ValueError):
     """The model returned a value that is not finite."""
-
-
-def state_key(x: Tensor) -> Tensor:
-    """(B, up to _KEY_VALUES) values of the state, evenly strided."""
-    flat = x.detach().flatten(1)
-    return flat[:, :: max(1, flat.shape[1] // _KEY_VALUES)].clone()
 
 
 class RecordingModel:
@@ -59,20 +52,20 @@ class RecordingModel:
     Samplers read attributes of the model (inner_model ...): those pass through.
     """
 
-    def __init__(self, model: Any, budget: Budget, reuse: list[Call], keep: bool = True) -> None:
+    def __init__(self, model: Any, budget: Budget, sketch: Sketch, reuse: list[Call]) -> None:
         self._model = model
         self._budget = budget
+        self._sketch = sketch
         self._reuse = reuse
-        self._keep = keep
         self.calls: list[Call] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
-        level, key = float(sigma.flatten()[0]), state_key(x)
+        level, state = float(sigma.flatten()[0]), self._sketch(x)
         known = self._reuse[len(self.calls)] if len(self.calls) < len(self._reuse) else None
-        if known is not None and known.sigma == level and torch.equal(known.key, key):
+        if known is not None and known.sigma == level and torch.equal(known.state, state):
             self.calls.append(known)
             return known.denoised
         self._reuse = []  # the runs have parted
@@ -80,7 +73,7 @@ class RecordingModel:
         denoised = self._model(x, sigma, **extra_args)
         check_finite(denoised, level, len(self.calls))
         self._budget.count(x.shape[0])
-        self.calls.append(Call(level, key, denoised if self._keep else key))
+        self.calls.append(Call(level, state, denoised))
         return denoised
 
 
@@ -100,12 +93,14 @@ class Rollouts:
         run: starts a sampler function at the batch's start state on given sigmas, in a host one `guider.sample`.
         sampler: the sampler function under fit, k-diffusion's signature.
         budget: counts every call.
+        sketch: of states.
         reuse: False for samplers that read model state which a remembered output would leave stale (CFG++).
     """
 
     run: RunFunction
     sampler: SamplerFunction
     budget: Budget
+    sketch: Sketch
     reuse: bool = True
 
     def __call__(self, sigmas: Tensor, rows: slice, base: Rollout | None = None) -> Rollout:
@@ -114,9 +109,11 @@ class Rollouts:
 
         def recorded(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
             calls = base.calls if base is not None and self.reuse else []
-            recording = RecordingModel(model, self.budget, calls)
+            recording = RecordingModel(model, self.budget, self.sketch, calls)
             end = self.sampler(recording, x, sigmas, **kwargs)
-            finished.append(Rollout(sigmas.detach().cpu().float(), take_rows(end.detach(), rows), recording.calls))
+            finished.append(
+                Rollout(sigmas.detach().cpu().float(), take_rows(end.detach(), rows), recording.calls, self.sketch)
+            )
             return end
 
         self.run(recorded, sigmas, rows)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..noise_space import Array, SigmaRange
 from ..sigmas import finish_sigmas
 from .budget import Budget
-from .rollouts import RecordingModel, RunFunction, take_rows
+from .rollouts import RunFunction, check_finite, take_rows
 from .sketch import Sketch
 
 # History of the teacher's quadrature. Order 4 gained nothing over 3 on trained networks and starts up later.
@@ -94,10 +94,12 @@ class _Trace:
 
 def _teacher_sampler(trace: _Trace, budget: Budget, levels: Array, rows: slice) -> Callable[..., Tensor]:
     def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any) -> Tensor:
-        model, ones = RecordingModel(model, budget, [], keep=False), x.new_ones([x.shape[0]])
-        x, history = x.float(), []
+        ones, x, history = x.new_ones([x.shape[0]]), x.float(), []
         for i, sigma in enumerate(levels):
+            budget.before_call()
             denoised = model(x, sigmas[i] * ones, **(extra_args or {})).float()
+            check_finite(denoised, float(sigma), i)
+            budget.count(x.shape[0])
             trace.states.append(trace.sketch(take_rows(x, rows)))
             trace.outputs.append(trace.sketch(take_rows(denoised, rows)))
             if i + 1 == len(levels):
@@ -121,3 +123,14 @@ def run_teacher(run: RunFunction, levels: Array, rows: slice, sketch: Sketch, bu
     run(_teacher_sampler(trace, budget, levels, rows), rounded, rows)
     assert trace.end is not None
     return Teacher(levels, torch.stack(trace.states), torch.stack(trace.outputs), trace.end, sketch(trace.end))
+
+
+def restricted(teacher: Teacher, rows: slice) -> Teacher:
+    """The same teacher on some of its rows."""
+    return Teacher(
+        teacher.sigmas,
+        teacher.states[:, rows],
+        teacher.outputs[:, rows],
+        teacher.end[rows],
+        teacher.end_sketch[rows],
+    )

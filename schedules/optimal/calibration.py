@@ -1,0 +1,102 @@
+"""The result of a fit: schedules for every step count, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..model_identity import ModelIdentity
+from ..noise_space import SigmaRange
+from ..preset_file import load_preset, save_preset
+from ..presets import DenoiseMode, Preset
+from .report import FITTED, Report, StepReport
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Schedules fitted to one model, sampler and guidance.
+
+    Attributes:
+        schedules: steps -> (steps + 1,) float32 sigma list, the schedules returned (fitted, or the host's that won).
+        sigma_range: of the model.
+        sampler: name of the sampler they were fitted for.
+        report: held-out errors against the host's schedules.
+        nfe: model evaluations per sample: teacher, search, baselines and held-out check together.
+        effort: name of the effort.
+        latent_shape: (...) of one sample, without the batch.
+        seconds: wall-clock time of the fit.
+    """
+
+    schedules: Mapping[int, Tensor]
+    sigma_range: SigmaRange
+    sampler: str
+    report: Report
+    nfe: float
+    effort: str
+    latent_shape: tuple[int, ...]
+    seconds: float = 0.0
+
+    def is_fitted(self, steps: int) -> bool:
+        """Whether `sigmas(steps)` is a schedule solved for that count; otherwise it is interpolated."""
+        return steps in self.schedules
+
+    def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
+        """(steps + 1,) sigma list for any step count; see Preset.sigmas for `denoise` and `mode`."""
+        return self.to_preset().sigmas(steps, denoise, mode)
+
+    def to_preset(self, model: ModelIdentity | None = None, **fields: Any) -> Preset:
+        """The preset of this calibration.
+
+        Args:
+            model: what it was fitted to, where more is known than the sigma range.
+            fields: further fields of Preset (guidance, seeds, name, author, notes ...).
+        """
+        known = ModelIdentity(
+            family="",
+            prediction="flow" if self.sigma_range.flow else "eps",
+            sigma_min=self.sigma_range.sigma_min,
+            sigma_max=self.sigma_range.sigma_max,
+            flow=self.sigma_range.flow,
+        )
+        return Preset(
+            schedules=self.schedules,
+            sampler=self.sampler,
+            model=model or known,
+            latent_shape=self.latent_shape,
+            effort=self.effort,
+            origin={steps: row.chosen for steps, row in self.report.rows.items() if steps in self.schedules},
+            errors={steps: dict(row.errors) for steps, row in self.report.rows.items() if steps in self.schedules},
+            **fields,
+        )
+
+    def save(self, path: str | Path, **fields: Any) -> None:
+        """Write the preset file; `fields` as in `to_preset`. An existing file is replaced in one piece."""
+        save_preset(Path(path), self.to_preset(**fields), overwrite=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Calibration:
+        """The calibration that a preset file holds: its schedules and held-out errors; what a preset leaves out
+        (nfe, seconds, mode switches, notes of the report) is 0 or empty."""
+        preset = load_preset(Path(path))
+        rows = {
+            steps: StepReport(steps, errors, {}, preset.origin.get(steps, FITTED))
+            for steps, errors in preset.errors.items()
+        }
+        return cls(
+            schedules=preset.schedules,
+            sigma_range=preset.model.sigma_range,
+            sampler=preset.sampler,
+            report=Report(rows, 0, 0, 0.0),
+            nfe=0.0,
+            effort=preset.effort or "",
+            latent_shape=preset.latent_shape or (),
+        )
+
+
+def renamed(calibration: Calibration, sampler: str) -> Calibration:
+    """The same calibration under another sampler name."""
+    return replace(calibration, sampler=sampler)

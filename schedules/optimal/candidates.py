@@ -1,0 +1,56 @@
+"""Schedules to start the search from: exact optima of model-free costs along the teacher, measured costs among them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..noise_space import Array
+from ..sigmas import finish_sigmas
+from .dynamic_programming import best_paths, propagation_weights
+from .local_errors import DenseTeacher, LocalErrors
+from .objective import Trial
+from .rollouts import take_rows
+
+# Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
+GAINS = (1.0, 0.75, 0.5)
+# Width, as a share of the teacher's levels, of the kernel that smooths measured gains.
+_WIDTH = 0.08
+
+
+def dp_schedules(errors: LocalErrors, kappa: Array | float, steps: tuple[int, ...]) -> dict[int, Tensor]:
+    """steps -> sigma list with the smallest weighted local error, for every count that the grid holds."""
+    paths = best_paths(errors, propagation_weights(errors.sigmas, kappa), max(steps))
+    return {count: finish_sigmas(errors.sigmas[paths[count]]) for count in steps if count in paths}
+
+
+def measured_gains(trials: list[Trial], teacher: DenseTeacher, rows: slice) -> Array:
+    """Gains kappa at the teacher's levels, from what student runs did to their distance from the teacher.
+
+    At every level that a student and the teacher share: kappa = <e, D(x + e) - D(x)> / <e, e> for their difference e,
+    each sample weighted to one scale. Smoothed over levels, with a weak pull to 0.75 where nothing was measured.
+
+    Args:
+        trials: runs whose schedules lie on the teacher's levels (calls elsewhere are skipped).
+        teacher: sketches of `rows` alone.
+        rows: the search rows of the batch; runs may hold the whole batch.
+    """
+    logs = np.log(teacher.sigmas)
+    above = np.full(len(logs), 0.75 * 0.05)
+    below = np.full(len(logs), 0.05)
+    spread = _WIDTH * len(logs)
+    for trial in trials:
+        sketch = trial.rollout.sketch
+        for call in trial.rollout.calls[1:]:
+            at = int(np.argmin(np.abs(logs - np.log(call.sigma))))
+            if abs(logs[at] - np.log(call.sigma)) > 1e-5:
+                continue
+            e = take_rows(call.state, rows) - torch.from_numpy(teacher.states[at])
+            moved = take_rows(sketch(call.denoised), rows) - torch.from_numpy(teacher.outputs[at])
+            square = e.square().sum(dim=1)
+            gain = (e * moved).sum(dim=1) / square.clamp_min(1e-30)
+            kernel = np.exp(-0.5 * ((np.arange(len(logs)) - at) / spread) ** 2)
+            above += kernel * float(gain.clamp(-2.0, 3.0).median())
+            below += kernel
+    return np.clip(above / below, -1.0, 2.0)

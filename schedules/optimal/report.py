@@ -1,0 +1,79 @@
+"""What a fit found, in numbers and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+FITTED = "fitted"
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One step count on the held-out rows.
+
+    Attributes:
+        steps: the step count.
+        errors: schedule name -> geometric mean over held-out samples of the end state's RMSE; "fitted" among them.
+        switched: schedule name -> samples that ended in another image than the teacher's.
+        chosen: the name whose schedule is returned: the smallest error.
+    """
+
+    steps: int
+    errors: Mapping[str, float]
+    switched: Mapping[str, int]
+    chosen: str
+
+    @property
+    def best_host(self) -> str | None:
+        """The host schedule with the smallest error."""
+        hosts = [name for name in self.errors if name != FITTED]
+        return min(hosts, key=lambda name: self.errors[name]) if hosts else None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a fit.
+
+    Attributes:
+        rows: steps -> StepReport.
+        held_out, samples: rows held out of the search, and all rows.
+        teacher_error: geometric mean RMSE between the teacher and one with half the levels.
+        skipped: host schedules that were not compared.
+        notes: everything else that a person should know, in sentences.
+    """
+
+    rows: Mapping[int, StepReport]
+    held_out: int
+    samples: int
+    teacher_error: float
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        return "\n".join([*self._table(), *self._sentences()])
+
+    def _table(self) -> list[str]:
+        lines = [f"{'steps':>5}  {'returned':<22} {'error':>9}   {'best host schedule':<22} {'error':>9}   {'gain':>6}"]
+        for steps, row in sorted(self.rows.items()):
+            host, chosen = row.best_host, row.errors.get(row.chosen, float("nan"))
+            name, error = (host, row.errors[host]) if host else ("none compared", float("nan"))
+            gain = error / chosen if chosen > 0 else float("nan")
+            lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9.5f}   {gain:>5.2f}x")
+        return lines if self.rows else []
+
+    def _sentences(self) -> list[str]:
+        said: list[str] = []
+        for steps, row in sorted(self.rows.items()):
+            if row.chosen != FITTED and FITTED in row.errors:
+                said.append(f"At {steps} steps the host's {row.chosen} was better than the fit, so it is returned.")
+            if row.switched.get(row.chosen):
+                said.append(
+                    f"At {steps} steps {row.switched[row.chosen]} of {self.held_out} held-out samples ended in another "
+                    "image than the teacher's."
+                )
+        if self.rows:
+            said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")
+        if self.skipped:
+            said.append("Not compared at this effort: " + ", ".join(self.skipped) + ".")
+        return said + list(self.notes)
