@@ -15,16 +15,20 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
-from .noise_space import Array, SigmaRange, log_snr, sigma_from_log_snr
+from .noise_space import SigmaRange
 
 MAX_STEPS = 10_000
 
 
 def check_steps(steps: Any, name: str = "steps") -> int:
     """The step count as an int, or ValueError: 1 .. MAX_STEPS solver intervals."""
-    if isinstance(steps, bool) or int(steps) != steps or not 1 <= steps <= MAX_STEPS:
+    try:
+        whole = int(steps)
+    except (TypeError, ValueError, OverflowError):  # None, text, NaN, infinity
+        whole = 0
+    if isinstance(steps, bool) or whole != steps or not 1 <= whole <= MAX_STEPS:
         raise ValueError(f"{name} must be a whole number from 1 to {MAX_STEPS}, got {steps}")
-    return int(steps)
+    return whole
 
 
 def check_denoise(denoise: float) -> float:
@@ -80,35 +84,29 @@ def finish_sigmas(positive: ArrayLike) -> Tensor:
     return check_sigmas(torch.from_numpy(np.append(rounded, np.float32(0.0))))
 
 
-def log_snr_curve(sigmas: Tensor, *, flow: bool) -> tuple[Array, Array]:
-    """(position 0..1, log-SNR) of the positive part of a sigma list."""
-    positive = sigmas[:-1].double().numpy()
-    return np.linspace(0.0, 1.0, len(positive)), log_snr(positive, flow=flow)
-
-
-def resample_sigmas(sigmas: Any, steps: int, *, flow: bool = False) -> Tensor:
+def resample_sigmas(sigmas: Any, steps: int) -> Tensor:
     """The same curve with another number of steps.
 
-    Interpolates log-SNR over the position in the positive part (monotone cubic), because 0 has no logarithm; the
-    first and the last positive sigma stay. The same step count returns the same list.
+    Interpolates log sigma over the position in the positive part (monotone cubic), because 0 has no logarithm; the
+    first and the last positive sigma stay. The same step count returns the same list. On flow models too the
+    logarithm is that of sigma: in log-SNR sigma 1 is infinitely far, and added sigmas would gather just below it.
 
     Args:
-        sigmas: a list that keeps the contract.
+        sigmas: a list that keeps the contract, of any kind of model.
         steps: solver intervals of the result, >= 1.
-        flow: True for sigmas of a CONST / rectified-flow model.
     """
     sigmas, steps = check_sigmas(sigmas), check_steps(steps)
     if steps == len(sigmas) - 1:
         return sigmas
-    first, last = float(sigmas[0]), float(sigmas[-2])
-    if steps == 1 or len(sigmas) == 2:
-        if len(sigmas) == 2 and steps > 1:
-            raise ValueError(f"a list of 1 step has no curve to resample to {steps} steps")
-        return finish_sigmas([first])
-    position, value = log_snr_curve(sigmas, flow=flow)
+    positive = sigmas[:-1].double().numpy()
+    if steps == 1:
+        return finish_sigmas(positive[:1])
+    if len(positive) == 1:
+        raise ValueError(f"a list of 1 step has no curve to resample to {steps} steps")
+    position, value = np.linspace(0.0, 1.0, len(positive)), np.log(positive)
     curve = PchipInterpolator(position, value) if len(position) > 2 else lambda at: np.interp(at, position, value)
-    result = sigma_from_log_snr(curve(np.linspace(0.0, 1.0, steps)), flow=flow)
-    result[0], result[-1] = first, last  # exact ends: a flow sigma of 1 has no finite log-SNR
+    result = np.exp(curve(np.linspace(0.0, 1.0, steps)))
+    result[0], result[-1] = positive[0], positive[-1]
     return finish_sigmas(result)
 
 

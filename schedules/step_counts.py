@@ -1,7 +1,8 @@
 """Schedules for every step count from the few that were fitted.
 
 A schedule of K steps is read as a function N_K(sigma): the number of steps left at a noise level, K at the first
-sigma, 1 at the last positive one, 0 at 0 (linear in log-SNR between two sigmas, linear in sigma below the last).
+sigma, 1 at the last positive one, 0 at 0 (linear in log sigma between two sigmas, linear in sigma below the last).
+On flow models too it is log sigma: in log-SNR sigma 1 is infinitely far, and added sigmas would gather just below it.
 Between two fitted counts N is blended linearly in the step count, beyond them it is scaled. So N grows with the step
 count at every noise level wherever it does so for the fitted ones: at fixed steps the start sigma never falls as
 `denoise` rises, and neighbouring step counts have neighbouring schedules.
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from .noise_space import Array, log_snr, sigma_from_log_snr
+from .noise_space import Array
 from .sigmas import MAX_STEPS, check_steps, finish_sigmas, steps_before_truncation
 
 # Points per fitted interval on which N is tabulated; blends of curves with different nodes bend inside an interval.
@@ -29,7 +30,7 @@ class StepCounts:
     Args:
         schedules: steps -> sigma list (steps + 1,) keeping the contract; at least one.
         sigma_min: smallest sigma that an interpolated schedule may visit.
-        flow: True for a CONST / rectified-flow model.
+        flow: True for a CONST / rectified-flow model; kept for callers, both kinds are interpolated alike.
     """
 
     schedules: Mapping[int, Tensor]
@@ -83,18 +84,18 @@ class StepCounts:
         return max(float(sigmas[0]) for sigmas in self.schedules.values())
 
     def _left_at(self, levels: Array, left: Array, sigma: float) -> float:
-        return float(np.interp(-log_snr(sigma, flow=self.flow), levels, left))
+        return float(np.interp(np.log(sigma), levels, left))
 
     def _tail(self, levels: Array, left: Array, steps: int, start: float) -> Tensor:
         """The last `steps` steps of a tabulated N, its first sigma set to `start` exactly."""
         wanted = np.arange(steps, 0, -1, dtype=np.float64)
-        positive = sigma_from_log_snr(-np.interp(wanted, left, levels), flow=self.flow)
+        positive = np.exp(np.interp(wanted, left, levels))
         positive = np.clip(positive, min(self.sigma_min, start), start)
         positive[0] = start
         return finish_sigmas(positive)
 
     def _steps_left(self, steps: float) -> tuple[Array, Array]:
-        """(-log-SNR ascending, N ascending) of the schedule for a fractional step count."""
+        """(log sigma ascending, N ascending) of the schedule for a fractional step count."""
         counts = sorted(self.schedules)
         below = max((k for k in counts if k <= steps), default=counts[0])
         above = min((k for k in counts if k >= steps), default=counts[-1])
@@ -105,11 +106,9 @@ class StepCounts:
         return levels, (1.0 - weight) * self._count(levels, below) + weight * self._count(levels, above)
 
     def _levels(self, counts: set[int]) -> Array:
-        """Common -log-SNR points of some schedules, refined, down to sigma_min."""
-        knots = [log_snr(self.sigma_min, flow=self.flow)]
-        for steps in counts:
-            knots += list(log_snr(self.schedules[steps][:-1].double().numpy(), flow=self.flow))
-        knots = np.unique(-np.asarray(knots))
+        """Common log sigma points of some schedules, refined, down to sigma_min."""
+        positive = [self.schedules[steps][:-1].double().numpy() for steps in counts]
+        knots = np.unique(np.log(np.concatenate([[self.sigma_min], *positive])))
         inner = np.linspace(knots[:-1], knots[1:], _POINTS_PER_INTERVAL, endpoint=False)
         return np.append(inner.T.ravel(), knots[-1])
 
@@ -117,8 +116,8 @@ class StepCounts:
         """N_K at the levels."""
         positive = self.schedules[steps][:-1].double().numpy()[::-1]
         last = positive[0]
-        count = np.interp(levels, -log_snr(positive, flow=self.flow), np.arange(1.0, steps + 1.0))
-        sigma = sigma_from_log_snr(-levels, flow=self.flow)
+        count = np.interp(levels, np.log(positive), np.arange(1.0, steps + 1.0))
+        sigma = np.exp(levels)
         return np.where(sigma < last, sigma / last, count)
 
     def _scaled(self, levels: Array, fitted: int, steps: float) -> Array:

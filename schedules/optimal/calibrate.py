@@ -6,23 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..noise_space import SigmaRange
 from ..sigmas import check_sigmas, check_steps
 from ..step_counts import StepCounts
-from .baselines import LEADING, host_schedules
+from .baselines import DEFAULT_HOST, host_schedules
 from .budget import Budget, OutOfTimeError, Progress
 from .calibration import Calibration
-from .candidates import GAINS, dp_schedules, measured_gains
+from .candidates import GAINS, dp_schedules, measured_gains, path_cost
+from .direct import DirectRun
+from .dynamic_programming import propagation_weights
 from .effort import Effort, effort_named
 from .gauss_newton import refine
-from .local_errors import densify, local_errors
+from .local_errors import DenseTeacher, LocalErrors, densify, local_errors
 from .metrics import geometric_mean, mode_switches, sample_errors
 from .objective import Objective, Trial
 from .report import FITTED, Report, StepReport
-from .rollouts import Rollouts, RunFunction, direct_run
+from .rollouts import Rollouts, RunFunction
 from .sketch import Sketch
 from .solvers import MULTISTEP_RULES, SamplerFunction, own_sampler
 from .teacher import Teacher, restricted, run_teacher, teacher_sigmas
@@ -32,8 +35,14 @@ _STATE_SKETCH = 512
 _END_SKETCH = 16_384
 # The teacher and its half-as-fine twin may differ by this share of the distance between different samples.
 _TEACHER_TOLERANCE = 0.05
-# Counts above this start from two gains instead of three: each start costs a whole run.
-_MANY_STEPS = 12
+# Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there
+# (trained networks, 20 steps: error .0017 against .0023) and costs one run; a smaller count is fitted first if need be.
+MANY_STEPS = 12
+# Starts that are refined, best first, as far as the step count's share of the budget goes.
+_REFINED_STARTS = 3
+# Host schedules compared at effort fast, and the share of the budget that comparing them may cost.
+_LEADING = 4
+_CHECK_SHARE = 0.35
 
 Baselines = Mapping[str, Callable[[int], Tensor]]
 
@@ -43,7 +52,6 @@ class _Fit:
     """One fit's fixed inputs."""
 
     run: RunFunction
-    splits: bool
     sampler: SamplerFunction
     sampler_name: str
     steps: tuple[int, ...]
@@ -54,6 +62,17 @@ class _Fit:
     search: slice
     held_out: slice
     values: int
+
+    @property
+    def ladder(self) -> tuple[int, ...]:
+        """The step counts to solve, and half of the smallest where that is too many to start without a neighbour."""
+        first = self.steps[0]
+        return (max(5, min(first // 2, MANY_STEPS)), *self.steps) if first > MANY_STEPS else self.steps
+
+    @property
+    def splits(self) -> bool:
+        """Whether a run on some rows costs those rows alone."""
+        return getattr(self.run, "splits", True)
 
 
 def calibrate(
@@ -70,7 +89,6 @@ def calibrate(
     baselines: Baselines | None = None,
     progress: Progress | None = None,
     x: Tensor | None = None,
-    row_args: Callable[[slice], dict[str, Any]] | None = None,
     run: RunFunction | None = None,
     minutes: float | None = None,
 ) -> Calibration:
@@ -83,13 +101,13 @@ def calibrate(
         sampler: a name with a host-free form (see solvers.own_sampler), or a function with k-diffusion's signature.
         steps: step counts to solve; each is a number of solver intervals, not of model calls.
         flow: True for CONST / rectified-flow models.
-        extra_args: passed on to the denoiser with the whole batch in the given order.
+        extra_args: passed on to the denoiser with the whole batch in the given order. Where the denoiser is seen to
+            take part of the batch with the same result, the search runs only the rows it needs, with their entries of
+            every tensor or list of length B.
         effort: "fast", "balanced" or "thorough": the limit of model evaluations.
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
         x: (B, ...) start state; default sigma_max * noise.
-        row_args: rows -> extra_args for those rows alone. With it the search runs only the rows it needs, a quarter
-            less evaluations; without it the whole batch is always passed.
         run: starts a sampler function on (sigmas, rows) in a host, in place of `denoiser`, `x` and `extra_args`.
         minutes: wall-clock limit; the best schedules so far are returned.
     Returns:
@@ -106,16 +124,12 @@ def calibrate(
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
         start = noise.float() * sigma_range.sigma_max if x is None else x.float()
-        run = direct_run(denoiser, start, extra_args or {}, row_args)
-        splits = row_args is not None
-    else:
-        splits = True
+        run = DirectRun(denoiser, start, extra_args or {})
     name = sampler if isinstance(sampler, str) else sampler_name(sampler)
     plan = effort_named(effort)
     held = max(2, rows // 4)
     fit = _Fit(
         run=run,
-        splits=splits,
         sampler=own_sampler(sampler) if isinstance(sampler, str) else sampler,
         sampler_name=name,
         steps=counts,
@@ -168,21 +182,22 @@ def sampler_name(sampler: SamplerFunction) -> str:
 def _run_fit(fit: _Fit) -> tuple[dict[int, Tensor], Report]:
     sketch = Sketch(fit.values, _STATE_SKETCH)
     everything = slice(0, fit.held_out.stop)
-    teacher = run_teacher(
-        fit.run, teacher_sigmas(fit.effort.teacher_nodes, fit.sigma_range), everything, sketch, fit.budget
-    )
-    coarse = run_teacher(
-        fit.run, teacher_sigmas(fit.effort.check_nodes, fit.sigma_range), everything, sketch, fit.budget
-    )
-    names = [name for name in fit.baselines if fit.effort.all_baselines or name in LEADING or len(fit.baselines) <= 4]
+    levels = [teacher_sigmas(nodes, fit.sigma_range) for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)]
+    teacher, coarse = (run_teacher(fit.run, level, everything, sketch, fit.budget) for level in levels)
     notes: list[str] = []
+    if isinstance(fit.run, DirectRun):
+        fit.run.try_splitting(*teacher.probe, [fit.search, fit.held_out], fit.budget)
+        if not fit.run.splits:
+            notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     disagreement, converged = teacher_agreement(teacher.end, coarse.end)
     search = _objective(fit, teacher, fit.search, sketch)
-    check_cost = sum(fit.steps) * (len(names) + 1) * _objective(fit, teacher, fit.held_out, sketch).share
+    names = list(fit.baselines)
     if converged:
-        fit.budget.reserve = check_cost
         try:
-            _search(fit, teacher, search)
+            tables = _Tables.of(fit, teacher)
+            names = _compared_hosts(fit, tables)
+            fit.budget.reserve = sum(fit.steps) * (len(names) + 1) * _share(fit, fit.held_out)
+            _search(fit, tables, search, names)
         except OutOfTimeError:
             notes.append("The minutes were used up before the search was through: these are the best schedules so far.")
         missing = [str(count) for count in fit.steps if count not in search.best]
@@ -196,7 +211,7 @@ def _run_fit(fit: _Fit) -> tuple[dict[int, Tensor], Report]:
         )
     fit.budget.reserve = 0.0
     fit.budget.message = "held-out check"
-    found = {count: trial.sigmas for count, trial in search.best.items()}
+    found = {count: trial.sigmas for count, trial in search.best.items() if count in fit.steps}
     schedules, rows = _check(fit, teacher, found, names, sketch)
     skipped = tuple(name for name in fit.baselines if name not in names)
     return schedules, Report(
@@ -217,37 +232,86 @@ def _objective(fit: _Fit, teacher: Teacher, rows: slice, sketch: Sketch) -> Obje
     return Objective(rollouts, teacher.end[rows], rows, Sketch(fit.values, _END_SKETCH, seed=1), fit.splits)
 
 
-def _search(fit: _Fit, teacher: Teacher, objective: Objective) -> None:
+@dataclass(frozen=True)
+class _Tables:
+    """What is known of the search rows without running a student."""
+
+    dense: DenseTeacher
+    errors: LocalErrors
+    by_gain: list[dict[int, Tensor]]
+
+    @classmethod
+    def of(cls, fit: _Fit, teacher: Teacher) -> _Tables:
+        rule = MULTISTEP_RULES.get(fit.sampler_name, MULTISTEP_RULES["dpmpp_2m"])
+        dense = densify(restricted(teacher, fit.search), 2)
+        errors = local_errors(dense, rule)
+        return cls(dense, errors, [dp_schedules(errors, gain, fit.ladder) for gain in GAINS])
+
+
+def _compared_hosts(fit: _Fit, tables: _Tables) -> list[str]:
+    """Host schedules to compare, the most promising along the teacher first.
+
+    All of them where the effort says so and the budget allows; else the host's default and the leading ones.
+    """
+    weights = propagation_weights(tables.errors.sigmas, 0.75)
+    costs = {
+        name: sum(np.log(path_cost(tables.errors, weights, schedule(count))) for count in fit.steps)
+        for name, schedule in fit.baselines.items()
+    }
+    ranked = sorted(costs, key=lambda name: costs[name])
+    each = sum(fit.steps) * _share(fit, fit.held_out)
+    affordable = max(1, int(_CHECK_SHARE * fit.budget.limit / each))
+    count = min(affordable, len(ranked)) if fit.effort.all_baselines else min(affordable, _LEADING)
+    leading = ranked[:count]
+    if DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
+        leading[-1:] = [DEFAULT_HOST] if count > 1 else leading[-1:]
+    return leading
+
+
+def _share(fit: _Fit, rows: slice) -> float:
+    """Evaluations per sample of one model call on some rows."""
+    return (rows.stop - rows.start) / fit.budget.rows if fit.splits else 1.0
+
+
+def _search(fit: _Fit, tables: _Tables, objective: Objective, hosts: list[str]) -> None:
     """Fill `objective.best`: starts for every step count, then refinement, each with its share of what is left."""
-    _start(fit, teacher, objective)
-    remaining = list(fit.steps)
-    for count in fit.steps:
+    trials: list[Trial] = []
+    for count in fit.ladder:
+        fit.budget.message = f"{count} steps: first candidates"
+        if count <= MANY_STEPS:
+            starts = [schedules[count] for schedules in tables.by_gain if count in schedules]
+            if trials:
+                gains = measured_gains(trials, tables.dense, objective.rows)
+                starts += dp_schedules(tables.errors, gains, (count,)).values()
+            trials += _run_all(objective, starts, "dynamic programming")
+    remaining = list(fit.ladder)
+    for count in fit.ladder:
         fit.budget.message = f"{count} steps: refining"
         share = (fit.budget.left - fit.budget.reserve) * count / sum(remaining)
-        if count > 1:
-            refine(objective, objective.best[count], fit.sigma_range.sigma_min, share)
         remaining.remove(count)
+        stop = fit.budget.spent + share
+        starts = _from_neighbours(fit, objective, count)
+        starts += [check_sigmas(fit.baselines[name](count)) for name in hosts[:1]]
+        trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
+        if count > 1:
+            best_first = sorted((trial for trial in trials if trial.steps == count), key=lambda trial: trial.error)
+            for trial in best_first[:_REFINED_STARTS]:
+                refine(objective, trial, fit.sigma_range.sigma_min, stop - fit.budget.spent)
 
 
-def _start(fit: _Fit, teacher: Teacher, objective: Objective) -> None:
-    """Run every step count's starting schedules: optima for constant gains, for measured ones, and a neighbour's."""
-    rule = MULTISTEP_RULES.get(fit.sampler_name, MULTISTEP_RULES["dpmpp_2m"])
-    dense = densify(restricted(teacher, objective.rows), 2)
-    errors = local_errors(dense, rule)
-    by_gain = [dp_schedules(errors, gain, fit.steps) for gain in GAINS]
+def _run_all(objective: Objective, schedules: Sequence[Tensor], origin: str) -> list[Trial]:
+    """Run schedules, each once."""
     trials: list[Trial] = []
-    for count in fit.steps:
-        fit.budget.message = f"{count} steps: first candidates"
-        tried = by_gain if count <= _MANY_STEPS else by_gain[1:2]
-        starts = [schedules[count] for schedules in tried if count in schedules]
-        if trials:
-            starts += dp_schedules(errors, measured_gains(trials, dense, objective.rows), (count,)).values()
-        if objective.best and (count > _MANY_STEPS or not starts):
-            found = {steps: trial.sigmas for steps, trial in objective.best.items()}
-            starts.append(StepCounts(found, fit.sigma_range.sigma_min, flow=fit.sigma_range.flow).sigmas(count))
-        for sigmas in starts or [fit.baselines[next(iter(fit.baselines))](count)]:
-            if all(not torch.equal(sigmas, trial.sigmas) for trial in trials):
-                trials.append(objective(sigmas, origin="dynamic programming"))
+    for sigmas in schedules:
+        if all(not torch.equal(sigmas, trial.sigmas) for trial in trials):
+            trials.append(objective(sigmas, origin=origin))
+    return trials
+
+
+def _from_neighbours(fit: _Fit, objective: Objective, count: int) -> list[Tensor]:
+    """A schedule for `count` steps from the refined ones of fewer steps, where there are any."""
+    found = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
+    return [StepCounts(found, fit.sigma_range.sigma_min).sigmas(count)] if found else []
 
 
 def _check(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,6 +25,19 @@ def dp_schedules(errors: LocalErrors, kappa: Array | float, steps: tuple[int, ..
     """steps -> sigma list with the smallest weighted local error, for every count that the grid holds."""
     paths = best_paths(errors, propagation_weights(errors.sigmas, kappa), max(steps))
     return {count: finish_sigmas(errors.sigmas[paths[count]]) for count in steps if count in paths}
+
+
+def path_cost(errors: LocalErrors, weights: Array, sigmas: Tensor) -> float:
+    """Estimated squared error of any schedule, its sigmas taken at the nearest levels of the table."""
+    logs = -np.log(errors.sigmas)
+    wanted = -np.log(np.clip(sigmas[:-1].double().numpy(), errors.sigmas[-1], errors.sigmas[0]))
+    middle = 0.5 * (logs[1:] + logs[:-1])
+    path = np.unique(np.searchsorted(middle, wanted))
+    cost = float(errors.first[path[-1], -1])
+    for at, (i, k) in enumerate(pairwise(path)):
+        error = errors.first[i, k] if at == 0 else errors.pair[path[at - 1], i, k]
+        cost += float(error * weights[k] ** 2)
+    return cost
 
 
 def measured_gains(trials: list[Trial], teacher: DenseTeacher, rows: slice) -> Array:

@@ -25,7 +25,9 @@ _MAX_SHIFT = 0.4
 # Forward difference, in the same units: 5 % to 20 % gave the same schedules on trained networks.
 _DIFFERENCE = 0.1
 # A step that gains less than this in log error is stalling.
-_STALL = 0.003
+_STALL = 0.004
+# A Jacobian that brought less than this is the last one.
+_CONVERGED = 0.02
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,27 @@ class Shifts:
     floor: float
 
     def schedule(self, z: Array) -> Tensor:
-        """Sigma list at z; ordered for shifts within _MAX_SHIFT; nothing goes below the model's sigma_min."""
-        log = np.log(self.sigmas[:-1].double().numpy())
-        log[1:] += self.gaps * (self.basis @ z)
-        positive = np.exp(log)
+        """Sigma list at z."""
+        positive = np.exp(self._log(z))
         positive[0] = float(self.sigmas[0])
         return finish_sigmas(positive)
 
     def limited(self, z: Array, step: Array) -> Array:
-        """z + step, the step scaled back so that sigmas stay ordered and above the floor."""
-        log = np.log(self.schedule(z)[:-1].double().numpy())
+        """The step scaled back so that no sigma moves more than _MAX_SHIFT of its present gaps."""
+        log = self._log(z)
         gaps = -np.diff(log)
         change = self.gaps * (self.basis @ step)
         largest = (np.abs(change) / np.minimum(gaps, np.append(gaps[1:], np.inf))).max(initial=0.0)
-        scale = min(1.0, _MAX_SHIFT / largest) if largest > 0 else 1.0
-        room = log[-1] - np.log(self.floor)
-        if -change[-1] * scale > room:
-            scale = max(room, 0.0) / -change[-1]
-        return z + scale * step
+        return step * min(1.0, _MAX_SHIFT / largest) if largest > 0 else step
+
+    def below_floor(self, z: Array, step: Array) -> bool:
+        """Whether the last positive sigma would leave the model's range."""
+        return bool(self._log(z + step)[-1] < np.log(self.floor) - 1e-6)
+
+    def _log(self, z: Array) -> Array:
+        log = np.log(self.sigmas[:-1].double().numpy())
+        log[1:] += self.gaps * (self.basis @ z)
+        return log
 
 
 def shifts_around(sigmas: Tensor, columns: int, floor: float) -> Shifts:
@@ -91,14 +96,25 @@ def jacobian(objective: Objective, trial: Trial, shifts: Shifts) -> Tensor:
     return torch.stack(columns, dim=2)
 
 
-def damped_step(residual: Tensor, slope: Tensor, damping: float) -> Array:
-    """Levenberg-Marquardt step for the mean log error."""
-    weights = flat_weights(residual)
+def damped_step(residual: Tensor, slope: Tensor, damping: float, free: int) -> Array:
+    """Levenberg-Marquardt step for the mean log error, in the first `free` coordinates; the others stay."""
+    weights, slope = flat_weights(residual), slope[:, :, :free]
     normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
     gradient = torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()
     diagonal = np.diag(normal).copy()
     normal = normal + np.diag(damping * diagonal + 1e-12 * max(diagonal.max(), 1e-30))
     return -np.linalg.solve(normal, gradient)
+
+
+def bounded_step(shifts: Shifts, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+    """A damped step that keeps the order and the floor: where the last sigma would leave the range, it stays."""
+    for free in (len(at), len(at) - 1):
+        step = np.zeros(len(at))
+        step[:free] = damped_step(residual, slope, damping, free) if free else 0.0
+        step = shifts.limited(at, step)
+        if not shifts.below_floor(at, step):
+            return step
+    return np.zeros(len(at))
 
 
 def refine(objective: Objective, start: Trial, floor: float, allowance: float) -> Trial:
@@ -122,7 +138,7 @@ def refine(objective: Objective, start: Trial, floor: float, allowance: float) -
         found = _descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
         gain = np.log(best.error / found.error)
         best = found
-        if gain < _STALL:
+        if gain < _CONVERGED:
             break
     return best
 
@@ -143,10 +159,10 @@ def _descend(objective: Objective, start: Trial, shifts: Shifts, stop: float, ru
     best, at, damping, failures, stalled = start, np.zeros(slope.shape[2]), 0.01, 0, 0
     budget = objective.rollouts.budget
     while budget.spent + run_cost <= stop and failures < 3 and stalled < 2:
-        target = shifts.limited(at, damped_step(best.residual, slope, damping))
-        move = target - at
+        move = bounded_step(shifts, at, best.residual, slope, damping)
         if np.abs(move).max(initial=0.0) < 1e-4:
             break
+        target = at + move
         trial = objective(shifts.schedule(target), best, origin="refined from " + start.origin)
         miss = trial.residual - best.residual - slope @ torch.from_numpy(move)
         slope = slope + miss[:, :, None] * torch.from_numpy(move / (move @ move))

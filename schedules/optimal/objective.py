@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from .metrics import geometric_mean, sample_errors
@@ -18,7 +17,7 @@ class Trial:
 
     Attributes:
         sigmas: (steps + 1,) float32.
-        error: geometric mean over the search rows of the RMSE of the end state.
+        error: geometric mean over the rows of the RMSE of the end state.
         residual: (B, m) float64 sketch of end state minus teacher.
         rollout: the run, so that neighbours can reuse its first calls.
         origin: where the schedule came from, in words.
@@ -57,9 +56,9 @@ class Objective:
     def __call__(self, sigmas: Tensor, base: Trial | None = None, origin: str = "") -> Trial:
         """Run one schedule; `base` is a trial whose first sigmas it may share."""
         rollout = self.rollouts(sigmas, self.rows, base.rollout if base is not None else None)
-        error = geometric_mean(sample_errors(rollout.end, self.reference))
+        errors = sample_errors(rollout.end, self.reference)
         residual = self.sketch(rollout.end.float() - self.reference)
-        trial = Trial(rollout.sigmas, error, residual, rollout, origin)
+        trial = Trial(rollout.sigmas, geometric_mean(errors), residual, rollout, origin)
         leader = self.best.get(trial.steps)
         if leader is None or trial.error < leader.error:
             self.best[trial.steps] = trial
@@ -74,4 +73,4 @@ class Objective:
 def flat_weights(residual: Tensor) -> Tensor:
     """(B,) weights 1 / ||r||**2 that turn a sum of squares into the log of the per-sample error."""
     square = residual.square().sum(dim=1)
-    return 1.0 / square.clamp_min(1e-12 * float(square.max().clamp_min(torch.finfo(torch.float64).tiny)))
+    return 1.0 / square.clamp_min(1e-12 * float(square.max()) + 1e-30)

@@ -18,8 +18,8 @@ from .budget import Budget
 from .sketch import Sketch
 from .solvers import SamplerFunction
 
-# run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It may always run the whole batch;
-# one that can run `rows` alone saves the evaluations of the others.
+# run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It runs `rows` alone, or, where it
+# has an attribute `splits` that is False, the whole batch.
 RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
 
 
@@ -123,26 +123,3 @@ class Rollouts:
 def take_rows(values: Tensor, rows: slice) -> Tensor:
     """The asked rows of a result that holds them alone or the whole batch."""
     return values if values.shape[0] == rows.stop - rows.start else values[rows]
-
-
-def direct_run(
-    model: Callable[..., Tensor],
-    x: Tensor,
-    extra_args: dict[str, Any],
-    row_args: Callable[[slice], dict[str, Any]] | None = None,
-) -> RunFunction:
-    """The run function without a host.
-
-    Args:
-        model: the caller's denoiser.
-        x: (B, ...) start state.
-        extra_args: passed to every call on the whole batch, in the given order.
-        row_args: rows -> extra_args for those rows alone; None always runs the whole batch.
-    """
-
-    def run(sampler: SamplerFunction, sigmas: Tensor, rows: slice) -> None:
-        start, args = (x, extra_args) if row_args is None else (x[rows], row_args(rows))
-        with torch.no_grad():
-            sampler(model, start.clone(), sigmas.to(x.device), extra_args=dict(args), callback=None, disable=True)
-
-    return run

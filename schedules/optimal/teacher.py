@@ -29,6 +29,7 @@ class Teacher:
         states, outputs: (N, B, m) float64 sketches of the state and the model output at each of them.
         end: (B, ...) final state, sigma = 0, in full.
         end_sketch: (B, m) its sketch.
+        probe: (sigma, state (B, ...), output (B, ...)) of one call half way through, in full.
     """
 
     sigmas: Array
@@ -36,6 +37,7 @@ class Teacher:
     outputs: Tensor
     end: Tensor
     end_sketch: Tensor
+    probe: tuple[float, Tensor, Tensor]
 
 
 def teacher_sigmas(nodes: int, sigma_range: SigmaRange) -> Array:
@@ -90,6 +92,7 @@ class _Trace:
     states: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
     end: Tensor | None = None
+    probe: tuple[float, Tensor, Tensor] | None = None
 
 
 def _teacher_sampler(trace: _Trace, budget: Budget, levels: Array, rows: slice) -> Callable[..., Tensor]:
@@ -102,6 +105,8 @@ def _teacher_sampler(trace: _Trace, budget: Budget, levels: Array, rows: slice) 
             budget.count(x.shape[0])
             trace.states.append(trace.sketch(take_rows(x, rows)))
             trace.outputs.append(trace.sketch(take_rows(denoised, rows)))
+            if i == len(levels) // 2:
+                trace.probe = (float(sigma), x, denoised)
             if i + 1 == len(levels):
                 trace.end = take_rows(denoised, rows)
                 return denoised
@@ -121,8 +126,10 @@ def run_teacher(run: RunFunction, levels: Array, rows: slice, sketch: Sketch, bu
     levels = rounded[:-1].double().numpy()  # the weights must see the levels that the model sees
     trace = _Trace(sketch)
     run(_teacher_sampler(trace, budget, levels, rows), rounded, rows)
-    assert trace.end is not None
-    return Teacher(levels, torch.stack(trace.states), torch.stack(trace.outputs), trace.end, sketch(trace.end))
+    assert trace.end is not None and trace.probe is not None
+    return Teacher(
+        levels, torch.stack(trace.states), torch.stack(trace.outputs), trace.end, sketch(trace.end), trace.probe
+    )
 
 
 def restricted(teacher: Teacher, rows: slice) -> Teacher:
@@ -133,4 +140,5 @@ def restricted(teacher: Teacher, rows: slice) -> Teacher:
         teacher.outputs[:, rows],
         teacher.end[rows],
         teacher.end_sketch[rows],
+        teacher.probe,
     )

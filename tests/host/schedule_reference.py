@@ -41,7 +41,7 @@ def node_lists(steps: list[int]) -> dict[str, dict[int, list[float]]]:
     ays = nodes_align_your_steps.AlignYourStepsScheduler
     oss = nodes_optimalsteps.OptimalStepsScheduler
     gits = nodes_gits.GITSScheduler
-    calls = {f"ays_{kind.lower()}": (ays, kind) for kind in ("SD1", "SDXL", "SVD")}
+    calls: dict[str, tuple[Any, Any]] = {f"ays_{kind.lower()}": (ays, kind) for kind in ("SD1", "SDXL", "SVD")}
     calls |= {f"oss_{kind.lower()}": (oss, kind) for kind in ("FLUX", "Wan", "Chroma")}
     calls["gits"] = (gits, 1.20)
     return {

@@ -1,0 +1,78 @@
+"""The closed-form schedules by name, and the extra knobs of each. Nodes and the command line read both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .curve_angles import cosine_sigmas, shifted_cosine_sigmas, tangent_sigmas
+from .curve_powers import (
+    exponential_sigmas,
+    karras_sigmas,
+    log_snr_uniform_sigmas,
+    polyexponential_sigmas,
+    vp_sigmas,
+)
+from .curve_quantiles import beta_sigmas, laplace_sigmas
+
+
+@dataclass(frozen=True)
+class CurveParameter:
+    """An extra knob of a curve.
+
+    Args:
+        name: keyword of the curve's function.
+        default, minimum, maximum, step: what an input widget needs; the function itself may allow more.
+        help: one line for a tooltip.
+    """
+
+    name: str
+    default: float
+    minimum: float
+    maximum: float
+    step: float
+    help: str
+
+
+CURVES: Mapping[str, Callable[..., Tensor]] = {
+    "karras": karras_sigmas,
+    "exponential": exponential_sigmas,
+    "polyexponential": polyexponential_sigmas,
+    "log_snr_uniform": log_snr_uniform_sigmas,
+    "cosine": cosine_sigmas,
+    "shifted_cosine": shifted_cosine_sigmas,
+    "tangent": tangent_sigmas,
+    "laplace": laplace_sigmas,
+    "beta": beta_sigmas,
+    "vp": vp_sigmas,
+}
+
+CURVE_PARAMETERS: Mapping[str, tuple[CurveParameter, ...]] = {
+    "karras": (CurveParameter("rho", 7.0, 0.1, 100.0, 0.1, "Larger puts more steps at low noise."),),
+    "exponential": (),
+    "polyexponential": (CurveParameter("rho", 1.0, 0.1, 10.0, 0.05, "Larger puts more steps at low noise."),),
+    "log_snr_uniform": (),
+    "cosine": (
+        CurveParameter("offset", 0.008, 0.0, 1.0, 0.001, "Improved DDPM's s: noise kept in the first timesteps."),
+        CurveParameter("max_beta", 0.999, 0.5, 0.9999, 0.0001, "Clip of the 1000-step table near pure noise."),
+    ),
+    "shifted_cosine": (
+        CurveParameter("resolution_ratio", 2.0, 0.1, 32.0, 0.05, "Image side over the side a plain cosine suits."),
+        CurveParameter("fine_ratio", 1.0, 0.1, 32.0, 0.05, "The same at low noise; at most resolution_ratio."),
+    ),
+    "tangent": (CurveParameter("c", 1.0, 0.01, 100.0, 0.01, "Smaller puts more steps at low noise; 1: kl_optimal."),),
+    "laplace": (
+        CurveParameter("mu", 0.0, -10.0, 10.0, 0.1, "Log sigma around which the steps gather."),
+        CurveParameter("beta", 0.5, 0.05, 10.0, 0.05, "Width in log sigma; smaller gathers them more."),
+    ),
+    "beta": (
+        CurveParameter("alpha", 0.6, 0.05, 10.0, 0.05, "Below 1: more steps at low noise."),
+        CurveParameter("beta", 0.6, 0.05, 10.0, 0.05, "Below 1: more steps at high noise."),
+    ),
+    "vp": (
+        CurveParameter("beta_d", 19.9, 0.01, 100.0, 0.1, "Slope of the noise rate over time."),
+        CurveParameter("beta_min", 0.1, 0.0, 100.0, 0.05, "Noise rate at time 0."),
+    ),
+}

@@ -1,0 +1,70 @@
+"""Runs without a host: the sampler function on the caller's own denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .budget import Budget
+from .solvers import SamplerFunction
+
+# Outputs for part of the batch may differ by this share of their spread from those for the whole: half-precision
+# kernels do, another row's conditioning differs far more.
+_SAME = 0.02
+
+
+class DirectRun:
+    """The run function of a plain denoiser.
+
+    The whole batch is passed in the given order, so that `extra_args` may hold one conditioning per row. Where the
+    denoiser turns out to take fewer rows (`try_splitting`), the search runs only those it needs.
+
+    Args:
+        model: k-diffusion's denoiser.
+        x: (B, ...) start state.
+        extra_args: keyword arguments of every call; tensors, lists and tuples of length B hold one entry per row.
+    """
+
+    def __init__(self, model: Callable[..., Tensor], x: Tensor, extra_args: dict[str, Any]) -> None:
+        self.model = model
+        self.x = x
+        self.extra_args = extra_args
+        self.splits = False
+
+    def __call__(self, sampler: SamplerFunction, sigmas: Tensor, rows: slice) -> None:
+        x, args = (self.x[rows], self._args(rows)) if self.splits else (self.x, dict(self.extra_args))
+        with torch.no_grad():
+            sampler(self.model, x.clone(), sigmas.to(x.device), extra_args=args, callback=None, disable=True)
+
+    def try_splitting(self, sigma: float, state: Tensor, output: Tensor, parts: list[slice], budget: Budget) -> None:
+        """Set `splits` if each part alone gives the output that the whole batch gave.
+
+        Args:
+            sigma, state, output: one recorded call of the whole batch, at a level where conditioning matters.
+            parts: the row ranges that the fit would run alone.
+        """
+        tolerance = _SAME * float(output.float().std())
+        for rows in parts:
+            part = state[rows]
+            try:
+                alone = self.model(part, torch.full((len(part),), sigma).to(part), **self._args(rows))
+            except Exception:  # a caller's denoiser that needs its whole batch may fail in any way it likes
+                return
+            budget.count(len(part))
+            if alone.shape != part.shape or float((alone - output[rows]).abs().mean()) > tolerance:
+                return
+        self.splits = True
+
+    def _args(self, rows: slice) -> dict[str, Any]:
+        return {name: _rows_of(value, rows, len(self.x)) for name, value in self.extra_args.items()}
+
+
+def _rows_of(value: Any, rows: slice, batch: int) -> Any:
+    """The entries of some rows, for values that have one per row; anything else as it is."""
+    if isinstance(value, dict):
+        return {key: _rows_of(entry, rows, batch) for key, entry in value.items()}
+    per_row = (isinstance(value, Tensor) and value.ndim > 0) or isinstance(value, (list, tuple))
+    return value[rows] if per_row and len(value) == batch else value
