@@ -1,0 +1,90 @@
+"""`compare`: errors of schedules at equal cost."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import product
+
+from ..schedules.optimal.baselines import host_schedules
+from ..schedules.optimal.calibration import Calibration
+from ..schedules.optimal.solvers import SamplerFunction
+from ..schedules.presets import Preset
+from .comparison import REFERENCE_LEVELS, Table, compare, run_reference, summary_lines
+from .fit import calm_threads
+from .named_schedules import FALLBACK, Schedule, find_preset, named_schedule, preset_label
+from .progress import duration, progress_bar
+from .subjects import Subject, demo_subject, named_sampler
+
+FITTED = "fitted"
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.noises < 2:
+        raise ValueError(f"--noises must be at least 2, got {args.noises}")
+    if args.calibration_noises < 3:
+        raise ValueError(f"--calibration-noises must be at least 3, got {args.calibration_noises}")
+    sampler = named_sampler(args.sampler)
+    presets = {text: preset for text in args.schedules if (preset := find_preset(text)) is not None}
+    calm_threads(args.device)
+    subjects = [demo_subject(name, cfg, args.device) for name, cfg in product(args.model, args.cfg)]
+    for subject in subjects:  # a mistyped name must show before minutes of work
+        for text in args.schedules:
+            if text not in presets and text != FITTED:
+                named_schedule(text, subject.sigma_range)
+    tables = [_case(subject, sampler, presets, args) for subject in subjects]
+    if len(tables) > 1:
+        for line in summary_lines(tables):
+            print(line)
+
+
+def _case(
+    subject: Subject,
+    sampler: tuple[str, str | SamplerFunction],
+    presets: dict[str, Preset],
+    args: argparse.Namespace,
+) -> Table:
+    schedules: dict[str, Schedule] = {}
+    texts = args.schedules or [FITTED]
+    for text in texts:
+        if text in presets:
+            preset = presets[text]
+            schedules[preset_label(text, preset)] = preset.sigmas
+            for sentence in preset.differences(
+                subject.identity, sampler=sampler[0], guidance=subject.guidance, latent_shape=subject.shape
+            ):
+                print(f"warning: {preset_label(text, preset)}: {sentence}", file=sys.stderr)
+        elif text == FITTED:
+            schedules[FITTED] = _fitted(subject, sampler, args).sigmas
+        else:
+            schedules[text] = named_schedule(text, subject.sigma_range)
+    if all(text in presets or text in (FITTED, FALLBACK) for text in texts):
+        schedules |= host_schedules(subject.sigma_range)
+    with progress_bar(f"{subject.name}: reference") as bar:
+        reference = run_reference(subject, args.noises, args.seed, bar)
+    with progress_bar(f"{subject.name}: {len(schedules)} schedules") as bar:
+        table = compare(
+            subject,
+            reference,
+            sampler[1],
+            schedules,
+            args.steps,
+            title=f"{sampler[0]}, {subject.name}, {args.noises} noises",
+            focus=next(iter(schedules)),
+            progress=bar,
+        )
+    for line in (*table.lines(), *table.sentences()):
+        print(line)
+    print(f"The reference has {REFERENCE_LEVELS} levels; with half of them it ends {reference.error:.5f} away.\n")
+    return table
+
+
+def _fitted(subject: Subject, sampler: tuple[str, str | SamplerFunction], args: argparse.Namespace) -> Calibration:
+    with progress_bar(f"Fitting {sampler[0]} to {subject.name}") as bar:
+        noise = subject.noise(args.calibration_noises, args.seed)
+        found = subject.fit(noise, sampler[1], args.steps, effort=args.effort, progress=bar)
+    print(
+        f"Fitted at effort {args.effort} in {duration(found.seconds)}: {found.nfe:.0f} model evaluations per sample, "
+        f"{found.nfe / len(args.steps):.0f} per step count."
+    )
+    return found

@@ -1,0 +1,44 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def write_file(path: Path, data: bytes | str) -> None:
+    """Write or replace a file in one piece; missing folders are made, text is UTF-8 with line feeds.
+
+    Raises:
+        ValueError: says why it cannot be written.
+    """
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    # Beside the target, so that the replacement is one rename on one file system.
+    temporary = path.with_name(f".sigmasmith-{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_target(path: Path, suffix: str, *, replace: bool) -> None:
+    """ValueError where a file could not be written for a reason that is known before the work begins."""
+    if path.suffix != suffix:
+        raise ValueError(f"--out must end in {suffix}, got {path}")
+    if path.is_dir():
+        raise ValueError(f"--out is a folder: {path}")
+    if path.exists() and not replace:
+        raise ValueError(f"--out exists: {path}; --force replaces it")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ValueError(f"--out cannot be written: {parent} is no folder that you may write to")

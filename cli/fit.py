@@ -1,0 +1,98 @@
+"""`fit`: a preset from a model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ..schedules.optimal.budget import OutOfTimeError
+from ..schedules.optimal.calibration import Calibration
+from ..schedules.preset_file import save_preset
+from ..schedules.preset_names import SUFFIX, check_name
+from ..schedules.presets import MAX_SCHEDULES, Preset
+from .files import check_target
+from .progress import duration, progress_bar
+from .show import share_lines, sigma_lines
+from .subjects import Subject, demo_subject, named_sampler, own_subject
+
+TOOL = "sigmasmith 0.1.0"
+
+
+def run(args: argparse.Namespace) -> None:
+    out = None if args.out is None else Path(args.out)
+    if out is not None:
+        check_target(out, SUFFIX, replace=args.force)
+        check_name(out.name.removesuffix(SUFFIX))
+    if len(args.steps) > MAX_SCHEDULES:
+        raise ValueError(f"--steps: a preset holds at most {MAX_SCHEDULES} step counts, got {len(args.steps)}")
+    if args.noises < 3:
+        raise ValueError(f"--noises must be at least 3 (two are held out), got {args.noises}")
+    if args.minutes is not None and not args.minutes > 0:
+        raise ValueError(f"--minutes must be above 0, got {args.minutes:g}")
+    subject = chosen_subject(args)
+    name, sampler = named_sampler(args.sampler)
+    noise = subject.noise(args.noises, args.seed)
+    try:
+        with progress_bar(f"Fitting {name} to {subject.name}") as bar:
+            found = subject.fit(noise, sampler, args.steps, effort=args.effort, progress=bar, minutes=args.minutes)
+    except OutOfTimeError as error:
+        raise ValueError(
+            f"--minutes {args.minutes:g} did not suffice for the reference and one run of each step count"
+        ) from error
+    preset = preset_of(found, subject, args.seed, out.name.removesuffix(SUFFIX) if out else "")
+    print(f"{name}, {subject.name}: {found.nfe:.0f} model evaluations per sample in {duration(found.seconds)}\n")
+    print(found.report)
+    print()
+    if out is None:
+        for line in sigma_lines(preset):
+            print(line)
+        print("Nothing was written; --out FILE keeps it, and so does the share code.")
+        print("\n".join(share_lines(preset)))
+        return
+    try:
+        save_preset(out, preset, overwrite=args.force)
+    except ValueError:
+        # The disk may be full after hours of work: what was found must not go with it.
+        print("\n".join(share_lines(preset)))
+        raise
+    print(f"Wrote {out}")
+
+
+def chosen_subject(args: argparse.Namespace) -> Subject:
+    """The model that --model or --denoiser names."""
+    if (args.model is None) == (args.denoiser is None):
+        raise ValueError("give one of --model NAME (a bundled model) and --denoiser MODULE:ATTRIBUTE (your own)")
+    if args.model is not None:
+        for option, value in (
+            ("--shape", args.shape),
+            ("--sigma-min", args.sigma_min),
+            ("--sigma-max", args.sigma_max),
+        ):
+            if value is not None:
+                raise ValueError(f"{option} belongs to --denoiser; a bundled model brings its own")
+        calm_threads(args.device)
+        return demo_subject(args.model, args.cfg, args.device)
+    return own_subject(
+        args.denoiser,
+        shape=args.shape,
+        sigma_min=args.sigma_min,
+        sigma_max=args.sigma_max,
+        flow=args.flow,
+        guidance=args.cfg,
+        device=args.device,
+    )
+
+
+def calm_threads(device: str) -> None:
+    """One thread for the bundled networks: they gain little from a second, and waiting for it can cost far more."""
+    if device == "cpu":
+        torch.set_num_threads(1)
+
+
+def preset_of(found: Calibration, subject: Subject, seed: int, name: str) -> Preset:
+    """The preset of a fit made here."""
+    return found.to_preset(
+        subject.identity, guidance=subject.guidance, seeds=(seed,), dtype="float32", name=name, tool=TOOL
+    )
