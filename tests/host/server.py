@@ -176,6 +176,12 @@ class ComfyServer:
                 self._process.wait()
             self._process = None
 
+    def kill(self) -> None:
+        """End the process without warning, as a crash or a power cut would; `start` begins anew on the same folders."""
+        if self._process is not None:
+            self._process.kill()
+        self.stop()
+
     def log(self) -> str:
         """Everything the host printed so far, without colours."""
         return ANSI.sub("", (self.base / "server.log").read_text(encoding="utf-8", errors="replace"))

@@ -1,0 +1,33 @@
+"""The explicit list of nodes, and what is registered when the host loads the pack."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import _host
+from .curves import SigmasmithCosine, SigmasmithCurve
+from .fit import SigmasmithFit, SigmasmithFitGuider
+from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
+from .registration import register_schedulers
+from .schedule import SigmasmithApply, SigmasmithSchedule
+
+NODES: list[type[io.ComfyNode]] = [
+    SigmasmithFit,
+    SigmasmithFitGuider,
+    SigmasmithSchedule,
+    SigmasmithApply,
+    SigmasmithSavePreset,
+    SigmasmithLoadPreset,
+    SigmasmithCosine,
+    SigmasmithCurve,
+]
+
+
+class SigmasmithExtension(ComfyExtension):
+    """What the host asks for the nodes."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        # Here and not in on_load, which hosts before 2026 do not call. Both are idempotent.
+        _host.add_preset_folder()
+        register_schedulers(*_host.scheduler_registry())
+        return NODES

@@ -1,0 +1,194 @@
+"""Sigmasmith Fit Schedule: a schedule for the loaded model, from its inputs or from a guider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io, ui
+
+from . import _host
+from ._host_fit import cfg_guider
+from .fitting import FitRequest, FitResult, fit, preset_fingerprint
+from .schema import CATEGORY, PresetType, schema
+from .text import parse_steps
+
+SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
+
+
+def settings() -> list[io.Input]:
+    """The inputs that both Fit nodes share."""
+    return [
+        io.Combo.Input(
+            "sampler_name",
+            options=_host.sampler_names(),
+            default="dpmpp_2m" if "dpmpp_2m" in _host.sampler_names() else None,
+            tooltip="The sampler that you will use with the schedule. Every sampler has its own best schedule.",
+        ),
+        io.String.Input(
+            "steps",
+            default="10",
+            tooltip="Step counts to fit: one, such as 10, or several, such as 5, 8, 10, 20. Further ones cost little. "
+            "Counts between them are interpolated when the preset is used.",
+        ),
+        io.Int.Input(
+            "noises",
+            default=4,
+            min=4,
+            max=64,
+            tooltip="How many start noises the fit is made on; a quarter of them, at least 2, only judge the result. "
+            "More take longer and give a schedule that is surer to hold for other seeds.",
+        ),
+        io.Combo.Input(
+            "effort",
+            options=["fast", "balanced", "thorough"],
+            default="fast",
+            tooltip="How many model calls the fit may take. Start with fast; balanced takes about twice as long.",
+        ),
+        io.Int.Input(
+            "calibration_seed",
+            default=0,
+            min=0,
+            max=2**32 - 1,
+            control_after_generate=False,
+            tooltip="Seed of the start noises of the fit. It has nothing to do with the seed of your images.",
+        ),
+        io.Float.Input(
+            "minutes",
+            default=0.0,
+            min=0.0,
+            max=10_000.0,
+            step=1.0,
+            tooltip="Stop after this many minutes and take the best schedule so far. 0: no limit.",
+        ),
+        io.String.Input(
+            "name",
+            default="my_model",
+            tooltip="The preset is saved under this name in models/sigmasmith. Where it exists and fits the inputs, it "
+            "is returned at once, without a model call.",
+        ),
+        io.Boolean.Input(
+            "refit",
+            default=False,
+            tooltip="Fit anew and replace the preset of this name.",
+        ),
+    ]
+
+
+def outputs() -> list[io.Output]:
+    """The outputs that both Fit nodes share."""
+    return [
+        PresetType.Output(display_name="preset", tooltip="For Sigmasmith Apply Schedule, Schedule and Save Preset."),
+        io.Sigmas.Output(display_name="sigmas", tooltip="The schedule for the first of the step counts."),
+        io.Image.Output(display_name="plot", tooltip="One picture per step count: the fitted curve and the host's."),
+        io.String.Output(display_name="report", tooltip="What was fitted and how good it is, in words."),
+    ]
+
+
+def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
+    """A result as the node gives it out and shows it."""
+    from ._picture import plot_images
+
+    plot = plot_images(result.plots)
+    shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
+    return io.NodeOutput(result.preset, result.sigmas, plot, result.report, ui=shown | {"text": (result.report,)})
+
+
+class SigmasmithFit(io.ComfyNode):
+    """Fit on model, prompts and guidance, as a KSampler takes them."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        more = [
+            io.Conditioning.Input(
+                f"positive_{number}",
+                optional=True,
+                tooltip="A further prompt to fit on. Prompts and noises are paired at random, so that the schedule "
+                "also serves prompts that it has not seen.",
+            )
+            for number in (2, 3, 4)
+        ]
+        return schema(
+            node_id="SigmasmithFit",
+            display_name="Sigmasmith Fit Schedule",
+            category=CATEGORY,
+            description="Finds the noise levels at which this very model, with its LoRAs, guidance and sampler, makes "
+            "the best image in few steps, and saves them as a preset. Takes minutes once; using it costs nothing.",
+            search_aliases=SEARCH,
+            is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Model.Input("model", tooltip="The model to fit to, with everything that is on it when you sample."),
+                io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
+                io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
+                io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
+                io.Float.Input(
+                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance you will use."
+                ),
+                *settings(),
+                *more,
+            ],
+            outputs=outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, sampler_name: str = "euler", steps: str = "10") -> bool | str:
+        return check_settings(sampler_name, steps)
+
+    @classmethod
+    def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:
+        return preset_fingerprint(name, refit)
+
+    @classmethod
+    def execute(cls, model: Any, positive: Any, negative: Any, cfg: float, **inputs: Any) -> io.NodeOutput:
+        more = tuple(inputs.pop(f"positive_{number}", None) for number in (2, 3, 4))
+        request = FitRequest(
+            guider=cfg_guider(model, positive, negative, cfg),
+            positives=tuple(prompt for prompt in more if prompt is not None),
+            node_id=cls.hidden.unique_id,
+            **inputs,
+        )
+        return node_output(fit(request), cls)
+
+
+class SigmasmithFitGuider(io.ComfyNode):
+    """Fit on a guider, as SamplerCustomAdvanced takes it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithFitGuider",
+            display_name="Sigmasmith Fit Schedule (Guider)",
+            category=CATEGORY,
+            description="Sigmasmith Fit Schedule for workflows with a guider: Flux guidance, dual guidance and others.",
+            search_aliases=SEARCH,
+            is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Guider.Input("guider", tooltip="Model, prompts and guidance to fit to."),
+                io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
+                *settings(),
+            ],
+            outputs=outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, sampler_name: str = "euler", steps: str = "10") -> bool | str:
+        return check_settings(sampler_name, steps)
+
+    @classmethod
+    def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:
+        return preset_fingerprint(name, refit)
+
+    @classmethod
+    def execute(cls, **inputs: Any) -> io.NodeOutput:
+        return node_output(fit(FitRequest(node_id=cls.hidden.unique_id, **inputs)), cls)
+
+
+def check_settings(sampler_name: str, steps: str) -> bool | str:
+    """The host's validation: True, or a sentence that names the input."""
+    try:
+        _host.check_sampler(sampler_name)
+        parse_steps(steps)
+    except ValueError as error:
+        return str(error)
+    return True

@@ -1,0 +1,238 @@
+"""Fits through the host's own guider: rows, prompts, memory, interrupts, bad input.
+
+Run by in_process.py in the host's interpreter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.model_management
+import comfy.samplers
+import torch
+from loaded_pack import (
+    KINDS,
+    USER,
+    Messages,
+    applied,
+    end_of,
+    fit_inputs,
+    fitted,
+    guider_of,
+    latent,
+    model_of,
+    part,
+    preset_for,
+    prompt,
+    raises,
+    runs_of,
+)
+from torch import Tensor
+
+
+def test_fit_runs_on_every_prediction_type():
+    for kind in KINDS:
+        model = model_of(kind)
+        result = fitted(model, name=f"fit_{kind}")
+        preset = result.preset
+        assert preset.model.prediction == kind
+        assert preset.guidance == 3.0
+        assert preset.latent_shape == (4, 8, 8)
+        assert preset.seeds == (3, 4, 5, 6)
+        sampling = model.get_model_object("model_sampling")
+        assert float(result.sigmas[0]) == float(torch.as_tensor(sampling.sigma_max).float())
+        errors = preset.errors[5]
+        assert preset.origin[5] in errors
+        assert {"simple", "karras"} & set(errors)
+        assert "5" in result.report
+        assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
+
+
+def test_fit_for_samplers_that_write_into_their_sigmas_or_read_the_models_options():
+    for sampler in ("uni_pc", "dpmpp_2m_cfg_pp", "euler_ancestral"):
+        result = fitted(model_of("eps"), name=f"for_{sampler}", sampler_name=sampler)
+        assert ("eta 0" in result.report) == (sampler == "euler_ancestral")
+        assert result.preset.sampler == sampler
+        assert float(result.sigmas[-1]) == 0.0
+
+
+def test_an_existing_preset_is_returned_without_a_model_call_whatever_the_prompt():
+    model = model_of("eps")
+    fitted(model, name="again")
+    model.model.diffusion_model.calls = 0
+    fitting = part("nodes.fitting")
+    other = part("nodes._host_fit").cfg_guider(model, prompt(-0.7), prompt(0.0), 3.0)
+    request = fitting.FitRequest(guider=other, latent=latent(), **fit_inputs(name="again", refit=False))
+    result = fitting.fit(request)
+    assert model.model.diffusion_model.calls == 0
+    assert "no model call" in result.report
+
+
+def test_an_existing_preset_that_does_not_fit_is_an_error_that_says_what_differs():
+    model = model_of("eps")
+    fitted(model, name="mine")
+    said = raises(ValueError, fitted, model, name="mine", refit=False, sampler_name="euler", steps="5, 7")
+    assert "name:" in said
+    assert "dpmpp_2m" in said
+    assert "euler" in said
+    assert "7" in said
+    assert "refit" in said
+
+
+def test_rows_do_not_depend_on_the_batch():
+    for kind in KINDS:
+        model = model_of(kind)
+        whole, alone = end_of(runs_of(model)), end_of(runs_of(model), rows=slice(2, 3))
+        assert torch.allclose(whole[2:3], alone, atol=1e-5), kind
+        few = part("nodes._host_fit").noise_rows((2, 4, 8, 8), 7)
+        assert torch.equal(few, runs_of(model).noise[:2])
+
+
+def test_row_groups_give_what_the_whole_batch_gives_with_cfg_pp_too():
+    for sampler in ("dpmpp_2m", "euler_cfg_pp", "heun"):
+        model = model_of("eps")
+        whole = end_of(runs_of(model), sampler)
+        runs = runs_of(model)
+        runs.chunk = 1
+        model.model.diffusion_model.largest = 0
+        grouped = end_of(runs, sampler)
+        assert model.model.diffusion_model.largest <= 2  # one row, with and without the prompt
+        assert torch.allclose(whole, grouped, atol=1e-5), sampler
+
+
+def test_each_row_runs_with_its_own_prompt():
+    model = model_of("eps")
+    mixed = end_of(runs_of(model, positives=(prompt(-2.0),), prompt_of_row=(0, 1, 1, 0)))
+    first = end_of(runs_of(model))
+    second = end_of(runs_of(model, guider=guider_of(model, positive=-2.0)))
+    assert torch.allclose(mixed[[0, 3]], first[[0, 3]], atol=1e-5)
+    assert torch.allclose(mixed[[1, 2]], second[[1, 2]], atol=1e-5)
+    assert not torch.allclose(first[1], second[1], atol=1e-2)
+
+
+def test_the_callers_guider_and_model_are_left_as_they_were():
+    model = model_of("eps")
+    guider = guider_of(model)
+    conds, options = dict(guider.original_conds), repr(guider.model_options)
+    end_of(runs_of(model, guider=guider, positives=(prompt(1.0),), prompt_of_row=(0, 1, 0, 1)))
+    assert guider.original_conds == conds
+    assert guider.model_patcher is model
+    assert repr(guider.model_options) == options
+    assert not any(model.wrappers.values())
+
+
+def test_out_of_memory_takes_fewer_rows_and_at_one_row_says_what_to_do():
+    model = model_of("eps")
+    plain = end_of(runs_of(model))
+    tight = model_of("eps", out_of_memory_above=3)
+    runs = runs_of(tight)
+    assert torch.allclose(end_of(runs), plain, atol=1e-5)
+    assert runs.chunk < 4
+    said = raises(MemoryError, end_of, runs_of(model_of("eps", out_of_memory_above=0)))
+    assert "latent" in said
+
+
+def test_an_interrupt_acts_before_the_next_model_call():
+    model = model_of("eps")
+    runs = runs_of(model)
+    network = model.model.diffusion_model
+    forward = network.forward
+
+    def pressed(*given: Any, **kwargs: Any) -> Tensor:
+        comfy.model_management.interrupt_current_processing(True)
+        return forward(*given, **kwargs)
+
+    network.forward = pressed
+    raises(comfy.model_management.InterruptProcessingException, end_of, runs)
+    assert network.calls == 1
+    assert not list((USER / "models").rglob("*.tmp"))
+
+
+def test_nan_from_the_model_names_sigma_and_sample():
+    model = model_of("eps")
+    model.model.diffusion_model.weight.data.fill_(float("nan"))
+    said = raises(ValueError, fitted, model, name="nan")
+    assert "NaN" in said
+    assert "sigma" in said
+    assert "sample" in said
+    assert not (USER / "models" / "sigmasmith" / "nan.safetensors").exists()
+
+
+def test_every_sampler_of_the_host_runs_or_says_why_not():
+    host = part("nodes._host")
+    refused = []
+    for kind in ("eps", "flow"):
+        runs = runs_of(model_of(kind))
+        for name in host.sampler_names():
+            try:
+                host.check_sampler(name)
+            except ValueError:
+                refused.append(name)
+                continue
+            assert host.fit_sampler(name).function.__name__ == f"sample_{name}"
+            ends = [end_of(runs, name, steps=4) for _ in range(2)]
+            assert torch.isfinite(ends[0]).all(), name
+            assert torch.equal(*ends), f"{name} is not deterministic"
+    assert set(refused) == {"dpm_fast", "dpm_adaptive", "ddpm", "lcm"}
+
+
+def test_an_unknown_sampler_is_told_with_the_nearest_names():
+    said = raises(ValueError, part("nodes._host").check_sampler, "dpmp_2m")
+    assert "sampler_name" in said
+    assert "dpmpp_2m" in said
+
+
+def test_fit_for_a_sampler_that_drops_the_penultimate_sigma_compares_what_the_host_runs():
+    model = model_of("eps")
+    schedules = part("nodes._host").host_baselines(model, "dpm_2", (6,))
+    k = comfy.samplers.KSampler(model, 6, torch.device("cpu"), "dpm_2", "karras", 1.0)
+    assert torch.allclose(schedules["karras"](6), k.sigmas)
+    assert "other_pack" in schedules
+    assert not any(name.startswith("sigmasmith") for name in schedules)
+    assert len(schedules["ddim_uniform"](6)) == 7
+
+
+def test_video_latents_are_fitted_and_rows_stay_rows():
+    model = model_of("flow", video=True)
+    result = fitted(model, shape=(1, 4, 3, 8, 8), name="video")
+    assert result.preset.latent_shape == (4, 3, 8, 8)
+    still = part("nodes._host_fit").latent_rows(model, latent(1, 4, 8, 8), 4)
+    assert tuple(still.shape) == (4, 4, 1, 8, 8)
+
+
+def test_bad_latents_name_the_input():
+    rows = part("nodes._host_fit").latent_rows
+    model = model_of("eps")
+    for bad in ({}, latent(0, 4, 8, 8), {"samples": torch.full((1, 4, 8, 8), float("nan"))}):
+        assert raises(ValueError, rows, model, bad, 4).startswith("latent:")
+
+
+def test_step_caches_and_context_windows_are_named():
+    from comfy_extras.nodes_easycache import EasyCacheNode
+
+    model = model_of("eps")
+    cached = EasyCacheNode.execute(model, 0.2, 0.1, 0.9, False)[0]
+    said = raises(ValueError, fitted, cached, name="cached")
+    assert "EasyCache" in said
+    assert "ypass" in said
+    windows = model.clone()
+    windows.model_options["context_handler"] = object()
+    assert "Context Windows" in raises(ValueError, fitted, windows, name="windows")
+
+
+def test_a_fit_behind_apply_is_not_disturbed_by_it():
+    model = model_of("eps")
+    with Messages() as said:
+        fitted(applied(model, preset_for(model)), name="behind")
+    assert not any("another scheduler" in text for text in said), said
+
+
+def test_minutes_that_do_not_suffice_name_the_input():
+    assert raises(ValueError, fitted, model_of("eps"), name="hurry", minutes=1e-5).startswith("minutes:")
+
+
+def test_names_that_would_leave_the_folder_write_nothing():
+    for name in ("../out", "/etc/out", "a\\b", "CON", "", "x.", "C:/x", "in_Process2/../../x"):
+        said = raises(ValueError, fitted, model_of("eps"), name=name)
+        assert said.startswith("name:"), said
+    assert not list(USER.glob("*.safetensors"))

@@ -1,0 +1,36 @@
+"""Run by the host's interpreter: the pack against the host's own classes, without a server.
+
+Usage: python in_process.py COMFYUI PACK. Runs every test_* function of checks_*.py and prints one JSON object:
+`results`, name -> traceback or null, and `import_seconds`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from pathlib import Path
+
+CHECKS = ("checks_fit", "checks_use")
+
+
+def main() -> None:
+    sys.path.insert(0, str(Path(__file__).parent))
+    # First: it puts the host on the path and on the CPU, which must be before anything else of the host is imported.
+    loaded = importlib.import_module("loaded_pack")
+    results: dict[str, str | None] = {}
+    for checks in CHECKS:
+        for name, function in vars(importlib.import_module(checks)).items():
+            if name.startswith("test_"):
+                try:
+                    function()
+                    results[name] = None
+                except BaseException:  # the host's interrupt is one
+                    results[name] = traceback.format_exc()
+                loaded.comfy.model_management.interrupt_current_processing(False)
+    print(json.dumps({"results": results, "import_seconds": loaded.IMPORT_SECONDS}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""A saved workflow (the page's JSON) as a graph for `/prompt`, with the host's own node descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .graphs import Graph, node
+
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+ONLY_ON_THE_PAGE = {"MarkdownNote", "Note", "Reroute"}
+
+
+def to_graph(workflow: dict[str, Any], describe: Callable[[str], dict[str, Any]]) -> Graph:
+    """The graph that the page would post.
+
+    Args:
+        describe: node id -> the host's description, as ComfyServer.object_info gives it.
+    Raises:
+        AssertionError: a node is missing, an input is unknown, or the widget values do not fit the node.
+    """
+    sources = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    graph: Graph = {}
+    for item in workflow["nodes"]:
+        if item["type"] in ONLY_ON_THE_PAGE:
+            continue
+        known = describe(item["type"])
+        assert known, f"the host has no node {item['type']}"
+        declared = known["input"].get("required", {}) | known["input"].get("optional", {})
+        inputs: dict[str, Any] = {}
+        for slot in item["inputs"]:
+            assert slot["name"] in declared, f"{item['type']} has no input {slot['name']}"
+            if slot["link"] is not None:
+                inputs[slot["name"]] = sources[slot["link"]]
+        values = list(item["widgets_values"])
+        for name, (kind, *options) in declared.items():
+            if isinstance(kind, list) or kind in WIDGETS:
+                inputs[name] = values.pop(0)
+                # The page adds a second widget to every seed.
+                if name in ("seed", "noise_seed") or (options and options[0].get("control_after_generate")):
+                    values.pop(0)
+        assert not values, f"{item['type']} has {len(values)} widget values too many"
+        outputs = [output["type"] for output in item["outputs"]]
+        # Newer hosts append outputs to old nodes.
+        assert known["output"][: len(outputs)] == outputs, f"{item['type']}: outputs {outputs}, not {known['output']}"
+        graph[str(item["id"])] = node(item["type"], **inputs)
+    return graph

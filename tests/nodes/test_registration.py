@@ -1,0 +1,106 @@
+"""The dropdown entries, without a host."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from sigmasmith.nodes import registration
+from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.fallback import fallback_sigmas
+from sigmasmith.schedules.model_identity import ModelIdentity
+from sigmasmith.schedules.presets import Preset
+
+
+class Handler(NamedTuple):
+    handler: Any
+    use_ms: bool = True
+
+
+class Sampling:
+    def __init__(self, low: float = 0.0292, high: float = 14.6146, preset: Preset | None = None) -> None:
+        self.sigma_min, self.sigma_max = low, high
+        if preset is not None:
+            self.sigmasmith_preset = preset
+
+
+def preset_of(sampler: str = "euler", *counts: int) -> Preset:
+    return Preset(
+        schedules={count: CURVES["karras"](count, 0.0292, 14.6146) for count in counts or (10,)},
+        sampler=sampler,
+        model=ModelIdentity(sigma_min=0.0292, sigma_max=14.6146, flow=False),
+    )
+
+
+def registered(*lists: list[str]) -> dict[str, Handler]:
+    handlers: dict[str, Handler] = {}
+    registration.register_schedulers(handlers, list(lists), Handler, lambda name: name == "dpm_2", lambda _: False)
+    return handlers
+
+
+def test_names_are_appended_once_to_every_list_and_nothing_else_changes():
+    names, rebound = ["simple", "other"], ["other"]
+    handlers = registered(names, rebound)
+    registration.register_schedulers(handlers, [names, rebound], Handler, lambda _: False, lambda _: False)
+    assert names == ["simple", "other", *registration.SCHEDULER_NAMES]
+    assert rebound == ["other", *registration.SCHEDULER_NAMES]
+    assert set(handlers) == set(registration.SCHEDULER_NAMES)
+
+
+def test_a_name_that_another_pack_already_has_is_left_to_it():
+    theirs = Handler(lambda *_: None)
+    handlers = {registration.OPTIMAL: theirs}
+    registration.register_schedulers(handlers, [[]], Handler, lambda _: False, lambda _: False)
+    assert handlers[registration.OPTIMAL] is theirs
+
+
+def test_the_preset_on_the_model_sampling_is_answered_and_the_first_sigma_is_the_models():
+    preset = preset_of("euler", 5, 10)
+    sampling = Sampling(high=14.615, preset=preset)
+    for name in (registration.OPTIMAL, registration.ADAPTIVE):
+        sigmas = registered([])[name].handler(sampling, 5)
+        assert float(sigmas[0]) == pytest.approx(14.615, abs=0.0, rel=1e-7)
+        assert torch.equal(sigmas[1:], preset.sigmas(5)[1:])
+    assert float(preset.sigmas(5)[0]) == pytest.approx(14.6146)
+
+
+def test_a_preset_of_another_range_keeps_its_own_first_sigma():
+    sigmas = registration.preset_sigmas(preset_of(), 10, 80.0)
+    assert float(sigmas[0]) == pytest.approx(14.6146)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 10])
+def test_for_a_sampler_that_drops_the_penultimate_sigma_its_own_schedule_is_left(steps):
+    preset = preset_of("dpm_2")
+    asked = registered([])[registration.OPTIMAL].handler(Sampling(preset=preset), steps + 1)
+    assert len(asked) == steps + 2
+    assert (asked[1:] < asked[:-1]).all()
+    assert torch.equal(torch.cat([asked[:-2], asked[-1:]])[1:], preset.sigmas(steps)[1:])
+
+
+def test_one_step_without_the_extra_one_still_runs():
+    assert len(registration.preset_sigmas(preset_of("dpm_2"), 1, 14.6146, True)) == 2
+
+
+def test_without_a_preset_the_fallback_answers_and_says_so(caplog):
+    sampling = Sampling()
+    sigmas = registered([])[registration.OPTIMAL].handler(sampling, 8)
+    assert torch.equal(sigmas, fallback_sigmas(8, 0.0292, 14.6146, flow=False))
+    assert "fallback" in caplog.text
+    caplog.clear()
+    cosine = registered([])[registration.COSINE].handler(sampling, 8)
+    assert torch.equal(cosine, CURVES["cosine"](8, 0.0292, 14.6146))
+    assert caplog.text == ""
+
+
+def test_a_run_is_recognised_by_any_unbroken_part_of_what_was_handed_out():
+    sigmas = registration.remember(preset_of("euler", 9).sigmas(9) * 1.01)
+    assert registration.was_handed_out(sigmas)
+    assert registration.was_handed_out(sigmas[4:])
+    assert registration.was_handed_out(sigmas[:5])
+    ended = sigmas[:5].clone()
+    ended[-1] = 0.0  # KSamplerAdvanced without leftover noise
+    assert registration.was_handed_out(ended)
+    assert not registration.was_handed_out(sigmas[::2])
+    assert not registration.was_handed_out(sigmas * 1.001)
