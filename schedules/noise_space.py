@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-# A flow schedule starts at sigma = 1, where log-SNR is -inf; hosts step back to this fraction of the way (percent 1e-4).
+# A flow schedule starts at sigma = 1, where log-SNR is -inf; hosts step back by this fraction of the way.
 FLOW_EDGE = 1e-4
 
 

@@ -34,15 +34,21 @@ class Budget:
     message: str = "teacher"
     reserve: float = 0.0
     rows_evaluated: int = 0
+    rows_planned: int = 0
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._started = self.clock()
 
     @property
-    def spent(self) -> float:
-        """Model evaluations per sample so far."""
+    def nfe(self) -> float:
+        """Model evaluations per sample so far, those of an interrupted fit's records included."""
         return self.rows_evaluated / self.rows
+
+    @property
+    def spent(self) -> float:
+        """As `nfe`, without those that an interruption made necessary twice: what the fit's decisions go by."""
+        return self.rows_planned / self.rows
 
     @property
     def left(self) -> float:
@@ -62,8 +68,9 @@ class Budget:
         """Wall-clock seconds since the fit began."""
         return self.clock() - self._started
 
-    def count(self, rows: int) -> None:
-        """Book one model call of `rows` rows."""
+    def count(self, rows: int, *, planned: bool = True) -> None:
+        """Book one model call of `rows` rows; not `planned` where only an interruption made it necessary."""
         self.rows_evaluated += rows
+        self.rows_planned += rows if planned else 0
         if self.progress is not None:
             self.progress(round(self.spent), max(round(self.limit), round(self.spent)), self.message)

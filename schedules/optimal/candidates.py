@@ -56,13 +56,12 @@ def measured_gains(trials: list[Trial], teacher: DenseTeacher, rows: slice) -> A
     below = np.full(len(logs), 0.05)
     spread = _WIDTH * len(logs)
     for trial in trials:
-        sketch = trial.rollout.sketch
         for call in trial.rollout.calls[1:]:
             at = int(np.argmin(np.abs(logs - np.log(call.sigma))))
             if abs(logs[at] - np.log(call.sigma)) > 1e-5:
                 continue
             e = take_rows(call.state, rows) - torch.from_numpy(teacher.states[at])
-            moved = take_rows(sketch(call.denoised), rows) - torch.from_numpy(teacher.outputs[at])
+            moved = take_rows(call.output, rows) - torch.from_numpy(teacher.outputs[at])
             square = e.square().sum(dim=1)
             gain = (e * moved).sum(dim=1) / square.clamp_min(1e-30)
             kernel = np.exp(-0.5 * ((np.arange(len(logs)) - at) / spread) ** 2)

@@ -24,20 +24,27 @@ class DirectRun:
 
     Args:
         model: k-diffusion's denoiser.
-        x: (B, ...) start state.
+        x: (B, ...) start state at `sigma_max`.
+        sigma_max: where it is pure noise, so that a schedule which starts lower starts at as much less of it, as hosts
+            scale it; None where the state is the caller's own and starts as it is.
         extra_args: keyword arguments of every call; tensors, lists and tuples of length B hold one entry per row.
     """
 
-    def __init__(self, model: Callable[..., Tensor], x: Tensor, extra_args: dict[str, Any]) -> None:
+    def __init__(
+        self, model: Callable[..., Tensor], x: Tensor, extra_args: dict[str, Any], sigma_max: float | None = None
+    ) -> None:
         self.model = model
         self.x = x
+        self.sigma_max = sigma_max
         self.extra_args = extra_args
         self.splits = False
 
     def __call__(self, sampler: SamplerFunction, sigmas: Tensor, rows: slice) -> None:
         x, args = (self.x[rows], self._args(rows)) if self.splits else (self.x, dict(self.extra_args))
+        scale = 1.0 if self.sigma_max is None else float(sigmas[0]) / self.sigma_max
+        scale = 1.0 if scale > 1.0 - 1e-6 else scale  # sigma_max itself, but for rounding
         with torch.no_grad():
-            sampler(self.model, x.clone(), sigmas.to(x.device), extra_args=args, callback=None, disable=True)
+            sampler(self.model, x * scale, sigmas.to(x.device), extra_args=args, callback=None, disable=True)
 
     def try_splitting(self, sigma: float, state: Tensor, output: Tensor, parts: list[slice], budget: Budget) -> None:
         """Set `splits` if each part alone gives the output that the whole batch gave.
@@ -48,13 +55,13 @@ class DirectRun:
         """
         tolerance = _SAME * float(output.float().std())
         for rows in parts:
-            part = state[rows]
+            part = state[rows].to(self.x.device)
             try:
                 alone = self.model(part, torch.full((len(part),), sigma).to(part), **self._args(rows))
             except Exception:  # a caller's denoiser that needs its whole batch may fail in any way it likes
                 return
             budget.count(len(part))
-            if alone.shape != part.shape or float((alone - output[rows]).abs().mean()) > tolerance:
+            if alone.shape != part.shape or float((alone.cpu() - output[rows].cpu()).abs().mean()) > tolerance:
                 return
         self.splits = True
 

@@ -135,6 +135,7 @@ def refine(objective: Objective, start: Trial, floor: float, allowance: float) -
         columns = affordable_columns(steps, (stop - budget.spent) / run_cost * steps)
         if columns == 0:
             break
+        best = objective.with_outputs(best)
         found = _descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
         gain = np.log(best.error / found.error)
         best = found

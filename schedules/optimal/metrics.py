@@ -11,8 +11,8 @@ _FLOOR = 1e-9
 
 def sample_errors(end: Tensor, reference: Tensor) -> Tensor:
     """(B,) float64 root-mean-square difference of each sample, over all of its values."""
-    difference = (end.to(reference.device).double() if reference.device.type == "cpu" else end.float()) - reference
-    return difference.flatten(1).cpu().double().square().mean(dim=1).sqrt()
+    difference = end.detach().cpu().double() - reference.detach().cpu().double()
+    return difference.flatten(1).square().mean(dim=1).sqrt()
 
 
 def geometric_mean(errors: Tensor) -> float:

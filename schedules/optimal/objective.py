@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -17,13 +17,15 @@ class Trial:
 
     Attributes:
         sigmas: (steps + 1,) float32.
-        error: geometric mean over the rows of the RMSE of the end state.
+        errors: (rows,) float64 RMSE of each sample's end state.
+        error: their geometric mean.
         residual: (B, m) float64 sketch of end state minus teacher.
         rollout: the run, so that neighbours can reuse its first calls.
         origin: where the schedule came from, in words.
     """
 
     sigmas: Tensor
+    errors: Tensor
     error: float
     residual: Tensor
     rollout: Rollout
@@ -57,12 +59,18 @@ class Objective:
         """Run one schedule; `base` is a trial whose first sigmas it may share."""
         rollout = self.rollouts(sigmas, self.rows, base.rollout if base is not None else None)
         errors = sample_errors(rollout.end, self.reference)
-        residual = self.sketch(rollout.end.float() - self.reference)
-        trial = Trial(rollout.sigmas, geometric_mean(errors), residual, rollout, origin)
+        residual = self.sketch(rollout.end.cpu().float() - self.reference.cpu())
+        trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin)
         leader = self.best.get(trial.steps)
         if leader is None or trial.error < leader.error:
             self.best[trial.steps] = trial
         return trial
+
+    def with_outputs(self, trial: Trial) -> Trial:
+        """The trial with its model outputs, so that neighbours can reuse its calls; run again where they are lost."""
+        if trial.rollout.reusable:
+            return trial
+        return replace(trial, rollout=self.rollouts.again(trial.rollout, self.rows))
 
     @property
     def share(self) -> float:

@@ -16,7 +16,7 @@ class StepReport:
         steps: the step count.
         errors: schedule name -> geometric mean over held-out samples of the end state's RMSE; "fitted" among them.
         switched: schedule name -> samples that ended in another image than the teacher's.
-        chosen: the name whose schedule is returned: the smallest error.
+        chosen: the name whose schedule is returned: the fitted one, or the host's that beat it.
     """
 
     steps: int
@@ -56,6 +56,9 @@ class Report:
     def _table(self) -> list[str]:
         lines = [f"{'steps':>5}  {'returned':<22} {'error':>9}   {'best host schedule':<22} {'error':>9}   {'gain':>6}"]
         for steps, row in sorted(self.rows.items()):
+            if not row.errors:
+                lines.append(f"{steps:>5}  {row.chosen:<22} not checked")
+                continue
             host, chosen = row.best_host, row.errors.get(row.chosen, float("nan"))
             name, error = (host, row.errors[host]) if host else ("none compared", float("nan"))
             gain = error / chosen if chosen > 0 else float("nan")
@@ -67,6 +70,11 @@ class Report:
         for steps, row in sorted(self.rows.items()):
             if row.chosen != FITTED and FITTED in row.errors:
                 said.append(f"At {steps} steps the host's {row.chosen} was better than the fit, so it is returned.")
+            elif row.best_host and row.errors[row.best_host] < row.errors.get(row.chosen, 0.0):
+                said.append(
+                    f"At {steps} steps the host's {row.best_host} had the smaller mean error, but was worse than the "
+                    "fit on most samples: the fit is returned. More noises would tell."
+                )
             if row.switched.get(row.chosen):
                 said.append(
                     f"At {steps} steps {row.switched[row.chosen]} of {self.held_out} held-out samples ended in another "

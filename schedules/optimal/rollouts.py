@@ -8,13 +8,14 @@ with any deterministic sampler and without knowing how it works.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .budget import Budget
+from .journal import Journal
 from .sketch import Sketch
 from .solvers import SamplerFunction
 
@@ -25,21 +26,46 @@ RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
 
 @dataclass(frozen=True)
 class Call:
-    """One model call: sigma, (B, m) sketch of the state, which also identifies it, and the model output (B, ...)."""
+    """One model call.
+
+    Attributes:
+        sigma: noise level.
+        state: (B, m) sketch of the state, which also identifies it.
+        output: (B, m) sketch of the model output.
+        denoised: (B, ...) the output itself, on the CPU; None for a run read from a journal or forgotten.
+    """
 
     sigma: float
     state: Tensor
-    denoised: Tensor
+    output: Tensor
+    denoised: Tensor | None
 
 
 @dataclass
 class Rollout:
-    """A finished run: sigmas (steps + 1,), the end state of the rows asked for, in model space, and its calls."""
+    """A finished run.
+
+    Attributes:
+        sigmas: (steps + 1,).
+        end: end state of the rows asked for, in model space.
+        calls: its model calls.
+        forgotten: whether `forget` dropped the model outputs.
+    """
 
     sigmas: Tensor
     end: Tensor
     calls: list[Call]
-    sketch: Sketch
+    forgotten: bool = False
+
+    @property
+    def reusable(self) -> bool:
+        """Whether its calls can answer those of another run."""
+        return all(call.denoised is not None for call in self.calls)
+
+    def forget(self) -> None:
+        """Drop the model outputs, the bulk of the memory: the run can be judged, but its calls not be reused."""
+        self.calls = [replace(call, denoised=None) for call in self.calls]
+        self.forgotten = True
 
 
 class ModelError(ValueError):
@@ -50,30 +76,55 @@ class RecordingModel:
     """The host's model object, with every call counted, checked, recorded, and answered from `reuse` where it can be.
 
     Samplers read attributes of the model (inner_model ...): those pass through.
+
+    Args:
+        model: the host's.
+        budget, sketch: of the fit.
+        base: an earlier run that may share its beginning, or None.
+        recorded: outputs of this very run from an interrupted fit, in order.
+        on_call: called with (index, output) after every call that reached the model.
     """
 
-    def __init__(self, model: Any, budget: Budget, sketch: Sketch, reuse: list[Call]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        budget: Budget,
+        sketch: Sketch,
+        base: Rollout | None,
+        recorded: list[Tensor],
+        on_call: Callable[[int, Tensor], None],
+    ) -> None:
         self._model = model
         self._budget = budget
         self._sketch = sketch
-        self._reuse = reuse
+        self._reuse = base.calls if base is not None else []
+        self._recalled = base is not None and not base.forgotten
+        self._recorded = recorded
+        self._on_call = on_call
         self.calls: list[Call] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
-        level, state = float(sigma.flatten()[0]), self._sketch(x)
-        known = self._reuse[len(self.calls)] if len(self.calls) < len(self._reuse) else None
-        if known is not None and known.sigma == level and torch.equal(known.state, state):
+        level, state, index = float(sigma.flatten()[0]), self._sketch(x), len(self.calls)
+        known = self._reuse[index] if index < len(self._reuse) else None
+        shared = known is not None and known.sigma == level and torch.equal(known.state, state)
+        if known is not None and known.denoised is not None and shared:
             self.calls.append(known)
-            return known.denoised
-        self._reuse = []  # the runs have parted
-        self._budget.before_call()
-        denoised = self._model(x, sigma, **extra_args)
-        check_finite(denoised, level, len(self.calls))
-        self._budget.count(x.shape[0])
-        self.calls.append(Call(level, state, denoised))
+            return known.denoised.to(x.device)
+        if not shared:
+            self._reuse = []  # the runs have parted
+        if index < len(self._recorded):
+            denoised = self._recorded[index].to(x.device)
+        else:
+            self._budget.before_call()
+            denoised = self._model(x, sigma, **extra_args)
+            check_finite(denoised, level, index)
+            self._on_call(index, denoised)
+        # Shared with a run read from the journal, without its outputs: an uninterrupted fit had them.
+        self._budget.count(x.shape[0], planned=not (shared and self._recalled))
+        self.calls.append(Call(level, state, self._sketch(denoised), denoised.detach().cpu()))
         return denoised
 
 
@@ -94,6 +145,7 @@ class Rollouts:
         sampler: the sampler function under fit, k-diffusion's signature.
         budget: counts every call.
         sketch: of states.
+        journal: where runs are recorded, or None.
         reuse: False for samplers that read model state which a remembered output would leave stale (CFG++).
     """
 
@@ -101,23 +153,67 @@ class Rollouts:
     sampler: SamplerFunction
     budget: Budget
     sketch: Sketch
+    journal: Journal | None = None
     reuse: bool = True
 
     def __call__(self, sigmas: Tensor, rows: slice, base: Rollout | None = None) -> Rollout:
         """Run the sampler; calls before the first difference from `base` are answered from it."""
-        finished: list[Rollout] = []
+        journal = self.journal
+        key = journal.key("run", sigmas, rows.start, rows.stop) if journal is not None else ""
+        if journal is not None and (record := journal.read(key)) is not None:
+            return self._recalled(sigmas, record)
+        before = self.budget.rows_planned
+        rollout = self._run(sigmas, rows, base, key)
+        if journal is not None:
+            journal.write(key, _record(rollout, self.budget.rows_planned - before))
+            journal.drop_calls(key)
+        return rollout
 
-        def recorded(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
-            calls = base.calls if base is not None and self.reuse else []
-            recording = RecordingModel(model, self.budget, self.sketch, calls)
+    def again(self, rollout: Rollout, rows: slice) -> Rollout:
+        """The same run once more, with its model outputs, for one that has lost them."""
+        budget, planned = self.budget, self.budget.rows_planned
+        repeated = self._run(rollout.sigmas, rows, None, "")
+        if not rollout.forgotten:  # read from the journal: an uninterrupted fit would not have to repeat it
+            budget.rows_planned = planned
+        return repeated
+
+    def _run(self, sigmas: Tensor, rows: slice, base: Rollout | None, key: str) -> Rollout:
+        finished: list[Rollout] = []
+        journal = self.journal
+
+        def on_call(index: int, denoised: Tensor) -> None:
+            if journal is not None and key:
+                journal.write_call(key, index, denoised)
+
+        def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+            recorded = journal.read_calls(key) if journal is not None and key else []
+            shared = base if self.reuse else None
+            recording = RecordingModel(model, self.budget, self.sketch, shared, recorded, on_call)
             end = self.sampler(recording, x, sigmas, **kwargs)
-            finished.append(
-                Rollout(sigmas.detach().cpu().float(), take_rows(end.detach(), rows), recording.calls, self.sketch)
-            )
+            finished.append(Rollout(sigmas.detach().cpu().float(), take_rows(end.detach(), rows), recording.calls))
             return end
 
-        self.run(recorded, sigmas, rows)
+        self.run(sample, sigmas.clone(), rows)  # some host samplers write into the list they are given
         return finished[0]
+
+    def _recalled(self, sigmas: Tensor, record: dict[str, Tensor]) -> Rollout:
+        """A run from the journal; its evaluations count as they did, so that the fit decides as it did."""
+        self.budget.count(int(record["rows"]))
+        calls = [
+            Call(float(sigma), state, output, None)
+            for sigma, state, output in zip(record["levels"], record["states"], record["outputs"])
+        ]
+        return Rollout(sigmas.detach().cpu().float(), record["end"], calls)
+
+
+def _record(rollout: Rollout, rows: int) -> dict[str, Tensor]:
+    return {
+        "end": rollout.end,
+        "levels": torch.tensor([call.sigma for call in rollout.calls], dtype=torch.float64),
+        "states": torch.stack([call.state for call in rollout.calls]),
+        "outputs": torch.stack([call.output for call in rollout.calls]),
+        "rows": torch.tensor(rows),
+    }
 
 
 def take_rows(values: Tensor, rows: slice) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from ..noise_space import Array, SigmaRange
 from ..sigmas import finish_sigmas
 from .budget import Budget
+from .journal import Journal
 from .rollouts import RunFunction, check_finite, take_rows
 from .sketch import Sketch
 
@@ -88,48 +88,87 @@ def exponential_weights(past: Array, sigma_next: float) -> Array:
 class _Trace:
     """What the teacher run writes down as it goes."""
 
-    sketch: Sketch
     states: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
-    end: Tensor | None = None
-    probe: tuple[float, Tensor, Tensor] | None = None
+    full: dict[str, Tensor] = field(default_factory=dict)
 
 
-def _teacher_sampler(trace: _Trace, budget: Budget, levels: Array, rows: slice) -> Callable[..., Tensor]:
-    def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any) -> Tensor:
+@dataclass(frozen=True)
+class _TeacherRun:
+    """One teacher as a sampler function: an exponential multistep method of order ORDER, in fp32."""
+
+    levels: Array
+    rows: slice
+    sketch: Sketch
+    budget: Budget
+    journal: Journal | None
+    key: str
+    trace: _Trace
+
+    def __call__(
+        self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
+    ) -> Tensor:
+        recorded = self.journal.read_calls(self.key) if self.journal is not None else []
         ones, x, history = x.new_ones([x.shape[0]]), x.float(), []
-        for i, sigma in enumerate(levels):
-            budget.before_call()
-            denoised = model(x, sigmas[i] * ones, **(extra_args or {})).float()
-            check_finite(denoised, float(sigma), i)
-            budget.count(x.shape[0])
-            trace.states.append(trace.sketch(take_rows(x, rows)))
-            trace.outputs.append(trace.sketch(take_rows(denoised, rows)))
-            if i == len(levels) // 2:
-                trace.probe = (float(sigma), x, denoised)
-            if i + 1 == len(levels):
-                trace.end = take_rows(denoised, rows)
+        for i, sigma in enumerate(self.levels):
+            if i < len(recorded):
+                denoised = recorded[i].to(x)
+            else:
+                denoised = self._call(model, x, sigmas[i] * ones, i, extra_args or {})
+            self.budget.count(x.shape[0])
+            self._write_down(i, x, denoised)
+            if i + 1 == len(self.levels):
                 return denoised
             history = [denoised, *history][:ORDER]
-            past = levels[i::-1][: len(history)]
-            x = x * float(levels[i + 1] / sigma)
-            for weight, output in zip(exponential_weights(past, levels[i + 1]), history):
+            past = self.levels[i::-1][: len(history)]
+            x = x * float(self.levels[i + 1] / sigma)
+            for weight, output in zip(exponential_weights(past, self.levels[i + 1]), history):
                 x = x + float(weight) * output
-        raise AssertionError("a teacher has at least one noise level")
+        return x
 
-    return sample
+    def _call(self, model: Any, x: Tensor, sigma: Tensor, index: int, extra_args: dict[str, Any]) -> Tensor:
+        self.budget.before_call()
+        denoised = model(x, sigma, **extra_args).float()
+        check_finite(denoised, float(self.levels[index]), index)
+        if self.journal is not None:
+            self.journal.write_call(self.key, index, denoised)
+        return denoised
+
+    def _write_down(self, index: int, x: Tensor, denoised: Tensor) -> None:
+        x, denoised = take_rows(x, self.rows), take_rows(denoised, self.rows)
+        self.trace.states.append(self.sketch(x))
+        self.trace.outputs.append(self.sketch(denoised))
+        if index == len(self.levels) // 2:
+            self.trace.full |= {"probe_state": x, "probe_output": denoised}
+        self.trace.full["end"] = denoised
 
 
-def run_teacher(run: RunFunction, levels: Array, rows: slice, sketch: Sketch, budget: Budget) -> Teacher:
-    """One teacher: an exponential multistep method of order 3, in fp32, one model call per noise level."""
+def run_teacher(
+    run: RunFunction, levels: Array, rows: slice, sketch: Sketch, budget: Budget, journal: Journal | None = None
+) -> Teacher:
+    """One teacher, one model call per noise level.
+
+    Args:
+        run: of the host, or direct.
+        levels: (N,) positive noise levels, decreasing.
+        rows: of the batch.
+        journal: where it is recorded, and read where it already is.
+    """
     rounded = finish_sigmas(levels)
     levels = rounded[:-1].double().numpy()  # the weights must see the levels that the model sees
-    trace = _Trace(sketch)
-    run(_teacher_sampler(trace, budget, levels, rows), rounded, rows)
-    assert trace.end is not None and trace.probe is not None
-    return Teacher(
-        levels, torch.stack(trace.states), torch.stack(trace.outputs), trace.end, sketch(trace.end), trace.probe
-    )
+    key = journal.key("teacher", rounded, rows.start, rows.stop) if journal is not None else ""
+    record = journal.read(key) if journal is not None else None
+    if record is None:
+        trace = _Trace()
+        run(_TeacherRun(levels, rows, sketch, budget, journal, key, trace), rounded, rows)
+        record = {"states": torch.stack(trace.states), "outputs": torch.stack(trace.outputs), **trace.full}
+        if journal is not None:
+            journal.write(key, record)
+            journal.drop_calls(key)
+    else:
+        budget.count(len(levels) * budget.rows)
+    probe = (float(levels[len(levels) // 2]), record["probe_state"], record["probe_output"])
+    return Teacher(levels, record["states"], record["outputs"], record["end"], sketch(record["end"]), probe)
 
 
 def restricted(teacher: Teacher, rows: slice) -> Teacher:

@@ -1,0 +1,62 @@
+"""The held-out check: what was found against what the hosts ship, on rows that decided nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from ..sigmas import check_sigmas
+from .budget import OutOfTimeError
+from .fit import Fit
+from .metrics import mode_switches
+from .objective import Objective, Trial
+from .report import FITTED, StepReport
+
+
+def held_out_check(
+    fit: Fit, objective: Objective, found: Mapping[int, Tensor], hosts: Sequence[str]
+) -> tuple[dict[int, Tensor], dict[int, StepReport]]:
+    """Run the found schedules and the host's on the held-out rows.
+
+    Args:
+        objective: of the held-out rows.
+        found: steps -> the search's schedule, where it has one.
+        hosts: names of the host schedules to compare.
+    Returns:
+        steps -> the winner's sigmas, and steps -> StepReport.
+    """
+    chosen: dict[int, Tensor] = {}
+    rows: dict[int, StepReport] = {}
+    for count in fit.steps:
+        entries = {FITTED: found[count]} if count in found else {}
+        entries |= {name: check_sigmas(fit.baselines[name](count), name=name) for name in hosts}
+        trials: dict[str, Trial] = {}
+        try:
+            for name, sigmas in entries.items():
+                trials[name] = objective(sigmas)
+        except OutOfTimeError:
+            if not trials and FITTED not in entries:
+                raise
+        errors = {name: trial.error for name, trial in trials.items()}
+        switched = {name: mode_switches(trial.rollout.end, objective.reference) for name, trial in trials.items()}
+        best = winner(trials) if trials else FITTED
+        chosen[count] = entries[best]
+        rows[count] = StepReport(count, errors, switched, best)
+    return chosen, rows
+
+
+def winner(trials: Mapping[str, Trial]) -> str:
+    """The fitted schedule, unless a host's beats it on the held-out rows: by the mean and on most of the samples.
+
+    On a few rows one sample that changed mode can decide the mean alone, against a schedule that is better on all the
+    others. Without a fitted schedule, the smallest mean.
+    """
+    names = sorted(trials, key=lambda name: trials[name].error)
+    fitted = trials.get(FITTED)
+    if fitted is None:
+        return names[0]
+    for name in names[: names.index(FITTED)]:
+        if int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
+            return name
+    return FITTED

@@ -1,0 +1,103 @@
+"""One fit's fixed inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..noise_space import SigmaRange
+from .brownian import BrownianPath, is_stochastic, on_path
+from .budget import Budget
+from .effort import Effort
+from .journal import Journal
+from .objective import Objective
+from .rollouts import Rollouts, RunFunction
+from .sketch import Sketch
+from .solvers import SamplerFunction
+
+Baselines = Mapping[str, Callable[[int], Tensor]]
+
+# Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there
+# (trained networks, 20 steps: error .0017 against .0023) and costs one run; a smaller count is fitted first if need be.
+MANY_STEPS = 12
+# Sketch lengths: of trajectories (local errors, gains) and of end states (Gauss-Newton residuals).
+_STATE_SKETCH = 512
+_END_SKETCH = 16_384
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit is given; see `calibrate` for the meaning of its inputs.
+
+    Attributes:
+        search, held_out: row ranges of the batch; held_out follows search and ends it.
+        shape: of one row.
+    """
+
+    run: RunFunction
+    sampler: SamplerFunction
+    sampler_name: str
+    steps: tuple[int, ...]
+    sigma_range: SigmaRange
+    effort: Effort
+    baselines: Baselines
+    budget: Budget
+    search: slice
+    held_out: slice
+    shape: tuple[int, ...]
+    seed: int
+    journal: Journal | None
+
+    @property
+    def everything(self) -> slice:
+        """All rows of the batch."""
+        return slice(0, self.held_out.stop)
+
+    @property
+    def splits(self) -> bool:
+        """Whether a run on some rows costs those rows alone."""
+        return getattr(self.run, "splits", True)
+
+    @property
+    def ladder(self) -> tuple[int, ...]:
+        """The step counts to solve, and half of the smallest where that is too many to start without a neighbour."""
+        first = self.steps[0]
+        return (max(5, min(first // 2, MANY_STEPS)), *self.steps) if first > MANY_STEPS else self.steps
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the sampler may draw noise."""
+        return is_stochastic(self.sampler, self.sampler_name)
+
+    def share(self, rows: slice) -> float:
+        """Evaluations per sample of one model call on some rows."""
+        return (rows.stop - rows.start) / self.budget.rows if self.splits else 1.0
+
+    def state_sketch(self) -> Sketch:
+        """The sketch of trajectories."""
+        return Sketch(self._values, _STATE_SKETCH)
+
+    def rollouts(self, rows: slice) -> Rollouts:
+        """Runs of the sampler on some rows; a stochastic one on those rows' Brownian paths."""
+        sampler = self.sampler
+        if self.stochastic:
+            given = rows if self.splits else self.everything
+            sampler = on_path(sampler, BrownianPath(self.shape, self.sigma_range.sigma_max, self.seed, given))
+        # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires.
+        reuse = "cfg_pp" not in self.sampler_name
+        return Rollouts(self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse)
+
+    def objective(self, reference: Tensor, rows: slice) -> Objective:
+        """Errors of schedules on some rows against the reference end states (B, ...) of the whole batch."""
+        return Objective(
+            self.rollouts(rows), reference[rows], rows, Sketch(self._values, _END_SKETCH, seed=1), self.splits
+        )
+
+    @property
+    def _values(self) -> int:
+        count = 1
+        for length in self.shape:
+            count *= length
+        return count

@@ -1,0 +1,98 @@
+"""Records of an unfinished fit, so that an interrupted one goes on where it stopped.
+
+A fit decides everything from the results of its runs, and those are deterministic: the same fit started again asks for
+the same runs in the same order, and those on record are answered without a model call. One safetensors file per
+finished run; of the run in progress one file per model call, where calls are slow enough to be worth it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+# A model call faster than this is cheaper to repeat than to write down.
+_SLOW_CALL_SECONDS = 0.5
+
+
+class Journal:
+    """A folder of records.
+
+    Args:
+        folder: made when the first record is written, removed by `clear`. Give each fit its own.
+        identity: text that stands for all that the fit's results depend on (noise, sampler, range ...): records of
+            another identity in the same folder are never read.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self.folder = folder
+        self._identity = hashlib.sha256(identity.encode()).hexdigest()
+        self._last_call = time.monotonic()
+
+    def key(self, *parts: object) -> str:
+        """File name of a record: a digest of the fit and of what the run was."""
+        text = "|".join(part_text(part) for part in parts)
+        return hashlib.sha256(f"{self._identity}|{text}".encode()).hexdigest()[:32]
+
+    def read(self, key: str) -> dict[str, Tensor] | None:
+        """The tensors of a record; None where there is none, or only a damaged one (which is removed)."""
+        path = self.folder / f"{key}.safetensors"
+        try:
+            with safe_open(path, framework="pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (SafetensorError, OSError):
+            path.unlink(missing_ok=True)
+            return None
+
+    def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
+        """Write a record in one piece: a reader sees all of it or nothing."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{key}.safetensors"
+        part = path.with_suffix(".part")
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part)
+        os.replace(part, path)
+
+    def read_calls(self, key: str) -> list[Tensor]:
+        """Model outputs of the run in progress, from its first call to the first that is not on record."""
+        outputs: list[Tensor] = []
+        while (record := self.read(f"{key}-{len(outputs)}")) is not None:
+            outputs.append(record["denoised"])
+        return outputs
+
+    def write_call(self, key: str, index: int, denoised: Tensor) -> None:
+        """Record one call of the run in progress, unless calls are quick."""
+        now = time.monotonic()
+        if now - self._last_call >= _SLOW_CALL_SECONDS:
+            self.write(f"{key}-{index}", {"denoised": denoised})
+        self._last_call = now
+
+    def drop_calls(self, key: str) -> None:
+        """Forget the calls of a run that is finished."""
+        for path in self.folder.glob(f"{key}-*.safetensors"):
+            path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove every record, and the folder where nothing else is in it. Called when the fit is done."""
+        for pattern in ("*.safetensors", "*.part"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def part_text(part: object) -> str:
+    """Text of one part of a key, exact for tensors."""
+    if isinstance(part, Tensor):
+        raw = part.detach().cpu().contiguous()
+        return hashlib.sha256(raw.flatten().view(torch.uint8).numpy().tobytes()).hexdigest()
+    return json.dumps(part, default=str)

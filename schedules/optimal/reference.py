@@ -1,0 +1,65 @@
+"""The end states that students are held against, and whether they can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..sigmas import finish_sigmas
+from .direct import DirectRun
+from .fit import Fit
+from .metrics import geometric_mean, sample_errors
+from .teacher import Teacher, run_teacher, teacher_sigmas
+
+# The reference and its half-as-fine twin may differ by this share of the distance between different samples; a
+# stochastic sampler converges slowly on its path, so that its own may differ by more.
+_TOLERANCE = 0.05
+_STOCHASTIC_TOLERANCE = 0.15
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the search aims at.
+
+    Attributes:
+        teacher: the fine deterministic trajectory of the whole batch.
+        end: (B, ...) end states to reach: the teacher's, or those of a stochastic sampler with many steps.
+        disagreement: geometric mean RMSE between these and a solution with half the levels.
+        converged: whether that is small beside the distance between samples.
+    """
+
+    teacher: Teacher
+    end: Tensor
+    disagreement: float
+    converged: bool
+
+
+def make_reference(fit: Fit) -> Reference:
+    """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
+    fit.budget.message = "teacher"
+    fine, coarse = (
+        run_teacher(
+            fit.run, teacher_sigmas(nodes, fit.sigma_range), fit.everything, fit.state_sketch(), fit.budget, fit.journal
+        )
+        for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)
+    )
+    if isinstance(fit.run, DirectRun):
+        fit.run.try_splitting(*fine.probe, [fit.search, fit.held_out], fit.budget)
+    disagreement, converged = agreement(fine.end, coarse.end, _TOLERANCE)
+    if not fit.stochastic or not converged:
+        return Reference(fine, fine.end, disagreement, converged)
+    ends = [
+        fit.rollouts(fit.everything)(finish_sigmas(teacher_sigmas(nodes, fit.sigma_range)), fit.everything).end
+        for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)
+    ]
+    return Reference(fine, ends[0], *agreement(ends[0], ends[1], _STOCHASTIC_TOLERANCE))
+
+
+def agreement(fine: Tensor, coarse: Tensor, tolerance: float) -> tuple[float, bool]:
+    """(geometric mean RMSE between two solutions, whether it is small beside the distance between samples)."""
+    difference = geometric_mean(sample_errors(coarse, fine))
+    flat = fine.flatten(1).cpu().double()
+    distance = float((torch.pdist(flat) / flat.shape[1] ** 0.5).median())
+    return difference, difference <= tolerance * max(distance, 1e-12)

@@ -1,0 +1,115 @@
+"""The search: starts for every step count, then refinement, each count with its share of the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..sigmas import check_sigmas
+from ..step_counts import StepCounts
+from .baselines import DEFAULT_HOST
+from .candidates import GAINS, dp_schedules, measured_gains, path_cost
+from .dynamic_programming import propagation_weights
+from .fit import MANY_STEPS, Fit
+from .gauss_newton import refine
+from .local_errors import DenseTeacher, LocalErrors, densify, local_errors
+from .objective import Objective, Trial
+from .solvers import MULTISTEP_RULES
+from .teacher import Teacher, restricted
+
+# Starts that are refined, best first, as far as the step count's share of the budget goes.
+_REFINED_STARTS = 3
+# Host schedules compared at effort fast, and the share of the budget that comparing them may cost.
+_LEADING = 4
+_CHECK_SHARE = 0.35
+# The gain at which host schedules are ranked before anything was run.
+_RANKING_GAIN = 0.75
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What is known of the search rows without running a student."""
+
+    dense: DenseTeacher
+    errors: LocalErrors
+    by_gain: list[dict[int, Tensor]]
+
+
+def make_tables(fit: Fit, teacher: Teacher) -> Tables:
+    """Local errors of the sampler along the teacher. One without a linear rule of its own takes DPM++ 2M's."""
+    rule = MULTISTEP_RULES.get(fit.sampler_name, MULTISTEP_RULES["dpmpp_2m"])
+    dense = densify(restricted(teacher, fit.search), 2)
+    errors = local_errors(dense, rule)
+    return Tables(dense, errors, [dp_schedules(errors, gain, fit.ladder) for gain in GAINS])
+
+
+def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
+    """Host schedules to compare, the most promising along the teacher first.
+
+    All of them where the effort says so and the budget allows; else the leading ones and the host's default.
+    """
+    weights = propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
+    costs = {
+        name: sum(np.log(path_cost(tables.errors, weights, schedule(count))) for count in fit.steps)
+        for name, schedule in fit.baselines.items()
+    }
+    ranked = sorted(costs, key=lambda name: costs[name])
+    affordable = max(2, int(_CHECK_SHARE * fit.budget.limit / (sum(fit.steps) * fit.share(fit.held_out))))
+    leading = ranked[: affordable if fit.effort.all_baselines else min(affordable, _LEADING)]
+    if DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
+        leading[-1] = DEFAULT_HOST
+    return leading
+
+
+def search(fit: Fit, tables: Tables, objective: Objective, hosts: Sequence[str]) -> None:
+    """Fill `objective.best`, so that what was found survives running out of time."""
+    trials: list[Trial] = []
+    for count in fit.ladder:
+        fit.budget.message = f"{count} steps: first candidates"
+        if count <= MANY_STEPS:
+            starts = [schedules[count] for schedules in tables.by_gain if count in schedules]
+            if trials:
+                gains = measured_gains(trials, tables.dense, objective.rows)
+                starts += dp_schedules(tables.errors, gains, (count,)).values()
+            trials += _run_all(objective, starts, "dynamic programming")
+            _forget_all_but_best(objective, trials)
+    remaining = list(fit.ladder)
+    for count in fit.ladder:
+        fit.budget.message = f"{count} steps: refining"
+        share = (fit.budget.left - fit.budget.reserve) * count / sum(remaining)
+        remaining.remove(count)
+        stop = fit.budget.spent + share
+        starts = _from_neighbours(fit, objective, count)
+        starts += [check_sigmas(fit.baselines[name](count)) for name in hosts[:1]]
+        trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
+        if count > 1:
+            best_first = sorted((trial for trial in trials if trial.steps == count), key=lambda trial: trial.error)
+            for trial in best_first[:_REFINED_STARTS]:
+                _forget_all_but_best(objective, trials)
+                refine(objective, trial, fit.sigma_range.sigma_min, stop - fit.budget.spent)
+
+
+def _run_all(objective: Objective, schedules: Sequence[Tensor], origin: str) -> list[Trial]:
+    """Run schedules, each once."""
+    trials: list[Trial] = []
+    for sigmas in schedules:
+        if all(not torch.equal(sigmas, trial.sigmas) for trial in trials):
+            trials.append(objective(sigmas, origin=origin))
+    return trials
+
+
+def _forget_all_but_best(objective: Objective, trials: Sequence[Trial]) -> None:
+    """Keep model outputs of one run per step count: what bounds the memory of a fit."""
+    for trial in trials:
+        if objective.best[trial.steps] is not trial:
+            trial.rollout.forget()
+
+
+def _from_neighbours(fit: Fit, objective: Objective, count: int) -> list[Tensor]:
+    """A schedule for `count` steps from the refined ones of fewer steps, where there are any."""
+    found = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
+    return [StepCounts(found, fit.sigma_range.sigma_min).sigmas(count)] if found else []
