@@ -12,17 +12,15 @@ from torch import Tensor
 from ..noise_space import SigmaRange
 from ..sigmas import check_steps
 from .baselines import host_schedules
-from .budget import Budget, OutOfTimeError, Progress
+from .brownian import is_stochastic
+from .budget import Budget, Progress
 from .calibration import Calibration
-from .check import held_out_check
 from .direct import DirectRun
 from .effort import effort_named
-from .fit import Baselines, Fit
+from .fit import METHODS, Baselines, Fit
 from .journal import Journal, part_text
-from .reference import Reference, make_reference
-from .report import Report
+from .pipeline import run_fits
 from .rollouts import RunFunction
-from .search import compared_hosts, make_tables, search
 from .solvers import SamplerFunction, own_sampler
 
 
@@ -32,11 +30,12 @@ def calibrate(
     *,
     sigma_min: float,
     sigma_max: float,
-    sampler: str | SamplerFunction = "dpmpp_2m",
+    sampler: str | SamplerFunction | Sequence[str | SamplerFunction] = "dpmpp_2m",
     steps: int | Sequence[int] = (5, 8, 10, 20),
     flow: bool = False,
     extra_args: dict[str, Any] | None = None,
     effort: str = "balanced",
+    method: str = "gauss_newton",
     baselines: Baselines | None = None,
     progress: Progress | None = None,
     x: Tensor | None = None,
@@ -51,13 +50,15 @@ def calibrate(
         denoiser: k-diffusion's, (x (B, ...), sigma (B,), **extra_args) -> denoised; None where `run` is given.
         noise: (B, ...) standard normal, B >= 3; the last quarter of the rows (at least 2) is held out of every choice.
         sigma_min, sigma_max: the model's noise range, 0 < sigma_min < sigma_max (flow: <= 1).
-        sampler: a name with a host-free form (see solvers.own_sampler), or a function with k-diffusion's signature.
+        sampler: a name with a host-free form (see solvers.own_sampler), or a function with k-diffusion's signature. Of
+            several, each gets schedules of its own, and the one with the smallest error on the search rows is returned.
         steps: step counts to solve; each is a number of solver intervals, not of model calls.
         flow: True for CONST / rectified-flow models.
         extra_args: passed on to the denoiser with the whole batch in the given order. Where the denoiser is seen to
             take part of the batch with the same result, the search runs only the rows it needs, with their entries of
             every tensor or list of length B.
         effort: "fast", "balanced" or "thorough": the limit of model evaluations.
+        method: "gauss_newton", or "oss": the recursive search of Optimal Stepsize (arXiv:2503.21774), mended (oss.py).
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
         x: (B, ...) start state; default sigma_max * noise.
@@ -80,38 +81,65 @@ def calibrate(
             raise ValueError("denoiser must be given where run is not")
         start = noise.float() * sigma_range.sigma_max if x is None else x.float()
         run = DirectRun(denoiser, start, extra_args or {}, sigma_range.sigma_max if x is None else None)
-    name = sampler if isinstance(sampler, str) else sampler_name(sampler)
-    identity = [part_text(noise), name, counts, sigma_min, sigma_max, flow, effort, seed]
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    samplers = check_samplers(sampler)
+    budget = Budget(rows, plan.limit(counts), minutes, progress)
+    identity = part_text([part_text(noise if x is None else x), list(samplers), counts, effort, method, seed])
+    notebook = None if journal is None else Journal(Path(journal), f"{identity} {sigma_range}")
     held = max(2, rows // 4)
-    fit = Fit(
-        run=run,
-        sampler=own_sampler(sampler) if isinstance(sampler, str) else sampler,
-        sampler_name=name,
-        steps=counts,
-        sigma_range=sigma_range,
-        effort=plan,
-        baselines=host_schedules(sigma_range) if baselines is None else baselines,
-        budget=Budget(rows, plan.limit(counts), minutes, progress),
-        search=slice(0, rows - held),
-        held_out=slice(rows - held, rows),
-        shape=tuple(noise.shape[1:]),
-        seed=seed,
-        journal=None if journal is None else Journal(Path(journal), part_text(identity)),
-    )
+    fits = [
+        Fit(
+            run=run,
+            sampler=function,
+            sampler_name=name,
+            steps=counts,
+            sigma_range=sigma_range,
+            effort=plan,
+            method=method,
+            baselines=host_schedules(sigma_range) if baselines is None else baselines,
+            budget=budget,
+            search=slice(0, rows - held),
+            held_out=slice(rows - held, rows),
+            shape=tuple(noise.shape[1:]),
+            seed=seed,
+            journal=notebook,
+        )
+        for name, function in samplers.items()
+    ]
     with torch.no_grad():
-        schedules, report = _run_fit(fit)
-    if fit.journal is not None:
-        fit.journal.clear()
+        outcome = run_fits(fits)
+    if notebook is not None:
+        notebook.clear()
     return Calibration(
-        schedules=schedules,
+        schedules=outcome.schedules,
         sigma_range=sigma_range,
-        sampler=name,
-        report=report,
-        nfe=fit.budget.nfe,
+        sampler=outcome.sampler,
+        report=outcome.report,
+        nfe=budget.nfe,
         effort=effort,
-        latent_shape=fit.shape,
-        seconds=fit.budget.seconds,
+        latent_shape=tuple(noise.shape[1:]),
+        seconds=budget.seconds,
     )
+
+
+def check_samplers(
+    sampler: str | SamplerFunction | Sequence[str | SamplerFunction],
+) -> dict[str, SamplerFunction]:
+    """Sampler functions by name; ValueError for none, an unknown name, or stochastic ones among several."""
+    given = [sampler] if isinstance(sampler, str) or callable(sampler) else list(sampler)
+    found = {
+        entry if isinstance(entry, str) else sampler_name(entry): own_sampler(entry)
+        if isinstance(entry, str)
+        else entry
+        for entry in given
+    }
+    if not found:
+        raise ValueError("sampler must name at least one sampler")
+    drawing = [name for name, function in found.items() if is_stochastic(function, name)]
+    if len(found) > 1 and drawing:
+        raise ValueError(f"sampler: only deterministic ones can be chosen among, and {drawing[0]} may draw noise")
+    return found
 
 
 def check_step_counts(steps: int | Sequence[int]) -> tuple[int, ...]:
@@ -136,53 +164,3 @@ def check_noise(noise: Tensor) -> int:
 def sampler_name(sampler: SamplerFunction) -> str:
     """Name of a sampler function: k-diffusion's sample_<name> without the prefix."""
     return getattr(sampler, "__name__", type(sampler).__name__).removeprefix("sample_")
-
-
-def _run_fit(fit: Fit) -> tuple[dict[int, Tensor], Report]:
-    reference = make_reference(fit)
-    objective = fit.objective(reference.end, fit.search)
-    hosts, notes = list(fit.baselines), _first_notes(fit, reference)
-    if reference.converged:
-        tables = make_tables(fit, reference.teacher)
-        hosts = compared_hosts(fit, tables)
-        # Against a clock, leave time for the fitted schedule and one host's; without one, for all of the check.
-        compared = 2 if fit.budget.minutes is not None else len(hosts) + 1
-        fit.budget.reserve = sum(fit.steps) * compared * fit.share(fit.held_out)
-        try:
-            search(fit, tables, objective, hosts)
-        except OutOfTimeError:
-            notes.append("The minutes were used up before the search was through: these are the best schedules so far.")
-        missing = [str(count) for count in fit.steps if count not in objective.best]
-        if missing:
-            notes.append(f"There was no time to fit {', '.join(missing)} steps: the best host schedule stands in.")
-    fit.budget.reserve = 0.0
-    fit.budget.message = "held-out check"
-    found = {count: trial.sigmas for count, trial in objective.best.items() if count in fit.steps}
-    schedules, rows = held_out_check(fit, fit.objective(reference.end, fit.held_out), found, hosts)
-    unchecked = [str(count) for count in fit.steps if not rows[count].errors]
-    if unchecked:
-        notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
-    return schedules, Report(
-        rows=rows,
-        held_out=fit.held_out.stop - fit.held_out.start,
-        samples=fit.held_out.stop,
-        teacher_error=reference.disagreement,
-        skipped=tuple(name for name in fit.baselines if name not in hosts),
-        notes=tuple(notes),
-    )
-
-
-def _first_notes(fit: Fit, reference: Reference) -> list[str]:
-    """Sentences on how the fit was done, known before the search."""
-    notes: list[str] = []
-    if not fit.splits:
-        notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
-    if fit.stochastic:
-        notes.append(f"{fit.sampler_name} draws noise: it was fitted against itself with many steps on the same noise.")
-    if not reference.converged:
-        notes.append(
-            "Nothing was fitted: the reference solutions with "
-            f"{fit.effort.check_nodes} and {fit.effort.teacher_nodes} levels end {reference.disagreement:.3g} apart, "
-            "as on few-step (distilled) models. Use the sigma list that the model was published with."
-        )
-    return notes

@@ -17,6 +17,7 @@ from .rollouts import Rollouts, RunFunction
 from .sketch import Sketch
 from .solvers import SamplerFunction
 
+METHODS = ("gauss_newton", "oss")
 Baselines = Mapping[str, Callable[[int], Tensor]]
 
 # Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there
@@ -42,6 +43,7 @@ class Fit:
     steps: tuple[int, ...]
     sigma_range: SigmaRange
     effort: Effort
+    method: str
     baselines: Baselines
     budget: Budget
     search: slice

@@ -18,6 +18,7 @@ from .fit import MANY_STEPS, Fit
 from .gauss_newton import refine
 from .local_errors import DenseTeacher, LocalErrors, densify, local_errors
 from .objective import Objective, Trial
+from .oss import oss_schedules
 from .solvers import MULTISTEP_RULES
 from .teacher import Teacher, restricted
 
@@ -65,8 +66,11 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     return leading
 
 
-def search(fit: Fit, tables: Tables, objective: Objective, hosts: Sequence[str]) -> None:
+def search(fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, hosts: Sequence[str]) -> None:
     """Fill `objective.best`, so that what was found survives running out of time."""
+    if fit.method == "oss":
+        _recursive_search(fit, teacher, objective)
+        return
     trials: list[Trial] = []
     for count in fit.ladder:
         fit.budget.message = f"{count} steps: first candidates"
@@ -91,6 +95,23 @@ def search(fit: Fit, tables: Tables, objective: Objective, hosts: Sequence[str])
             for trial in best_first[:_REFINED_STARTS]:
                 _forget_all_but_best(objective, trials)
                 refine(objective, trial, fit.sigma_range.sigma_min, stop - fit.budget.spent)
+
+
+def _recursive_search(fit: Fit, teacher: Teacher, objective: Objective) -> None:
+    """The recursive search over the teacher's levels, each count's schedule then run once to confirm it."""
+    fit.budget.message = "recursive search"
+    rule = MULTISTEP_RULES.get(fit.sampler_name, MULTISTEP_RULES["dpmpp_2m"])
+    found = oss_schedules(
+        fit.run,
+        rule,
+        restricted(teacher, fit.search),
+        fit.steps,
+        rows=fit.search,
+        sketch=fit.state_sketch(),
+        budget=fit.budget,
+    )
+    for sigmas in found.values():
+        objective(sigmas, origin="recursive search")
 
 
 def _run_all(objective: Objective, schedules: Sequence[Tensor], origin: str) -> list[Trial]:

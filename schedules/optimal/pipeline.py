@@ -1,0 +1,113 @@
+"""From the reference to the report: what a fit does, for one sampler or a choice of several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from .budget import OutOfTimeError
+from .check import held_out_check
+from .fit import Fit
+from .objective import Objective
+from .reference import Reference, make_reference
+from .report import Report
+from .search import compared_hosts, make_tables, search
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fit returns: the sampler's name, steps -> sigmas, and the report."""
+
+    sampler: str
+    schedules: Mapping[int, Tensor]
+    report: Report
+
+
+def run_fits(fits: Sequence[Fit]) -> Outcome:
+    """Fit every sampler on one reference, choose by the search rows, check the choice on the held-out rows.
+
+    Args:
+        fits: the same fit for one sampler or several (deterministic) ones; they share their budget.
+    """
+    fit, budget = fits[0], fits[0].budget
+    each = budget.limit
+    reference = make_reference(fit)
+    each -= budget.spent
+    budget.limit += each * (len(fits) - 1)
+    objectives = [fit.objective(reference.end, fit.search) for fit in fits]
+    hosts, notes = list(fit.baselines), _first_notes(fit, reference)
+    if reference.converged:
+        for number, (fit, objective) in enumerate(zip(fits, objectives)):
+            hosts = _search(fit, reference, objective, notes, each * (len(fits) - 1 - number))
+    best = int(np.argmin([mean_log_error(objective, fit.steps) for objective in objectives]))
+    fit, objective = fits[best], objectives[best]
+    if len(fits) > 1 and reference.converged:
+        notes.append(_choice(fits, objectives, best))
+    budget.reserve, budget.message = 0.0, "held-out check"
+    found = {count: trial.sigmas for count, trial in objective.best.items() if count in fit.steps}
+    schedules, rows = held_out_check(fit, fit.objective(reference.end, fit.held_out), found, hosts)
+    unchecked = [str(count) for count in fit.steps if not rows[count].errors]
+    if unchecked:
+        notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
+    report = Report(
+        rows=rows,
+        held_out=fit.held_out.stop - fit.held_out.start,
+        samples=fit.held_out.stop,
+        teacher_error=reference.disagreement,
+        skipped=tuple(name for name in fit.baselines if name not in hosts),
+        notes=tuple(notes),
+    )
+    return Outcome(fit.sampler_name, schedules, report)
+
+
+def _search(fit: Fit, reference: Reference, objective: Objective, notes: list[str], others: float) -> list[str]:
+    """Search for one sampler, keeping `others` evaluations for those to come; returns the host schedules to compare."""
+    tables = make_tables(fit, reference.teacher)
+    hosts = compared_hosts(fit, tables)
+    # Against a clock, leave time for the fitted schedule and one host's; without one, for all of the check.
+    compared = 2 if fit.budget.minutes is not None else len(hosts) + 1
+    fit.budget.reserve = sum(fit.steps) * compared * fit.share(fit.held_out) + others
+    try:
+        search(fit, tables, reference.teacher, objective, hosts)
+    except OutOfTimeError:
+        notes.append("The minutes were used up before the search was through: these are the best schedules so far.")
+    missing = [str(count) for count in fit.steps if count not in objective.best]
+    if missing:
+        notes.append(f"There was no time to fit {', '.join(missing)} steps: the best host schedule stands in.")
+    return hosts
+
+
+def mean_log_error(objective: Objective, steps: Sequence[int]) -> float:
+    """Mean over step counts of the log of the best error found; inf where one was not reached."""
+    if any(count not in objective.best for count in steps):
+        return float("inf")
+    return float(np.mean([np.log(objective.best[count].error) for count in steps]))
+
+
+def _choice(fits: Sequence[Fit], objectives: Sequence[Objective], best: int) -> str:
+    """One sentence on how the samplers compared."""
+    errors = {fit.sampler_name: mean_log_error(objective, fit.steps) for fit, objective in zip(fits, objectives)}
+    ratios = ", ".join(
+        f"{name} {np.exp(error - errors[fits[best].sampler_name]):.2f}x"
+        for name, error in sorted(errors.items(), key=lambda item: item[1])
+    )
+    return f"Each sampler with its own fitted schedules, error on the search samples beside the best: {ratios}."
+
+
+def _first_notes(fit: Fit, reference: Reference) -> list[str]:
+    """Sentences on how the fit was done, known before the search."""
+    notes: list[str] = []
+    if not fit.splits:
+        notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
+    if fit.stochastic:
+        notes.append(f"{fit.sampler_name} draws noise: it was fitted against itself with many steps on the same noise.")
+    if not reference.converged:
+        notes.append(
+            "Nothing was fitted: the reference solutions with "
+            f"{fit.effort.check_nodes} and {fit.effort.teacher_nodes} levels end {reference.disagreement:.3g} apart, "
+            "as on few-step (distilled) models. Use the sigma list that the model was published with."
+        )
+    return notes
