@@ -71,6 +71,14 @@ def settings() -> list[io.Input]:
             default=False,
             tooltip="Fit anew and replace the preset of this name.",
         ),
+        io.Boolean.Input(
+            "choose_sampler",
+            default=False,
+            optional=True,
+            tooltip="Also fit other samplers that make no noise of their own and call the model once a step (dpmpp_2m, "
+            "res_multistep, ipndm, deis), and take the best. The report names it; use it in the KSampler. Takes about "
+            "four times as long.",
+        ),
     ]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
     from ..schedules.optimal.calibration import Calibration
     from ..schedules.presets import Preset
 
+# Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
+CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
+
 # Hashes of the preset files written by this process, so that a fit's own file does not count as a changed one.
 _written: dict[str, str] = {}
 
@@ -33,6 +34,7 @@ class FitRequest:
         positives: further positive conditionings.
         minutes: 0 for no limit.
         node_id: of the node, for messages on the page.
+        choose_sampler: also fit CHOICE and take the best.
     """
 
     guider: Any
@@ -47,6 +49,7 @@ class FitRequest:
     refit: bool
     node_id: Any = None
     positives: tuple[Any, ...] = ()
+    choose_sampler: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,9 @@ def _fit_anew(
     from ._host_identity import dtype_of
 
     check_fittable(request.guider)
-    sampler = _host.fit_sampler(request.sampler_name)
-    calibration = _calibrated(request, steps, latents, sampler, identity, baselines)
-    notes = [sampler.note] if sampler.note else []
+    samplers = [_host.fit_sampler(name) for name in sampler_choice(request)]
+    calibration = _calibrated(request, steps, latents, samplers, identity, baselines)
+    notes = [sampler.note for sampler in samplers if sampler.note]
     if "noise_mask" in request.latent:
         notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
     preset = calibration.to_preset(
@@ -120,6 +123,12 @@ def _fit_anew(
         tool="Sigmasmith for ComfyUI",
     )
     return preset, _in_words(request, calibration, notes)
+
+
+def sampler_choice(request: FitRequest) -> list[str]:
+    """Names of the samplers to fit: the one asked for, and those to choose among where that is asked too."""
+    others = [name for name in CHOICE if name in _host.sampler_names()] if request.choose_sampler else []
+    return list(dict.fromkeys([request.sampler_name, *others]))
 
 
 def preset_fingerprint(name: str, refit: bool) -> str:
@@ -164,7 +173,8 @@ def _existing(
         raise ValueError(
             f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
         ) from None
-    differences = preset.differences(identity, request.sampler_name, guidance_of(request.guider), shape)
+    sampler = preset.sampler if preset.sampler in sampler_choice(request) else request.sampler_name
+    differences = preset.differences(identity, sampler, guidance_of(request.guider), shape)
     missing = [str(count) for count in steps if not preset.is_fitted(count)]
     if missing:
         held = ", ".join(map(str, preset.schedules))
@@ -181,7 +191,7 @@ def _calibrated(
     request: FitRequest,
     steps: tuple[int, ...],
     latents: Tensor,
-    sampler: _host.FitSampler,
+    samplers: list[_host.FitSampler],
     identity: ModelIdentity,
     baselines: Mapping[str, Any],
 ) -> Calibration:
@@ -195,14 +205,13 @@ def _calibrated(
     runs = GuiderRuns(request.guider, noise, latents, request.calibration_seed, request.positives, prompts)
     minutes = request.minutes or None
     journal = _host.unfinished_folder() / _fit_key(request, identity, latents, steps)
-    resuming: dict[str, Any] = {"journal": journal} if "journal" in inspect.signature(calibrate).parameters else {}
     try:
         calibration = calibrate(
             None,
             noise,
             sigma_min=identity.sigma_min,
             sigma_max=identity.sigma_max,
-            sampler=sampler.function,
+            sampler=[sampler.function for sampler in samplers],
             steps=steps,
             flow=identity.flow,
             effort=request.effort,
@@ -210,14 +219,13 @@ def _calibrated(
             progress=progress_bar(runs, request.node_id, minutes),
             run=runs,
             minutes=minutes,
-            **resuming,
+            journal=journal,
         )
     except OutOfTimeError:
         raise ValueError(
             f"minutes: {request.minutes:g} do not suffice for the reference solution and one run; "
             "give more, or lower noises or the size of the latent"
         ) from None
-    shutil.rmtree(journal, ignore_errors=True)  # finished: the preset holds the result
     return calibration
 
 
@@ -233,7 +241,7 @@ def _fit_key(request: FitRequest, identity: ModelIdentity, latents: Tensor, step
         conditioning_digest([latents]),
         type(request.guider).__name__,
         guidance_of(request.guider),
-        request.sampler_name,
+        sampler_choice(request),
         steps,
         request.noises,
         request.effort,
@@ -264,9 +272,12 @@ def _existing_in_words(request: FitRequest, preset: Preset, steps: tuple[int, ..
 
 def _in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -> str:
     heading = (
-        f"Sigmasmith fitted {request.sampler_name} in {duration(calibration.seconds)}, "
+        f"Sigmasmith fitted {calibration.sampler} in {duration(calibration.seconds)}, "
         f"{calibration.nfe:.0f} model evaluations per sample, effort {request.effort}. "
         f"Saved as {request.name}."
     )
-    use = "To use it: Sigmasmith Apply Schedule on the model, and the scheduler sigmasmith_optimal in the KSampler."
+    use = (
+        "To use it: Sigmasmith Apply Schedule on the model, and in the KSampler the scheduler sigmasmith_optimal and "
+        f"the sampler {calibration.sampler}."
+    )
     return "\n".join([heading, "", str(calibration.report), *notes, "", use])

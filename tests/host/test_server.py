@@ -311,6 +311,19 @@ def test_no_error_is_in_the_log(server):
 # From here on errors are asked for.
 
 
+def records(server):
+    """Files of unfinished fits."""
+    return set((server.base / "user").rglob("unfinished/*/*.safetensors"))
+
+
+def test_a_fit_may_choose_the_sampler_and_says_which(server):
+    said = text_of(server.run(fit_graph("tiny_sd3", name="chosen", steps="6", choose_sampler=True)), "fit")
+    chosen = load_preset(preset_file(server, "chosen")).sampler
+    assert chosen in {"dpmpp_2m", "res_multistep", "ipndm", "deis"}
+    assert f"the sampler {chosen}" in said
+    assert "Each sampler with its own fitted schedules" in said
+
+
 def test_an_interrupt_stops_the_fit_and_it_can_be_run_again(server):
     graph = fit_graph("tiny_sd3", name="stopped", effort="thorough", steps="20", noises=8)
     server.events.clear()
@@ -323,6 +336,7 @@ def test_an_interrupt_stops_the_fit_and_it_can_be_run_again(server):
     assert time.monotonic() - start < 2.0
     assert not preset_file(server, "stopped").exists()
     assert list(preset_file(server, "stopped").parent.glob("*.tmp")) == []
+    assert records(server)
     graph["fit"]["inputs"] |= {"effort": "fast", "steps": "2"}
     ok(server.run(graph))
 
@@ -378,13 +392,17 @@ def test_hostile_names_write_nothing_outside_the_folder(server, sd3):
 
 def test_a_killed_fit_goes_on_after_a_restart(server):
     graph = fit_graph("tiny_sd3", name="killed", steps="16", noises=8)
+    before = records(server)
     server.events.clear()
     server.queue(graph)
     server.events.wait_for("progress", node="fit")
     time.sleep(1.0)
     server.kill()
     assert not preset_file(server, "killed").exists()
+    recorded = records(server) - before
+    assert recorded
     server.start()
     ok(server.run(graph))
+    assert not recorded & records(server)  # used up and removed
     assert load_preset(preset_file(server, "killed")).is_fitted(16)
     assert list(preset_file(server, "killed").parent.glob("*.tmp")) == []
