@@ -316,6 +316,15 @@ def records(server):
     return set((server.base / "user").rglob("unfinished/*/*.safetensors"))
 
 
+def wait_for_records(server, before):
+    """The records that a running fit has written, once there are some."""
+    deadline = time.monotonic() + 60.0
+    while not records(server) - before:
+        assert time.monotonic() < deadline, "the fit wrote no record"
+        time.sleep(0.1)
+    return records(server) - before
+
+
 def test_a_fit_may_choose_the_sampler_and_says_which(server):
     said = text_of(server.run(fit_graph("tiny_sd3", name="chosen", steps="6", choose_sampler=True)), "fit")
     chosen = load_preset(preset_file(server, "chosen")).sampler
@@ -326,17 +335,18 @@ def test_a_fit_may_choose_the_sampler_and_says_which(server):
 
 def test_an_interrupt_stops_the_fit_and_it_can_be_run_again(server):
     graph = fit_graph("tiny_sd3", name="stopped", effort="thorough", steps="20", noises=8)
+    before = records(server)
     server.events.clear()
     prompt_id = server.queue(graph)
     server.events.wait_for("progress", node="fit")
-    time.sleep(1.0)
+    wait_for_records(server, before)
     start = time.monotonic()
     server.interrupt()
     assert server.wait(prompt_id).status == "interrupted"
     assert time.monotonic() - start < 2.0
     assert not preset_file(server, "stopped").exists()
     assert list(preset_file(server, "stopped").parent.glob("*.tmp")) == []
-    assert records(server)
+    assert records(server) - before  # kept for the next time
     graph["fit"]["inputs"] |= {"effort": "fast", "steps": "2"}
     ok(server.run(graph))
 
@@ -396,7 +406,7 @@ def test_a_killed_fit_goes_on_after_a_restart(server):
     server.events.clear()
     server.queue(graph)
     server.events.wait_for("progress", node="fit")
-    time.sleep(1.0)
+    wait_for_records(server, before)
     server.kill()
     assert not preset_file(server, "killed").exists()
     recorded = records(server) - before
