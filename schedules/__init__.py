@@ -1,1 +1,26 @@
-"""The core: schedules, their fitting and their file format. Knows no host."""
+"""The core: schedules, their fitting and their file format. Knows no host.
+
+`calibrate` and `Calibration` are the public API; they load on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .optimal.calibrate import calibrate as calibrate
+    from .optimal.calibration import Calibration as Calibration
+
+__all__ = ["Calibration", "calibrate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "calibrate":
+        from .optimal.calibrate import calibrate
+
+        return calibrate
+    if name == "Calibration":
+        from .optimal.calibration import Calibration
+
+        return Calibration
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -100,7 +100,7 @@ class Preset:
 
     @property
     def step_counts(self) -> StepCounts:
-        return StepCounts(self.schedules, self.model.sigma_min, flow=self.model.flow)
+        return StepCounts(self.schedules, self.model.sigma_min)
 
     @property
     def hash(self) -> str:

@@ -30,12 +30,10 @@ class StepCounts:
     Args:
         schedules: steps -> sigma list (steps + 1,) keeping the contract; at least one.
         sigma_min: smallest sigma that an interpolated schedule may visit.
-        flow: True for a CONST / rectified-flow model; kept for callers, both kinds are interpolated alike.
     """
 
     schedules: Mapping[int, Tensor]
     sigma_min: float
-    flow: bool = False
 
     def __post_init__(self) -> None:
         if not self.schedules:

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import torch
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,3 +28,5 @@ def mount_package() -> None:
 mount_package()
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
+# Tensors here are tiny: a second thread only waits, and on a busy machine it makes a fit ten times longer.
+torch.set_num_threads(1)

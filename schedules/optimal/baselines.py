@@ -126,13 +126,8 @@ def gits(steps: int) -> Array:
     return comfy_list((tables.GITS_MAX, *inner, tables.GITS_MIN), steps)
 
 
-# The sets whose best comes nearest to the best of all host schedules (benchmarks/fallback.py, "leading"): karras,
-# ays_sdxl, exponential and beta on Stable Diffusion's range (4 % off), ays_svd and simple on SVD's (2 %), beta, simple,
-# oss_chroma and karras on flow models (7 %). Every kind of model offers four or five of them.
 # The scheduler that hosts choose for a new workflow.
 DEFAULT_HOST = "simple"
-
-LEADING = ("simple", "karras", "beta", "exponential", "ays_sdxl", "ays_svd", "oss_chroma")
 
 _FROM_TABLE: dict[str, Callable[[HostModel, int], Array]] = {
     "simple": simple,

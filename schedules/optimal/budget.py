@@ -23,7 +23,8 @@ class Budget:
         minutes: wall-clock limit, or None.
         progress: callable(done, total, message) in evaluations per sample, rounded; raising from it cancels the fit.
         clock: seconds, replaced in tests.
-        reserve: evaluations per sample that must still fit into the minutes after the search, for its check.
+        reserve: evaluations per sample that the search leaves for what comes after it.
+        reserve_in_time: as many of those as must still fit into the minutes.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class Budget:
     clock: Callable[[], float] = time.monotonic
     message: str = "teacher"
     reserve: float = 0.0
+    reserve_in_time: float = 0.0
     rows_evaluated: int = 0
     rows_planned: int = 0
     _started: float = field(init=False)
@@ -60,7 +62,7 @@ class Budget:
         if self.minutes is None or self.rows_evaluated == 0:
             return
         elapsed = self.clock() - self._started
-        if elapsed * (1.0 + self.reserve / self.spent) > 60.0 * self.minutes:
+        if elapsed * (1.0 + self.reserve_in_time / self.spent) > 60.0 * self.minutes:
             raise OutOfTimeError
 
     @property

@@ -46,12 +46,18 @@ class Shifts:
         return finish_sigmas(positive)
 
     def limited(self, z: Array, step: Array) -> Array:
-        """The step scaled back so that no sigma moves more than _MAX_SHIFT of its present gaps."""
+        """The step cut so that no sigma moves more than _MAX_SHIFT of its present gaps.
+
+        Coordinate by coordinate: one pair of sigmas that has closed up must not hold back all the others.
+        """
         log = self._log(z)
         gaps = -np.diff(log)
-        change = self.gaps * (self.basis @ step)
-        largest = (np.abs(change) / np.minimum(gaps, np.append(gaps[1:], np.inf))).max(initial=0.0)
-        return step * min(1.0, _MAX_SHIFT / largest) if largest > 0 else step
+        nearest = np.minimum(gaps, np.append(gaps[1:], np.inf))
+        excess = np.maximum(np.abs(self.gaps * (self.basis @ step)) / (_MAX_SHIFT * nearest), 1.0)
+        step = step / np.where(self.basis != 0.0, excess[:, None], 1.0).max(axis=0, initial=1.0)
+        # Hats overlap: cuts of different size on two that pulled against each other can leave more than before.
+        excess = np.abs(self.gaps * (self.basis @ step)) / (_MAX_SHIFT * nearest)
+        return step / max(excess.max(initial=0.0), 1.0)
 
     def below_floor(self, z: Array, step: Array) -> bool:
         """Whether the last positive sigma would leave the model's range."""

@@ -46,7 +46,8 @@ def run_fits(fits: Sequence[Fit]) -> Outcome:
     fit, objective = fits[best], objectives[best]
     if len(fits) > 1 and reference.converged:
         notes.append(_choice(fits, objectives, best))
-    budget.reserve, budget.message = 0.0, "held-out check"
+    budget.reserve = budget.reserve_in_time = 0.0
+    budget.message = "held-out check"
     found = {count: trial.sigmas for count, trial in objective.best.items() if count in fit.steps}
     schedules, rows = held_out_check(fit, fit.objective(reference.end, fit.held_out), found, hosts)
     unchecked = [str(count) for count in fit.steps if not rows[count].errors]
@@ -67,9 +68,9 @@ def _search(fit: Fit, reference: Reference, objective: Objective, notes: list[st
     """Search for one sampler, keeping `others` evaluations for those to come; returns the host schedules to compare."""
     tables = make_tables(fit, reference.teacher)
     hosts = compared_hosts(fit, tables)
-    # Against a clock, leave time for the fitted schedule and one host's; without one, for all of the check.
-    compared = 2 if fit.budget.minutes is not None else len(hosts) + 1
-    fit.budget.reserve = sum(fit.steps) * compared * fit.share(fit.held_out) + others
+    one_schedule = sum(fit.steps) * fit.share(fit.held_out)
+    fit.budget.reserve = one_schedule * (len(hosts) + 1) + others
+    fit.budget.reserve_in_time = 2.0 * one_schedule  # for the fitted schedule and one host's: the others can be skipped
     try:
         search(fit, tables, reference.teacher, objective, hosts)
     except OutOfTimeError:

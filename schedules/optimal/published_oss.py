@@ -49,7 +49,7 @@ class _Search:
 
     Attributes:
         times: (N + 1,) ascending sigmas, [0] == 0.
-        flow: whether the model's states are those of a flow model.
+        flow_states: whether a VE model's states are those of a flow model, x / (1 + sigma).
         x: (B, ...) start state at the highest node.
         teacher: node -> (B, ...) state of the Euler teacher.
         cost, trace: (K, N + 1, B) best cost after at most k + 1 steps, and the node it claims to come from.
@@ -57,7 +57,7 @@ class _Search:
     """
 
     times: Array
-    flow: bool
+    flow_states: bool
     x: Tensor
     teacher: dict[int, Tensor]
     cost: Tensor
@@ -65,8 +65,8 @@ class _Search:
     best: list[dict[int, Tensor]]
 
     def start(self, node: int) -> Tensor:
-        """The start noise, put at any node: equal in the flow coordinates in which the authors' wrappers keep states."""
-        if self.flow:
+        """The start noise, put at any node: the same numbers in the coordinates of the search."""
+        if not self.flow_states:
             return self.x
         return self.x * float((1.0 + self.times[node]) / (1.0 + self.times[-1]))
 
@@ -107,7 +107,7 @@ class _Search:
 
 
 def published_oss(
-    run: RunFunction, sigmas: Tensor, steps: Sequence[int], *, flow: bool, rows: slice, budget: Budget
+    run: RunFunction, sigmas: Tensor, steps: Sequence[int], *, rows: slice, budget: Budget, flow_states: bool = False
 ) -> PublishedOss:
     """The published search on given nodes, for several step counts (a smaller one is a prefix of the largest's run).
 
@@ -115,9 +115,11 @@ def published_oss(
         run: starts a sampler function at the start states of `rows` alone.
         sigmas: (N + 1,) nodes, ending in 0; the authors take N = 100 uniform timesteps of the model.
         steps: step counts.
-        flow: True for CONST / rectified-flow models.
         rows: the images, of the batch.
         budget: counts N + K * N evaluations per image, K the largest step count.
+        flow_states: for VE models, states in flow coordinates, as the authors' wrapper of DiT has them. It changes what
+            the same start noise at a lower node means: there it is nearly the noise of that level, and most paths
+            begin late. False keeps the model's own states.
     Returns:
         a PublishedOss.
     Source: Pei et al. 2025, arXiv:2503.21774, eq. 9 to 11, and the authors' search_OSS and cal_medium.
@@ -125,7 +127,9 @@ def published_oss(
         dtype. Not the authors' code.
     """
     times, images, levels = check_sigmas(sigmas).double().numpy()[::-1].copy(), rows.stop - rows.start, max(steps)
-    search = _Search(times, flow, torch.empty(0), {}, *_tables(levels, len(times), images), [{} for _ in range(levels)])
+    search = _Search(
+        times, flow_states, torch.empty(0), {}, *_tables(levels, len(times), images), [{} for _ in range(levels)]
+    )
 
     def call(model: Any, x: Tensor, sigma: Tensor, extra_args: dict[str, Any] | None) -> Tensor:
         budget.before_call()

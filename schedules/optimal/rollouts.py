@@ -83,6 +83,7 @@ class RecordingModel:
         base: an earlier run that may share its beginning, or None.
         recorded: outputs of this very run from an interrupted fit, in order.
         on_call: called with (index, output) after every call that reached the model.
+        first_row: number of its first row in the whole batch.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class RecordingModel:
         base: Rollout | None,
         recorded: list[Tensor],
         on_call: Callable[[int, Tensor], None],
+        first_row: int = 0,
     ) -> None:
         self._model = model
         self._budget = budget
@@ -101,6 +103,7 @@ class RecordingModel:
         self._recalled = base is not None and not base.forgotten
         self._recorded = recorded
         self._on_call = on_call
+        self._first_row = first_row
         self.calls: list[Call] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -120,7 +123,7 @@ class RecordingModel:
         else:
             self._budget.before_call()
             denoised = self._model(x, sigma, **extra_args)
-            check_finite(denoised, level, index)
+            check_finite(denoised, level, index, self._first_row)
             self._on_call(index, denoised)
         # Shared with a run read from the journal, without its outputs: an uninterrupted fit had them.
         self._budget.count(x.shape[0], planned=not (shared and self._recalled))
@@ -128,11 +131,11 @@ class RecordingModel:
         return denoised
 
 
-def check_finite(denoised: Tensor, sigma: float, call: int) -> None:
-    """Raise ModelError naming the sigma, the call and the first sample whose output is not finite."""
+def check_finite(denoised: Tensor, sigma: float, call: int, first_row: int = 0) -> None:
+    """Raise ModelError naming the sigma, the call and the first sample, by its place in the whole batch."""
     finite = torch.isfinite(denoised.flatten(1)).all(dim=1)
     if not bool(finite.all()):
-        row = int((~finite).nonzero()[0])
+        row = first_row + int((~finite).nonzero()[0])
         raise ModelError(f"the model returned NaN or infinity at sigma {sigma:.6g} (call {call + 1}) for sample {row}")
 
 
@@ -188,7 +191,8 @@ class Rollouts:
         def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
             recorded = journal.read_calls(key) if journal is not None and key else []
             shared = base if self.reuse else None
-            recording = RecordingModel(model, self.budget, self.sketch, shared, recorded, on_call)
+            first_row = rows.start if x.shape[0] == rows.stop - rows.start else 0
+            recording = RecordingModel(model, self.budget, self.sketch, shared, recorded, on_call, first_row)
             end = self.sampler(recording, x, sigmas, **kwargs)
             finished.append(Rollout(sigmas.detach().cpu().float(), take_rows(end.detach(), rows), recording.calls))
             return end

@@ -88,7 +88,7 @@ def search(fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, hos
         remaining.remove(count)
         stop = fit.budget.spent + share
         starts = _from_neighbours(fit, objective, count)
-        starts += [check_sigmas(fit.baselines[name](count)) for name in hosts[:1]]
+        starts += _from_hosts(fit, hosts, count)[:1]
         trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
         if count > 1:
             best_first = sorted((trial for trial in trials if trial.steps == count), key=lambda trial: trial.error)
@@ -128,6 +128,12 @@ def _forget_all_but_best(objective: Objective, trials: Sequence[Trial]) -> None:
     for trial in trials:
         if objective.best[trial.steps] is not trial:
             trial.rollout.forget()
+
+
+def _from_hosts(fit: Fit, hosts: Sequence[str], count: int) -> list[Tensor]:
+    """The hosts' schedules that start at sigma_max, as a fitted one must: a few of theirs start lower."""
+    made = [check_sigmas(fit.baselines[name](count), name=name) for name in hosts]
+    return [sigmas for sigmas in made if float(sigmas[0]) > fit.sigma_range.sigma_max * (1.0 - 1e-6)]
 
 
 def _from_neighbours(fit: Fit, objective: Objective, count: int) -> list[Tensor]:

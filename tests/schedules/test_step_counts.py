@@ -18,9 +18,13 @@ VE = (0.0292, 14.6146)
 FLOW = (0.003, 1.0)
 
 
+def is_flow(fitted: StepCounts) -> bool:
+    return fitted.sigma_min == FLOW[0]
+
+
 def fit(counts: tuple[int, ...], *, flow: bool = False, curve: str = "tangent") -> StepCounts:
     low, high = FLOW if flow else VE
-    return StepCounts({k: CURVES[curve](k, low, high, flow=flow) for k in counts}, low, flow)
+    return StepCounts({k: CURVES[curve](k, low, high, flow=flow) for k in counts}, low)
 
 
 @st.composite
@@ -35,7 +39,7 @@ def rough_fits(draw: st.DrawFn) -> StepCounts:
         inner = np.exp(first - (first - last) * gaps / gaps[-1] * draw(st.floats(0.5, 1.0)))
         positive = inner / (1 + inner) if flow else inner
         schedules[count] = finish_sigmas(np.append(high, positive[:-1]))
-    return StepCounts(schedules, low, flow)
+    return StepCounts(schedules, low)
 
 
 FITS = st.sampled_from(
@@ -112,7 +116,7 @@ def test_neighbouring_step_counts_do_not_jump(fitted, steps):
 @settings(max_examples=50)
 @given(fitted=FITS, steps=st.integers(1, 60), level=st.floats(-3.0, 2.0))
 def test_steps_left_grow_with_the_step_count_at_every_noise_level(fitted, steps, level):
-    sigma = math.exp(level) / (1 + math.exp(level)) if fitted.flow else math.exp(level)
+    sigma = math.exp(level) / (1 + math.exp(level)) if is_flow(fitted) else math.exp(level)
     fewer, more = (fitted._left_at(*fitted._steps_left(float(k)), sigma) for k in (steps, steps + 1))
     assert fewer <= more + 1e-9
 
@@ -121,10 +125,11 @@ def test_steps_left_grow_with_the_step_count_at_every_noise_level(fitted, steps,
 @given(fitted=FITS, steps=st.integers(1, 30), fraction=st.floats(0.1, 0.95))
 def test_noise_level_mode_starts_exactly_at_the_asked_sigma(fitted, steps, fraction):
     low, high = (
-        -0.5 * float(log_snr(s, flow=fitted.flow)) for s in (fitted.sigma_min * 3, FLOW[1] if fitted.flow else VE[1])
+        -0.5 * float(log_snr(s, flow=is_flow(fitted)))
+        for s in (fitted.sigma_min * 3, FLOW[1] if is_flow(fitted) else VE[1])
     )
     start = math.exp(low + fraction * (high - low))
-    start = start / (1 + start) if fitted.flow else start
+    start = start / (1 + start) if is_flow(fitted) else start
     sigmas = fitted.from_sigma(steps, start)
     assert len(check_sigmas(sigmas)) == steps + 1
     assert float(sigmas[0]) == np.float32(start)

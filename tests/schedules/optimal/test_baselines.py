@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.noise_space import SigmaRange, shift_flow
 from sigmasmith.schedules.optimal import tables
-from sigmasmith.schedules.optimal.baselines import LEADING, host_schedules
+from sigmasmith.schedules.optimal.baselines import host_schedules
 from sigmasmith.schedules.sigma_table import (
     check_table,
     host_sigma_table,
@@ -77,11 +77,6 @@ def test_published_lists_are_offered_only_where_they_belong():
     assert "ays_svd" in fixed[SVD]
     for sigma_range, family in ((SD, "oss_"), (SD, "ays_svd"), (SD3, "ays_"), (SVD, "ays_sd1"), (EDM, "ays_")):
         assert not [name for name in fixed[sigma_range] if name.startswith(family)]
-
-
-def test_leading_schedules_are_offered_on_every_kind_of_model():
-    for sigma_range in (SD, SD3, FLUX, SVD, EDM):
-        assert 4 <= len(set(LEADING) & set(host_schedules(sigma_range))) <= 5
 
 
 def test_align_your_steps_at_ten_steps_is_the_published_list_with_its_last_value_zero():
