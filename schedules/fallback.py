@@ -40,8 +40,9 @@ class TwoSided:
 
 # Nelder-Mead on the measure of benchmarks/fallback.py (its table: python -P -m sigmasmith.benchmarks.fallback), over
 # mixtures of 64 to 192 dimensions, latents of 256 to 65,536 values and the bundled digits networks, without guidance
-# and with; the glyph networks were not seen. VE: 0.0292 .. 14.6 and 0.002 .. 700 together, and coarse then lowered
-# from 0.78, which cost nothing there and gained on 0.002 .. 80 and 0.002 .. 700. Rounded to what can be told apart.
+# and with; the glyph flow network was not seen, the noise-prediction one in choosing `coarse` alone. VE: 0.0292 .. 14.6
+# and 0.002 .. 700 together, and coarse then lowered from 0.78, which cost nothing there and gained on 0.002 .. 80 and
+# 0.002 .. 700. Rounded to what can be told apart.
 VE_CURVE = TwoSided(fine=0.22, coarse=0.45, centre=12.5, left=0.95)
 FLOW_CURVE = TwoSided(fine=0.4, coarse=0.8, centre=4.5, left=2.0)
 # The flow centre is that at shift 3. On one mixture thinned to larger and larger latents it moves as the shift does

@@ -3,7 +3,7 @@
 A schedule of K steps is read as a function N_K(sigma): the number of steps left at a noise level, K at the first
 sigma, 1 at the last positive one, 0 at 0 (linear in log sigma between two sigmas, linear in sigma below the last).
 On flow models too it is log sigma: in log-SNR sigma 1 is infinitely far, and added sigmas would gather just below it.
-Between two fitted counts N is blended linearly in the step count, beyond them it is scaled. So N grows with the step
+Between two fitted counts N is blended linearly in the step count, beyond them it is stretched. So N grows with the step
 count at every noise level wherever it does so for the fitted ones: at fixed steps the start sigma never falls as
 `denoise` rises, and neighbouring step counts have neighbouring schedules.
 """
@@ -30,10 +30,12 @@ class StepCounts:
     Args:
         schedules: steps -> sigma list (steps + 1,) keeping the contract; at least one.
         sigma_min: smallest sigma that an interpolated schedule may visit.
+        fill: whether counts beyond the largest one get the low sigmas that it leaves out; False keeps its shape.
     """
 
     schedules: Mapping[int, Tensor]
     sigma_min: float
+    fill: bool = True
 
     def __post_init__(self) -> None:
         if not self.schedules:
@@ -119,11 +121,19 @@ class StepCounts:
         return np.where(sigma < last, sigma / last, count)
 
     def _scaled(self, levels: Array, fitted: int, steps: float) -> Array:
-        """N_K stretched to `steps`: the last sigma falls like 1 / steps, the size of its jump to 0, to sigma_min."""
+        """N_K stretched to `steps`: the last sigma falls like 1 / steps, the size of its jump to 0, to sigma_min.
+
+        Beyond the largest fitted count, where `fill` is on, steps are added where the stretched curve falls behind one
+        that is even in log sigma: a fit for few steps leaves out the low sigmas, which decide the error once there are
+        many.
+        """
         count = self._count(levels, fitted)
-        floor = max(fitted / steps, float(count[0]))
-        if steps < fitted:
-            floor = fitted / steps
+        floor = fitted / steps if steps < fitted else max(fitted / steps, float(count[0]))
         if fitted - floor <= 0:
             return count * steps / fitted
-        return 1.0 + (count - floor) * (steps - 1.0) / (fitted - floor)
+        stretched = 1.0 + (count - floor) * (steps - 1.0) / (fitted - floor)
+        span = np.log(self._first_sigma()) - levels[0]
+        if steps <= fitted or not self.fill or span <= 0.0:
+            return stretched
+        even = 1.0 + (steps - 1.0) * np.clip((levels - levels[0]) / span, 0.0, 1.0)
+        return stretched + (1.0 - fitted / steps) * np.maximum(even - stretched, 0.0)

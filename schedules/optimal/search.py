@@ -139,4 +139,4 @@ def _from_hosts(fit: Fit, hosts: Sequence[str], count: int) -> list[Tensor]:
 def _from_neighbours(fit: Fit, objective: Objective, count: int) -> list[Tensor]:
     """A schedule for `count` steps from the refined ones of fewer steps, where there are any."""
     found = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
-    return [StepCounts(found, fit.sigma_range.sigma_min).sigmas(count)] if found else []
+    return [StepCounts(found, fit.sigma_range.sigma_min, fill=False).sigmas(count)] if found else []
