@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,3 @@ class Calibration:
             effort=preset.effort or "",
             latent_shape=preset.latent_shape or (),
         )
-
-
-def renamed(calibration: Calibration, sampler: str) -> Calibration:
-    """The same calibration under another sampler name."""
-    return replace(calibration, sampler=sampler)
