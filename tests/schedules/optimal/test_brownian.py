@@ -62,7 +62,8 @@ def euler_ancestral(model, x, sigmas, extra_args=None, callback=None, disable=No
         up = low * (1.0 - (low / high) ** 2) ** 0.5
         down = (low**2 - up**2) ** 0.5
         x = denoised + (x - denoised) * down / high
-        x = x + noise_sampler(high, low) * up if low > 0 else x
+        if noise_sampler is not None and low > 0:
+            x = x + noise_sampler(high, low) * up
     return x
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sigmasmith.schedules.optimal.calibration import Calibration, renamed
+from sigmasmith.schedules.optimal.calibration import Calibration
 from sigmasmith.schedules.sigmas import check_sigmas
 
 from .fits import VE, mixture, normal, small_fit
@@ -84,10 +84,3 @@ def test_the_preset_names_what_was_returned_and_holds_the_errors(fits):
     assert preset.origin == {steps: fit.report.rows[steps].chosen for steps in (2, 5, 8)}
     assert preset.errors[5] == dict(fit.report.rows[5].errors)
     assert preset.model.sigma_max == pytest.approx(VE.sigma_max, rel=1e-7)
-
-
-def test_another_sampler_name_changes_nothing_else(fits):
-    other = renamed(fits[False], "ddim")
-    assert other.sampler == "ddim"
-    assert torch.equal(other.schedules[5], fits[False].schedules[5])
-    assert fits[False].sampler == "dpmpp_2m"
