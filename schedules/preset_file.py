@@ -1,4 +1,4 @@
-"""Preset files: safetensors with one tensor per schedule and one metadata key. See docs/preset-format.md.
+"""Preset files: safetensors with one tensor per schedule and one metadata key. See README.md, "Preset format".
 
 The container is read and written here, byte by byte, and not through the safetensors package: its output and its
 checks differ between the versions that hosts carry, a preset's bytes and error messages must not.

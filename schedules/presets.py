@@ -1,4 +1,4 @@
-"""The preset: the schedules of one fit, the model they were fitted to, and how they did. See docs/preset-format.md."""
+"""The preset: the schedules of one fit, the model they were fitted to, and how they did. See README.md, "Preset format"."""
 
 from __future__ import annotations
 
