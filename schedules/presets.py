@@ -1,4 +1,4 @@
-"""The preset: the schedules of one fit, the model they were fitted to, and how they did. See README.md, "Preset format"."""
+"""The preset: the schedules of one fit, what they were fitted to, and how they did. See README.md, "Preset format"."""
 
 from __future__ import annotations
 
