@@ -15,7 +15,7 @@ from .journal import Journal
 from .objective import Objective
 from .rollouts import Rollouts, RunFunction
 from .sketch import Sketch
-from .solvers import SamplerFunction
+from .solvers import MULTISTEP_RULES, MultistepRule, SamplerFunction
 
 METHODS = ("gauss_newton", "oss")
 Baselines = Mapping[str, Callable[[int], Tensor]]
@@ -72,6 +72,11 @@ class Fit:
     def stochastic(self) -> bool:
         """Whether the sampler may draw noise."""
         return is_stochastic(self.sampler, self.sampler_name)
+
+    @property
+    def rule(self) -> MultistepRule:
+        """The linear rule of the sampler; one that has none of its own is searched for as DPM++ 2M."""
+        return MULTISTEP_RULES.get(self.sampler_name, MULTISTEP_RULES["dpmpp_2m"])
 
     def share(self, rows: slice) -> float:
         """Evaluations per sample of one model call on some rows."""

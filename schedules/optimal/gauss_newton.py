@@ -22,7 +22,7 @@ from .objective import Objective, Trial, flat_weights
 
 # Largest shift of one sigma per step, in units of the gap: two neighbours that meet half way stay ordered.
 _MAX_SHIFT = 0.4
-# Forward difference, in the same units: 5 % to 20 % gave the same schedules on trained networks.
+# Forward difference, in the same units: small beside the moves that it predicts, large beside float32 rounding.
 _DIFFERENCE = 0.1
 # A step that gains less than this in log error is stalling.
 _STALL = 0.004

@@ -38,12 +38,12 @@ def run_fits(fits: Sequence[Fit]) -> Outcome:
     each -= budget.spent
     budget.limit += each * (len(fits) - 1)
     objectives = [fit.objective(reference.end, fit.search) for fit in fits]
-    hosts, notes = list(fit.baselines), _first_notes(fit, reference)
+    compared, said = [list(fit.baselines)] * len(fits), [_first_notes(fit, reference) for fit in fits]
     if reference.converged:
-        for number, (fit, objective) in enumerate(zip(fits, objectives)):
-            hosts = _search(fit, reference, objective, notes, each * (len(fits) - 1 - number))
+        later = [each * (len(fits) - 1 - number) for number in range(len(fits))]
+        compared = [_search(*one, reference) for one in zip(fits, objectives, said, later)]
     best = int(np.argmin([mean_log_error(objective, fit.steps) for objective in objectives]))
-    fit, objective = fits[best], objectives[best]
+    fit, objective, hosts, notes = fits[best], objectives[best], compared[best], said[best]
     if len(fits) > 1 and reference.converged:
         notes.append(_choice(fits, objectives, best))
     budget.reserve = budget.reserve_in_time = 0.0
@@ -64,12 +64,12 @@ def run_fits(fits: Sequence[Fit]) -> Outcome:
     return Outcome(fit.sampler_name, schedules, report)
 
 
-def _search(fit: Fit, reference: Reference, objective: Objective, notes: list[str], others: float) -> list[str]:
-    """Search for one sampler, keeping `others` evaluations for those to come; returns the host schedules to compare."""
+def _search(fit: Fit, objective: Objective, notes: list[str], later: float, reference: Reference) -> list[str]:
+    """Search for one sampler, keeping `later` evaluations for those to come; returns the host schedules to compare."""
     tables = make_tables(fit, reference.teacher)
     hosts = compared_hosts(fit, tables)
     one_schedule = sum(fit.steps) * fit.share(fit.held_out)
-    fit.budget.reserve = one_schedule * (len(hosts) + 1) + others
+    fit.budget.reserve = one_schedule * (len(hosts) + 1) + later
     fit.budget.reserve_in_time = 2.0 * one_schedule  # for the fitted schedule and one host's: the others can be skipped
     try:
         search(fit, tables, reference.teacher, objective, hosts)
@@ -91,8 +91,9 @@ def mean_log_error(objective: Objective, steps: Sequence[int]) -> float:
 def _choice(fits: Sequence[Fit], objectives: Sequence[Objective], best: int) -> str:
     """One sentence on how the samplers compared."""
     errors = {fit.sampler_name: mean_log_error(objective, fit.steps) for fit, objective in zip(fits, objectives)}
+    least = errors[fits[best].sampler_name]
     ratios = ", ".join(
-        f"{name} {np.exp(error - errors[fits[best].sampler_name]):.2f}x"
+        f"{name} {np.exp(error - least):.2f}x" if np.isfinite(error) else f"{name} not reached"
         for name, error in sorted(errors.items(), key=lambda item: item[1])
     )
     return f"Each sampler with its own fitted schedules, error on the search samples beside the best: {ratios}."

@@ -19,7 +19,6 @@ from .gauss_newton import refine
 from .local_errors import DenseTeacher, LocalErrors, densify, local_errors
 from .objective import Objective, Trial
 from .oss import oss_schedules
-from .solvers import MULTISTEP_RULES
 from .teacher import Teacher, restricted
 
 # Starts that are refined, best first, as far as the step count's share of the budget goes.
@@ -41,10 +40,9 @@ class Tables:
 
 
 def make_tables(fit: Fit, teacher: Teacher) -> Tables:
-    """Local errors of the sampler along the teacher. One without a linear rule of its own takes DPM++ 2M's."""
-    rule = MULTISTEP_RULES.get(fit.sampler_name, MULTISTEP_RULES["dpmpp_2m"])
+    """Local errors of the sampler's rule along the teacher."""
     dense = densify(restricted(teacher, fit.search), 2)
-    errors = local_errors(dense, rule)
+    errors = local_errors(dense, fit.rule)
     return Tables(dense, errors, [dp_schedules(errors, gain, fit.ladder) for gain in GAINS])
 
 
@@ -55,7 +53,7 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     """
     weights = propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
     costs = {
-        name: sum(np.log(path_cost(tables.errors, weights, schedule(count))) for count in fit.steps)
+        name: sum(np.log(max(path_cost(tables.errors, weights, schedule(count)), 1e-300)) for count in fit.steps)
         for name, schedule in fit.baselines.items()
     }
     ranked = sorted(costs, key=lambda name: costs[name])
@@ -100,10 +98,9 @@ def search(fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, hos
 def _recursive_search(fit: Fit, teacher: Teacher, objective: Objective) -> None:
     """The recursive search over the teacher's levels, each count's schedule then run once to confirm it."""
     fit.budget.message = "recursive search"
-    rule = MULTISTEP_RULES.get(fit.sampler_name, MULTISTEP_RULES["dpmpp_2m"])
     found = oss_schedules(
         fit.run,
-        rule,
+        fit.rule,
         restricted(teacher, fit.search),
         fit.steps,
         rows=fit.search,

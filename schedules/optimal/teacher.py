@@ -16,7 +16,8 @@ from .journal import Journal
 from .rollouts import RunFunction, check_finite, take_rows
 from .sketch import Sketch
 
-# History of the teacher's quadrature. Order 4 gained nothing over 3 on trained networks and starts up later.
+# History of the teacher's quadrature. On mixtures order 4 had at most half the error at 48 levels, where order 3 is
+# already far below any student's, and it starts up later.
 ORDER = 3
 
 

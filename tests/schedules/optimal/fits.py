@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, MixtureDenoiser, power_law, random_mixture
 from sigmasmith.schedules.noise_space import SigmaRange
+from sigmasmith.schedules.optimal import calibrate as calibrate_module
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.calibrate import calibrate
 from sigmasmith.schedules.optimal.calibration import Calibration
@@ -111,3 +113,18 @@ def objective_of(
     teacher = teacher_of(model, rows, 40, flow=flow)
     rollouts = rollouts_of(model, rows, sampler=sampler, flow=flow)
     return Objective(rollouts, teacher.end, slice(0, rows), Sketch(DIM, 16_384, seed=1))
+
+
+class Timed:
+    """A denoiser that takes a second of a fake clock per row of eight."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        self.now += len(x) / 8
+        return mixture()(x, sigma)
+
+    def fit(self, monkeypatch: Any, **options: Any) -> Calibration:
+        monkeypatch.setattr(calibrate_module, "Budget", partial(Budget, clock=lambda: self.now))
+        return small_fit(self, normal(8), **options)

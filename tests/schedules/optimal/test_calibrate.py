@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 import torch
-from sigmasmith.schedules.optimal import calibrate as calibrate_module
 from sigmasmith.schedules.optimal.baselines import host_schedules
-from sigmasmith.schedules.optimal.budget import Budget, OutOfTimeError
+from sigmasmith.schedules.optimal.budget import OutOfTimeError
 from sigmasmith.schedules.optimal.calibrate import calibrate, check_step_counts, sampler_name
 from sigmasmith.schedules.optimal.effort import EFFORTS
 from sigmasmith.schedules.optimal.metrics import geometric_mean, sample_errors
@@ -17,7 +14,7 @@ from sigmasmith.schedules.optimal.rollouts import ModelError
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
 from sigmasmith.schedules.sigmas import check_sigmas, finish_sigmas
 
-from .fits import VE, Counted, Rowless, mixture, normal, range_of, small_fit, teacher_of
+from .fits import VE, Counted, Rowless, Timed, mixture, normal, range_of, small_fit, teacher_of
 
 POOR = {"poor": lambda steps: finish_sigmas(torch.logspace(1.1648, 1.1, steps, dtype=torch.float64).numpy())}
 
@@ -170,21 +167,6 @@ def test_raising_from_progress_cancels_cleanly(after):
     with pytest.raises(CancelledError):
         small_fit(model, normal(8), progress=progress)
     assert model.calls == after
-
-
-class Timed:
-    """A denoiser that takes a second of a fake clock per row of eight."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self, x, sigma) -> torch.Tensor:
-        self.now += len(x) / 8
-        return mixture()(x, sigma)
-
-    def fit(self, monkeypatch, **options):
-        monkeypatch.setattr(calibrate_module, "Budget", partial(Budget, clock=lambda: self.now))
-        return small_fit(self, normal(8), **options)
 
 
 def test_enough_minutes_change_nothing(monkeypatch):

@@ -1,0 +1,32 @@
+"""From the reference to the report, where several samplers compete."""
+
+from __future__ import annotations
+
+import pytest
+
+from .fits import Timed, mixture, normal, small_fit
+
+CHOICE = ["dpmpp_2m", "ipndm", "euler"]
+
+
+def test_the_chosen_sampler_has_the_smallest_error_and_the_report_compares_all():
+    found = small_fit(mixture(), normal(12), steps=(8,), sampler=CHOICE)
+    said = next(note for note in found.report.notes if note.startswith("Each sampler"))
+    assert f"{found.sampler} 1.00x" in said
+    assert all(name in said for name in CHOICE)
+    assert found.sampler != "euler"
+
+
+def test_each_of_several_samplers_gets_what_it_would_get_alone():
+    alone = small_fit(mixture(), normal(12), steps=(8,), sampler="dpmpp_2m")
+    among = small_fit(mixture(), normal(12), steps=(8,), sampler=["dpmpp_2m", "euler"])
+    assert among.sampler == "dpmpp_2m"
+    assert among.schedules[8].tolist() == pytest.approx(alone.schedules[8].tolist(), rel=0.02)
+
+
+def test_a_choice_that_runs_out_of_time_says_which_samplers_were_not_reached(monkeypatch):
+    found = Timed().fit(monkeypatch, minutes=2.0, steps=(6,), sampler=CHOICE)
+    assert found.sampler == "dpmpp_2m"
+    assert "euler not reached" in str(found.report)
+    assert "nan" not in str(found.report)
+    assert "no time to fit" not in str(found.report)
