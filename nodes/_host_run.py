@@ -22,7 +22,7 @@ from torch import Tensor
 
 from . import LOGGER_NAME, _host
 from ._host_watch import WRAPPER_KEY
-from .timing import CallTimer
+from ..schedules.call_timer import CallTimer
 
 _ROWS_KEY = "sigmasmith_rows"
 

@@ -10,21 +10,15 @@ import logging
 from collections import deque
 from collections.abc import Callable, MutableMapping, MutableSequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from . import LOGGER_NAME
 
-if TYPE_CHECKING:
-    from ..schedules.presets import Preset
-
 OPTIMAL, COSINE, ADAPTIVE = "sigmasmith_optimal", "sigmasmith_cosine", "sigmasmith_adaptive"
 SCHEDULER_NAMES = (OPTIMAL, COSINE, ADAPTIVE)
 PRESET_ATTRIBUTE = "sigmasmith_preset"
-# A printed 14.615 and the table's 14.614641 are one sigma_max.
-_SAME_SIGMA = 1e-3
 # What was handed out lately, so that a run can be told from one with another scheduler.
 _handed_out: deque[tuple[float, ...]] = deque(maxlen=256)
 
@@ -70,6 +64,8 @@ def scheduled(
 
         return CURVES["cosine"](steps, low, high, flow=flow)
     if preset is not None:
+        from ..schedules.host_lists import preset_sigmas
+
         sigmas = remember(preset_sigmas(preset, steps, high, drops_penultimate(preset.sampler)))
         logging.getLogger(LOGGER_NAME).info(
             "Sigmasmith: %d steps of preset %s (%s)", steps, preset.name or "without a name", preset.short_hash
@@ -83,24 +79,6 @@ def scheduled(
         name,
     )
     return fallback_sigmas(steps, low, high, flow=flow)
-
-
-def preset_sigmas(preset: Preset, steps: int, sigma_max: float, drops_penultimate: bool = False) -> Tensor:
-    """The preset's answer to the host's question for `steps` steps.
-
-    For a sampler whose KSampler asks one step more and drops the last but one sigma, this is the schedule of
-    steps - 1 with one sigma put before the 0, the one that is dropped. BasicScheduler drops nothing and then runs
-    that one step more than the schedule was fitted for.
-    """
-    if drops_penultimate and steps > 1:
-        kept = preset.sigmas(steps - 1)
-        sigmas = torch.cat([kept[:-1], kept[-2:-1] * 0.5, kept[-1:]])
-    else:
-        sigmas = preset.sigmas(steps)
-    # The host compares sigmas[0] with its own sigma_max to 1e-5 before it scales the noise.
-    if abs(float(sigmas[0]) / sigma_max - 1.0) < _SAME_SIGMA and (len(sigmas) < 2 or sigma_max > float(sigmas[1])):
-        sigmas[0] = sigma_max
-    return sigmas
 
 
 def remember(sigmas: Tensor) -> Tensor:

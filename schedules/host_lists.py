@@ -1,0 +1,60 @@
+"""Sigma lists on their way between a host's registry and ours, shared by the hosts' layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .sigmas import check_sigmas, finish_sigmas, resample_sigmas
+
+if TYPE_CHECKING:
+    from .presets import Preset
+
+# A printed 14.615 and the table's 14.614641 are one sigma_max.
+_SAME_SIGMA = 1e-3
+
+
+def preset_sigmas(preset: Preset, steps: int, sigma_max: float, drops_penultimate: bool = False) -> Tensor:
+    """The preset's answer to the host's question for `steps` steps.
+
+    For a sampler whose host asks one step more and drops the last but one sigma, this is the schedule of steps - 1
+    with one sigma put before the 0, the one that is dropped. Where nothing drops it (ComfyUI's BasicScheduler), one
+    step more runs than the schedule was fitted for.
+
+    Args:
+        sigma_max: of the running model.
+    Returns:
+        (steps + 1,) float32, CPU; [0] == sigma_max where the preset was fitted to a model of the same sigma_max.
+    """
+    dropped = drops_penultimate and steps > 1
+    sigmas = before_drop(preset.sigmas(steps - 1)) if dropped else preset.sigmas(steps)
+    return at_sigma_max(sigmas, sigma_max)
+
+
+def before_drop(sigmas: Tensor) -> Tensor:
+    """A list with one sigma put before the 0, for a host that drops the last but one."""
+    return torch.cat([sigmas[:-1], sigmas[-2:-1] * 0.5, sigmas[-1:]])
+
+
+def at_sigma_max(sigmas: Tensor, sigma_max: float) -> Tensor:
+    """The list with its first sigma set to the model's sigma_max where both mean the same level; in place."""
+    # Hosts compare sigmas[0] with their own sigma_max to 1e-5 before they scale the noise.
+    if abs(float(sigmas[0]) / sigma_max - 1.0) < _SAME_SIGMA and (len(sigmas) < 2 or sigma_max > float(sigmas[1])):
+        sigmas[0] = sigma_max
+    return sigmas
+
+
+def keep_contract(sigmas: Tensor, steps: int) -> Tensor:
+    """A host's list with repeats removed and, where its length is not steps + 1, resampled.
+
+    Raises:
+        ValueError: it has no positive values, or too few to resample.
+    """
+    if len(sigmas) == steps + 1 and float(sigmas[-1]) == 0.0 and bool((sigmas[1:] < sigmas[:-1]).all()):
+        return check_sigmas(sigmas)
+    positive = sigmas[sigmas > 0.0].double()
+    falling = torch.ones(len(positive), dtype=torch.bool)
+    falling[1:] = positive[1:] < torch.cummin(positive, 0).values[:-1]
+    return resample_sigmas(finish_sigmas(positive[falling].numpy()), steps)

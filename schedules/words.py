@@ -1,0 +1,60 @@
+"""What both hosts' pages say and read: step counts, durations, sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def parse_steps(text: Any) -> tuple[int, ...]:
+    """Step counts in the order typed: "10", "5, 8, 10", "5 8 10" or a plain number.
+
+    Raises:
+        ValueError: names the input `steps`.
+    """
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
+    parts = [part for part in re.split(r"[,;\s]+", str(text).strip()) if part]
+    counts: list[int] = []
+    for part in parts:
+        # A thousand steps take hours to fit, and no sampler needs them.
+        if not re.fullmatch(r"[0-9]{1,4}", part) or not 1 <= int(part) <= 1000:
+            raise ValueError(
+                f"steps: {part!r} is no step count; type whole numbers from 1 to 1000, such as 10 or 5, 8, 10"
+            )
+        if int(part) not in counts:
+            counts.append(int(part))
+    if not counts:
+        raise ValueError("steps is empty; type one or more step counts, such as 10 or 5, 8, 10")
+    if len(counts) > 16:
+        raise ValueError(f"steps names {len(counts)} step counts; at most 16 are fitted at once")
+    return tuple(counts)
+
+
+def in_words(names: Sequence[str]) -> str:
+    """a, b and c."""
+    if len(names) < 2:
+        return "".join(names)
+    return ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def duration(seconds: float) -> str:
+    """A duration as one says it: 40 seconds, 3 minutes, 2.5 hours."""
+    if seconds < 90.0:
+        whole = max(1, round(seconds))
+        return f"{whole} second{'s' if whole != 1 else ''}"
+    if seconds < 5400.0:
+        return f"{round(seconds / 60.0)} minutes"
+    return f"{seconds / 3600.0:.1f} hours"
+
+
+def plot_sentence(steps: int, chosen: str, errors: Mapping[str, float]) -> str:
+    """Title of a plot: the step count and what was returned, with its gain where one is known."""
+    hosts = {name: error for name, error in errors.items() if name != "fitted"}
+    if chosen != "fitted":
+        return f"{steps} steps: the host's {chosen} was best"
+    if not hosts or not errors.get("fitted"):
+        return f"{steps} steps: fitted"
+    best = min(hosts, key=lambda name: hosts[name])
+    return f"{steps} steps: fitted, error {hosts[best] / errors['fitted']:.2f}x below {best}"
