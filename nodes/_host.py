@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +26,8 @@ FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
 # Their host functions are given sigma_min and sigma_max only and choose the levels between themselves.
 IGNORES_SCHEDULE = ("dpm_fast", "dpm_adaptive")
-# Their noise cannot be turned off, so no noise-free reference says how good a schedule is for them.
-ALWAYS_NOISY = ("ddpm", "lcm")
+# It replaces all of the noise in every step: with more steps it comes to no end that a fit could aim at.
+RENEWS_NOISE = ("lcm",)
 
 
 def add_preset_folder() -> None:
@@ -115,54 +113,12 @@ def check_sampler(name: str) -> str:
         raise ValueError(f"sampler_name: this host has no sampler {name!r}; {hint}")
     if name in IGNORES_SCHEDULE:
         raise ValueError(f"sampler_name: {name} chooses its noise levels itself and ignores every schedule")
-    if name in ALWAYS_NOISY:
+    if name in RENEWS_NOISE:
         raise ValueError(
-            f"sampler_name: {name} adds fresh noise in every step, so there is no noise-free result to fit it to; "
-            "fit for euler or dpmpp_2m and use that schedule with it"
+            f"sampler_name: {name} replaces all of the noise in every step, so there is no result with many steps to "
+            "fit it to; fit for euler or dpmpp_2m and use that schedule with it"
         )
     return name
-
-
-# With eta 0 this function takes the root of a rounding error on flow models; without noise it is its twin.
-_NOISELESS_TWIN = {"dpm_2_ancestral": "dpm_2"}
-
-
-@dataclass(frozen=True)
-class FitSampler:
-    """A host sampler as the fit runs it: without its noise, under its dropdown name, and what to say about it."""
-
-    function: Callable[..., Tensor]
-    note: str = ""
-
-
-def fit_sampler(name: str) -> FitSampler:
-    """The host's own function for a sampler name."""
-    twin = _NOISELESS_TWIN.get(check_sampler(name), name)
-    sampler = comfy.samplers.sampler_object(twin)
-    inner, options = sampler.sampler_function, dict(sampler.extra_options)
-    quiet = _without_noise(name, inner)
-
-    def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, **_: Any) -> Tensor:
-        # A copy: uni_pc writes its own last sigma into the list.
-        given = {"extra_args": extra_args, "callback": callback, "disable": True}
-        return inner(model, x, sigmas.clone(), **(given | options | quiet))
-
-    # The fit knows samplers by k-diffusion's names; the host's ddim is euler's function, uni_pc's has another name.
-    sample.__name__ = f"sample_{name}"
-    note = f"{name} adds noise of its own; it was fitted without it (eta 0)." if quiet or twin != name else ""
-    return FitSampler(sample, note)
-
-
-def _without_noise(name: str, function: Callable[..., Any]) -> dict[str, Any]:
-    """Options that turn a stochastic sampler into its deterministic form."""
-    known = inspect.signature(function).parameters
-    if name.startswith("er_sde") and "noise_scaler" in known:
-        return {"noise_scaler": lambda value: value, "s_noise": 0.0}
-    if "tau_func" in known:
-        return {"tau_func": lambda sigma: 0.0}
-    if "eta" in known and known["eta"].default != 0.0:
-        return {"eta": 0.0}
-    return {}
 
 
 def host_baselines(model: Any, sampler: str, steps: tuple[int, ...]) -> Mapping[str, Callable[[int], Tensor]]:
@@ -171,23 +127,35 @@ def host_baselines(model: Any, sampler: str, steps: tuple[int, ...]) -> Mapping[
     As the KSampler would run them with this sampler. What cannot be brought to the contract of a sigma list at the
     asked step counts is left out.
     """
-    from ..schedules.optimal.baselines import host_schedules
-
-    sampling, sigma_range = model_sampling_of(model), sigma_range_of(model)
+    sampling = model_sampling_of(model)
     found: dict[str, Callable[[int], Tensor]] = {}
     for name in comfy.samplers.SCHEDULER_NAMES:
         if name not in SCHEDULER_NAMES:
-            found[name] = _dropdown_schedule(sampling, name, drops_penultimate(sampler))
-    try:
-        table = sampling.sigmas.detach().cpu().double().numpy()
-        lists = host_schedules(sigma_range, table, webui=False)
-    except (AttributeError, ValueError):  # a table unlike any the published lists were made for
-        lists = {}
-    found |= {name: made for name, made in lists.items() if name.startswith(("ays_", "gits", "oss_"))}
+            found[name] = dropdown_schedule(sampling, name, drops_penultimate(sampler))
+    found |= published_lists(model)
     return {name: made for name, made in found.items() if _answers(name, made, steps)}
 
 
-def _dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:
+def dropdown_names() -> list[str]:
+    """The list object of the host's scheduler dropdown, ours and other packs' entries included."""
+    return comfy.samplers.SCHEDULER_NAMES
+
+
+def published_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
+    """Name -> steps -> sigmas: the fixed lists that the host has nodes for, where they suit the model's noise range."""
+    from ..schedules.optimal.baselines import host_schedules
+
+    try:
+        table = model_sampling_of(model).sigmas.detach().cpu().double().numpy()
+        lists = host_schedules(sigma_range_of(model), table, webui=False)
+    except (AttributeError, ValueError):  # a table unlike any the published lists were made for
+        return {}
+    return {name: made for name, made in lists.items() if name.startswith(("ays_", "gits", "oss_"))}
+
+
+def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:
+    """steps -> sigmas of a dropdown entry as the KSampler runs them; `drops` as drops_penultimate says it."""
+
     def schedule(steps: int) -> Tensor:
         sigmas = comfy.samplers.calculate_sigmas(sampling, name, steps + drops).detach().cpu().float()
         if drops:

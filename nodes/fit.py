@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from . import _host
 from ._host_fit import cfg_guider
-from .fitting import FitRequest, FitResult, fit, preset_fingerprint
+from .fitting import FitRequest, FitResult, check_choice, fit, preset_fingerprint
 from .schema import CATEGORY, PresetType, schema
 from .text import parse_steps
 
@@ -101,7 +101,26 @@ def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
     return io.NodeOutput(result.preset, result.sigmas, plot, result.report, ui=shown | {"text": (result.report,)})
 
 
-class SigmasmithFit(io.ComfyNode):
+class FitNode(io.ComfyNode):
+    """What the host asks both Fit nodes before it runs them."""
+
+    @classmethod
+    def validate_inputs(
+        cls, sampler_name: str = "euler", steps: str = "10", choose_sampler: bool = False
+    ) -> bool | str:
+        try:
+            check_choice(sampler_name, choose_sampler)
+            parse_steps(steps)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:
+        return preset_fingerprint(name, refit)
+
+
+class SigmasmithFit(FitNode):
     """Fit on model, prompts and guidance, as a KSampler takes them."""
 
     @classmethod
@@ -139,14 +158,6 @@ class SigmasmithFit(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, sampler_name: str = "euler", steps: str = "10") -> bool | str:
-        return check_settings(sampler_name, steps)
-
-    @classmethod
-    def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:
-        return preset_fingerprint(name, refit)
-
-    @classmethod
     def execute(cls, model: Any, positive: Any, negative: Any, cfg: float, **inputs: Any) -> io.NodeOutput:
         more = tuple(inputs.pop(f"positive_{number}", None) for number in (2, 3, 4))
         request = FitRequest(
@@ -158,7 +169,7 @@ class SigmasmithFit(io.ComfyNode):
         return node_output(fit(request), cls)
 
 
-class SigmasmithFitGuider(io.ComfyNode):
+class SigmasmithFitGuider(FitNode):
     """Fit on a guider, as SamplerCustomAdvanced takes it."""
 
     @classmethod
@@ -180,23 +191,5 @@ class SigmasmithFitGuider(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, sampler_name: str = "euler", steps: str = "10") -> bool | str:
-        return check_settings(sampler_name, steps)
-
-    @classmethod
-    def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:
-        return preset_fingerprint(name, refit)
-
-    @classmethod
     def execute(cls, **inputs: Any) -> io.NodeOutput:
         return node_output(fit(FitRequest(node_id=cls.hidden.unique_id, **inputs)), cls)
-
-
-def check_settings(sampler_name: str, steps: str) -> bool | str:
-    """The host's validation: True, or a sentence that names the input."""
-    try:
-        _host.check_sampler(sampler_name)
-        parse_steps(steps)
-    except ValueError as error:
-        return str(error)
-    return True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..schedules.model_identity import ModelIdentity
     from ..schedules.optimal.calibration import Calibration
     from ..schedules.presets import Preset
+    from ._host_samplers import FitSampler
 
 # Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
 CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
@@ -80,7 +81,7 @@ def fit(request: FitRequest) -> FitResult:
 
     request = replace(request, name=request.name.strip())
     steps = parse_steps(request.steps)
-    _host.check_sampler(request.sampler_name)
+    check_choice(request.sampler_name, request.choose_sampler)
     path = checked_path(request.name)
     model = request.guider.model_patcher
     latents = latent_rows(model, request.latent, request.noises)
@@ -106,9 +107,10 @@ def _fit_anew(
     from ._host_fit import guidance_of
     from ._host_guard import check_fittable
     from ._host_identity import dtype_of
+    from ._host_samplers import fit_sampler
 
     check_fittable(request.guider)
-    samplers = [_host.fit_sampler(name) for name in sampler_choice(request)]
+    samplers = [fit_sampler(name) for name in sampler_choice(request)]
     calibration = _calibrated(request, steps, latents, samplers, identity, baselines)
     notes = [sampler.note for sampler in samplers if sampler.note]
     if "noise_mask" in request.latent:
@@ -129,6 +131,18 @@ def sampler_choice(request: FitRequest) -> list[str]:
     """Names of the samplers to fit: the one asked for, and those to choose among where that is asked too."""
     others = [name for name in CHOICE if name in _host.sampler_names()] if request.choose_sampler else []
     return list(dict.fromkeys([request.sampler_name, *others]))
+
+
+def check_choice(sampler_name: str, choose_sampler: bool) -> None:
+    """Raise ValueError, which names the input, where no schedule can be fitted for this sampler or this choice."""
+    from ._host_samplers import draws_noise
+
+    _host.check_sampler(sampler_name)
+    if choose_sampler and draws_noise(sampler_name):
+        raise ValueError(
+            f"choose_sampler: {sampler_name} draws noise of its own, and only samplers that do not can be compared; "
+            "turn choose_sampler off, or give sampler_name one without, such as dpmpp_2m"
+        )
 
 
 def preset_fingerprint(name: str, refit: bool) -> str:
@@ -191,7 +205,7 @@ def _calibrated(
     request: FitRequest,
     steps: tuple[int, ...],
     latents: Tensor,
-    samplers: list[_host.FitSampler],
+    samplers: list[FitSampler],
     identity: ModelIdentity,
     baselines: Mapping[str, Any],
 ) -> Calibration:
@@ -220,6 +234,7 @@ def _calibrated(
             run=runs,
             minutes=minutes,
             journal=journal,
+            seed=request.calibration_seed,
         )
     except OutOfTimeError:
         raise ValueError(

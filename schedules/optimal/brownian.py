@@ -6,6 +6,7 @@ With it a stochastic sampler has a limit for many steps, and few steps can be he
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from .solvers import MULTISTEP_RULES, SamplerFunction
 # Halvings of the interval down to which the path is random; below it is straight. 2**-18 of sigma_max lies far below
 # every model's sigma_min.
 _DEPTH = 18
+# Bytes of path values that are kept for the next call; the two ends of a step are kept in any case.
+_KEPT_BYTES = 64 * 2**20
 
 
 class BrownianPath:
@@ -45,8 +48,9 @@ class BrownianPath:
     def _at(self, sigma: float) -> Tensor:
         """W at one level, (rows, ...) float32, by successive Brownian bridges."""
         if sigma not in self._known:
-            if len(self._known) > 64:
-                self._known.clear()
+            value_bytes = 4 * len(self.seeds) * math.prod(self.shape)
+            while len(self._known) > 1 and (len(self._known) + 1) * value_bytes > _KEPT_BYTES:
+                del self._known[next(iter(self._known))]  # the oldest
             self._known[sigma] = self._bridge(min(max(sigma / self.sigma_max, 0.0), 1.0)) * self.sigma_max**0.5
         return self._known[sigma]
 

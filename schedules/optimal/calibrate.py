@@ -57,7 +57,8 @@ def calibrate(
         extra_args: passed on to the denoiser with the whole batch in the given order. Where the denoiser is seen to
             take part of the batch with the same result, the search runs only the rows it needs, with their entries of
             every tensor or list of length B.
-        effort: "fast", "balanced" or "thorough": the limit of model evaluations.
+        effort: "fast", "balanced" or "thorough": the limit of model evaluations; what a stochastic sampler's own
+            reference costs comes on top.
         method: "gauss_newton", or "oss": the recursive search of Optimal Stepsize (arXiv:2503.21774), mended (oss.py).
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.

@@ -106,7 +106,13 @@ def _first_notes(fit: Fit, reference: Reference) -> list[str]:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     if fit.stochastic:
         notes.append(f"{fit.sampler_name} draws noise: it was fitted against itself with many steps on the same noise.")
-    if not reference.converged:
+    if not reference.converged and reference.on_path:
+        notes.append(
+            f"Nothing was fitted: {fit.sampler_name} in {fit.effort.check_nodes} and {fit.effort.teacher_nodes} steps "
+            f"on the same noise ends {reference.disagreement:.3g} apart: it has no result with many steps to aim at. "
+            "Fit for a sampler without noise and try that schedule with it."
+        )
+    elif not reference.converged:
         notes.append(
             "Nothing was fitted: the reference solutions with "
             f"{fit.effort.check_nodes} and {fit.effort.teacher_nodes} levels end {reference.disagreement:.3g} apart, "

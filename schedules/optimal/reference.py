@@ -15,8 +15,8 @@ from .teacher import Teacher, run_teacher, teacher_sigmas
 
 # The reference and its half-as-fine twin may differ by this share of the distance between different samples; a
 # stochastic sampler converges slowly on its path, so that its own may differ by more.
-_TOLERANCE = 0.05
-_STOCHASTIC_TOLERANCE = 0.15
+TOLERANCE = 0.05
+STOCHASTIC_TOLERANCE = 0.15
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ class Reference:
         end: (B, ...) end states to reach: the teacher's, or those of a stochastic sampler with many steps.
         disagreement: geometric mean RMSE between these and a solution with half the levels.
         converged: whether that is small beside the distance between samples.
+        on_path: whether `end` is a stochastic sampler's.
     """
 
     teacher: Teacher
     end: Tensor
     disagreement: float
     converged: bool
+    on_path: bool = False
 
 
 def make_reference(fit: Fit) -> Reference:
@@ -47,14 +49,17 @@ def make_reference(fit: Fit) -> Reference:
     )
     if isinstance(fit.run, DirectRun):
         fit.run.try_splitting(*fine.probe, [fit.search, fit.held_out], fit.budget)
-    disagreement, converged = agreement(fine.end, coarse.end, _TOLERANCE)
+    disagreement, converged = agreement(fine.end, coarse.end, TOLERANCE)
     if not fit.stochastic or not converged:
         return Reference(fine, fine.end, disagreement, converged)
+    spent = fit.budget.spent
     ends = [
         fit.rollouts(fit.everything)(finish_sigmas(teacher_sigmas(nodes, fit.sigma_range)), fit.everything).end
         for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)
     ]
-    return Reference(fine, ends[0], *agreement(ends[0], ends[1], _STOCHASTIC_TOLERANCE))
+    # On top of the effort's limit, which the search needs: how often a sampler calls the model is not known before.
+    fit.budget.limit += fit.budget.spent - spent
+    return Reference(fine, ends[0], *agreement(ends[0], ends[1], STOCHASTIC_TOLERANCE), on_path=True)
 
 
 def agreement(fine: Tensor, coarse: Tensor, tolerance: float) -> tuple[float, bool]:

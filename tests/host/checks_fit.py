@@ -48,14 +48,6 @@ def test_fit_runs_on_every_prediction_type():
         assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
 
 
-def test_fit_for_samplers_that_write_into_their_sigmas_or_read_the_models_options():
-    for sampler in ("uni_pc", "dpmpp_2m_cfg_pp", "euler_ancestral"):
-        result = fitted(model_of("eps"), name=f"for_{sampler}", sampler_name=sampler)
-        assert ("eta 0" in result.report) == (sampler == "euler_ancestral")
-        assert result.preset.sampler == sampler
-        assert float(result.sigmas[-1]) == 0.0
-
-
 def test_an_existing_preset_is_returned_without_a_model_call_whatever_the_prompt():
     model = model_of("eps")
     fitted(model, name="again")
@@ -156,24 +148,6 @@ def test_nan_from_the_model_names_sigma_and_sample():
     assert "sigma" in said
     assert "sample" in said
     assert not (USER / "models" / "sigmasmith" / "nan.safetensors").exists()
-
-
-def test_every_sampler_of_the_host_runs_or_says_why_not():
-    host = part("nodes._host")
-    refused = []
-    for kind in ("eps", "flow"):
-        runs = runs_of(model_of(kind))
-        for name in host.sampler_names():
-            try:
-                host.check_sampler(name)
-            except ValueError:
-                refused.append(name)
-                continue
-            assert host.fit_sampler(name).function.__name__ == f"sample_{name}"
-            ends = [end_of(runs, name, steps=4) for _ in range(2)]
-            assert torch.isfinite(ends[0]).all(), name
-            assert torch.equal(*ends), f"{name} is not deterministic"
-    assert set(refused) == {"dpm_fast", "dpm_adaptive", "ddpm", "lcm"}
 
 
 def test_an_unknown_sampler_is_told_with_the_nearest_names():

@@ -130,13 +130,20 @@ def runs_of(model: Any, rows: int = 4, shape: tuple[int, ...] = (4, 8, 8), **opt
     return part("nodes._host_run").GuiderRuns(guider, noise, latents, 7, **options)
 
 
-def end_of(runs: Any, sampler: str = "dpmpp_2m", rows: slice | None = None, steps: int = 6) -> Tensor:
+def end_of(
+    runs: Any,
+    sampler: str = "dpmpp_2m",
+    rows: slice | None = None,
+    steps: int = 6,
+    function: Any = None,
+    **options: Any,
+) -> Tensor:
     """End states of one run through the run function."""
-    function = part("nodes._host").fit_sampler(sampler).function
+    function = function or part("nodes._host_samplers").fit_sampler(sampler).function
     ends: list[Tensor] = []
 
     def capture(*given: Any, **kwargs: Any) -> Tensor:
-        ends.append(function(*given, **kwargs))
+        ends.append(function(*given, **(kwargs | options)))
         return ends[-1]
 
     model = runs.guider.model_patcher
