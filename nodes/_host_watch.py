@@ -10,6 +10,7 @@ import comfy.patcher_extension
 from torch import Tensor
 
 from . import LOGGER_NAME, _host
+from ._host_metadata import note_run
 from .registration import PRESET_ATTRIBUTE, was_handed_out
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
 
     def watch(executor: Any, noise: Tensor, latent_image: Tensor, sampler: Any, sigmas: Tensor, *args: Any, **kw: Any):  # noqa: ANN202
         try:
+            note_run(sigmas, preset, _sampler_name(sampler))
             for sentence in run_differences(executor.class_obj, preset, noise, sampler, sigmas, kw):
                 # Once per queued prompt: a tiled upscaler runs the model hundreds of times.
                 if (key := (_host.prompt_id(), sentence)) not in said:
@@ -76,13 +78,15 @@ def run_differences(
 
 def _same_or_running(fitted: str, sampler: Any) -> str | None:
     """The run's sampler name, or the preset's where both run the same function."""
-    function = getattr(sampler, "sampler_function", None)
-    name = getattr(function, "__name__", "")
-    if not name.startswith("sample_"):
-        return None
-    running = name.removeprefix("sample_")
-    running = _FUNCTION_NAMES.get(running, running)
-    return fitted if _FUNCTION_NAMES.get(fitted, fitted) == running else running
+    running = _sampler_name(sampler)
+    return fitted if _FUNCTION_NAMES.get(fitted, fitted) == running else running or None
+
+
+def _sampler_name(sampler: Any) -> str:
+    """The dropdown's name of a sampler object; "" where it has none."""
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    running = name.removeprefix("sample_") if name.startswith("sample_") else ""
+    return _FUNCTION_NAMES.get(running, running)
 
 
 def _latent_shape(noise: Tensor, kwargs: dict[str, Any]) -> tuple[int, ...] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from . import _host
+from ._host_metadata import note_run
 from .schema import CATEGORY, schema, text_ui
 from .text import parse_settings
 
@@ -26,6 +27,7 @@ def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings:
 
 def node_output(sigmas: Tensor) -> io.NodeOutput:
     """The sigmas, and what will run in words."""
+    note_run(sigmas)
     said = f"{len(sigmas) - 1} steps will run, from sigma {float(sigmas[0]):.5g} to 0."
     return io.NodeOutput(sigmas, ui=text_ui(said))
 

@@ -7,33 +7,15 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from . import _host
+from ._host_metadata import note_run
 from ._host_watch import with_preset
+from .live_curve import MODES, schedule_info
 from .registration import remember
 from .schema import CATEGORY, PresetType, schema, text_ui
 from .text import plain_list
 
 if TYPE_CHECKING:
     from ..schedules.presets import Preset
-
-MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
-
-
-def schedule_info(preset: Preset, steps: int, denoise: float, sigmas: Any) -> str:
-    """What a schedule will do, in words."""
-    from ..schedules.sigmas import steps_before_truncation
-
-    full = steps_before_truncation(steps, denoise)
-    origin = preset.origin.get(full, "fitted")
-    if not preset.is_fitted(full):
-        kind = f"interpolated from {', '.join(map(str, preset.schedules))} steps"
-    else:
-        kind = (
-            "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
-        )
-    runs = f"{len(sigmas) - 1} steps will run, from sigma {float(sigmas[0]):.5g} to 0"
-    sampler = f" Made for {preset.sampler}." if preset.sampler else ""
-    return f"{runs}; {kind}.{sampler}"
-
 
 class SigmasmithSchedule(io.ComfyNode):
     """The sigmas of a preset."""
@@ -77,6 +59,7 @@ class SigmasmithSchedule(io.ComfyNode):
     @classmethod
     def execute(cls, preset: Preset, steps: int, denoise: float, mode: str) -> io.NodeOutput:
         sigmas = remember(preset.sigmas(steps, denoise, MODES[mode]))  # pyright: ignore[reportArgumentType]
+        note_run(sigmas, preset)
         info = schedule_info(preset, steps, denoise, sigmas)
         return io.NodeOutput(sigmas, plain_list(sigmas.tolist()), info, ui=text_ui(info))
 

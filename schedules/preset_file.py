@@ -33,11 +33,16 @@ _TENSOR_NAME = re.compile(r"(sigmas|coefficients)\.([1-9][0-9]*)")
 _FIELD_OF = {"sigmas": "schedules", "coefficients": "solver"}
 
 
-def to_bytes(preset: Preset) -> bytes:
-    """The file of a preset; the same content always gives the same bytes."""
+def to_bytes(preset: Preset, workflow: str | None = None) -> bytes:
+    """The file of a preset; the same content always gives the same bytes.
+
+    Args:
+        workflow: a text for the key that loaders ignore, the JSON of a graph that uses the preset; None: no such key.
+    """
     tensors = {f"sigmas.{steps}": values for steps, values in preset.schedules.items()}
     tensors |= {f"coefficients.{steps}": values for steps, values in preset.solver.items()}
-    header: dict[str, Any] = {"__metadata__": {METADATA_KEY: preset_json(preset)}}
+    metadata = {METADATA_KEY: preset_json(preset)} | ({} if workflow is None else {IGNORED_METADATA_KEY: workflow})
+    header: dict[str, Any] = {"__metadata__": metadata}
     body = bytearray()
     for name in sorted(tensors):
         start = len(body)
@@ -80,9 +85,22 @@ def from_bytes(data: bytes) -> Preset:
     return preset_from_content(content, tensors["schedules"], tensors["solver"])
 
 
-def save_preset(path: str | Path, preset: Preset, *, overwrite: bool = False) -> Path:
+def workflow_of(data: bytes) -> str | None:
+    """The workflow that the bytes of a preset file carry, as its unchecked text.
+
+    Raises:
+        PresetError: the bytes are no preset.
+    """
+    from_bytes(data)
+    text = _split(data)[0]["__metadata__"].get(IGNORED_METADATA_KEY)
+    return text if isinstance(text, str) else None
+
+
+def save_preset(path: str | Path, preset: Preset, *, overwrite: bool = False, workflow: str | None = None) -> Path:
     """Writes a preset, whole or not at all; missing folders are made. Returns the path.
 
+    Args:
+        workflow: as in `to_bytes`.
     Raises:
         PresetError: the file exists and `overwrite` is False, another differs from it only in case, the name lacks
             the suffix, or it cannot be written.
@@ -96,7 +114,7 @@ def save_preset(path: str | Path, preset: Preset, *, overwrite: bool = False) ->
         raise PresetError(f"{path.name}: exists already, and overwriting was not asked for")
     if path.parent.is_dir() and (other := find_case_collision(path.name, os.listdir(path.parent))):
         raise PresetError(f"{path.name}: differs only in case from {shown(other)}, one file on Windows and macOS")
-    data = to_bytes(preset)
+    data = to_bytes(preset, workflow)
     # Beside the target, so that the replacement is one rename on one file system.
     temporary = path.with_name(f".sigmasmith-{secrets.token_hex(8)}.tmp")
     try:
