@@ -17,6 +17,7 @@ from .budget import Budget, Progress
 from .calibration import Calibration
 from .direct import DirectRun
 from .effort import effort_named
+from .experts import check_boundary
 from .fit import METHODS, Baselines, Fit
 from .journal import Journal, part_text
 from .pipeline import run_fits
@@ -43,6 +44,8 @@ def calibrate(
     minutes: float | None = None,
     journal: str | Path | None = None,
     seed: int = 0,
+    boundary: float | None = None,
+    low_denoiser: Callable[..., Tensor] | None = None,
 ) -> Calibration:
     """Fit sigma schedules to a model, for one sampler and several step counts.
 
@@ -68,6 +71,9 @@ def calibrate(
         journal: folder for records of the unfinished fit: the same fit started again goes on where it stopped. Removed
             when the fit is done. Give each model, conditioning and guidance a folder of its own.
         seed: of the Brownian paths that stochastic samplers are fitted on.
+        boundary: of two models in turn (experts.py), the sigma from which upwards the first one runs. The report names
+            the step to switch after. A `run` must split its runs there.
+        low_denoiser: the model below the boundary; `denoiser` is then the one above it.
     Returns:
         a Calibration; where a host schedule wins on held-out rows it holds that one, and its report says so. With a
         teacher that does not converge (distilled few-step models) nothing is fitted: the best host schedules return.
@@ -81,12 +87,17 @@ def calibrate(
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
         start = noise.float() * sigma_range.sigma_max if x is None else x.float()
-        run = DirectRun(denoiser, start, extra_args or {}, sigma_range.sigma_max if x is None else None)
+        second = None if boundary is None else (low_denoiser or denoiser, boundary)
+        run = DirectRun(denoiser, start, extra_args or {}, sigma_range.sigma_max if x is None else None, second)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if boundary is not None:
+        check_boundary(boundary, sigma_range)
+    elif low_denoiser is not None:
+        raise ValueError("boundary must be given where low_denoiser is")
     samplers = check_samplers(sampler)
     budget = Budget(rows, plan.limit(counts), minutes, progress)
-    identity = part_text([part_text(noise if x is None else x), list(samplers), counts, effort, method, seed])
+    identity = part_text([part_text(noise if x is None else x), list(samplers), counts, effort, method, seed, boundary])
     notebook = None if journal is None else Journal(Path(journal), f"{identity} {sigma_range}")
     held = max(2, rows // 4)
     fits = [
@@ -105,6 +116,7 @@ def calibrate(
             shape=tuple(noise.shape[1:]),
             seed=seed,
             journal=notebook,
+            boundary=boundary,
         )
         for name, function in samplers.items()
     ]

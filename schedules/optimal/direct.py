@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .budget import Budget
+from .experts import parts
 from .solvers import SamplerFunction
 
 # Outputs for part of the batch may differ by this share of their spread from those for the whole: half-precision
@@ -28,15 +29,22 @@ class DirectRun:
         sigma_max: where it is pure noise, so that a schedule which starts lower starts at as much less of it, as hosts
             scale it; None where the state is the caller's own and starts as it is.
         extra_args: keyword arguments of every call; tensors, lists and tuples of length B hold one entry per row.
+        second: (denoiser, boundary) of the model that runs below a sigma (experts.py), or None.
     """
 
     def __init__(
-        self, model: Callable[..., Tensor], x: Tensor, extra_args: dict[str, Any], sigma_max: float | None = None
+        self,
+        model: Callable[..., Tensor],
+        x: Tensor,
+        extra_args: dict[str, Any],
+        sigma_max: float | None = None,
+        second: tuple[Callable[..., Tensor], float] | None = None,
     ) -> None:
         self.model = model
         self.x = x
         self.sigma_max = sigma_max
         self.extra_args = extra_args
+        self.second, self.boundary = second or (model, None)
         self.splits = False
 
     def __call__(self, sampler: SamplerFunction, sigmas: Tensor, rows: slice) -> None:
@@ -44,7 +52,10 @@ class DirectRun:
         scale = 1.0 if self.sigma_max is None else float(sigmas[0]) / self.sigma_max
         scale = 1.0 if scale > 1.0 - 1e-6 else scale  # sigma_max itself, but for rounding
         with torch.no_grad():
-            sampler(self.model, x * scale, sigmas.to(x.device), extra_args=args, callback=None, disable=True)
+            x = x * scale
+            for model, part in zip((self.model, self.second), parts(sigmas.to(x.device), self.boundary)):
+                if len(part):
+                    x = sampler(model, x, part, extra_args=args, callback=None, disable=True)
 
     def try_splitting(self, sigma: float, state: Tensor, output: Tensor, parts: list[slice], budget: Budget) -> None:
         """Set `splits` if each part alone gives the output that the whole batch gave.
@@ -54,10 +65,11 @@ class DirectRun:
             parts: the row ranges that the fit would run alone.
         """
         tolerance = _SAME * float(output.float().std())
+        model = self.model if self.boundary is None or sigma >= self.boundary else self.second
         for rows in parts:
             part = state[rows].to(self.x.device)
             try:
-                alone = self.model(part, torch.full((len(part),), sigma).to(part), **self._args(rows))
+                alone = model(part, torch.full((len(part),), sigma).to(part), **self._args(rows))
             except Exception:  # a caller's denoiser that needs its whole batch may fail in any way it likes
                 return
             budget.count(len(part))

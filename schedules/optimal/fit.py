@@ -51,6 +51,7 @@ class Fit:
     shape: tuple[int, ...]
     seed: int
     journal: Journal | None
+    boundary: float | None = None
 
     @property
     def everything(self) -> slice:

@@ -55,6 +55,7 @@ class _Search:
     sketch: Sketch
     budget: Budget
     corridor: bool
+    boundary: float | None = None
     parent: dict[tuple[int, int], _State] = field(default_factory=dict)
     cost: dict[tuple[int, int], float] = field(default_factory=dict)
     found: dict[int, tuple[float, tuple[int, ...]]] = field(default_factory=dict)
@@ -83,11 +84,16 @@ class _Search:
             check_finite(denoised, float(sigma), node)
             self.budget.count(here.shape[0])
             feature = denoised if self.rule.feature == "denoised" else (here - denoised) / float(sigma)
-            earlier = source.features if source is not None else []
+            earlier = source.features if source is not None and not self._handed_over(source, node) else []
             path = (*source.path, node) if source is not None else (node,)
             state = _State(here, [feature, *earlier][: self.rule.order], path)
             self.finish(state, denoised)
             self.expand(state)
+
+    def _handed_over(self, source: _State, node: int) -> bool:
+        """Whether another model answers at this node than at the state's own: hosts begin anew there."""
+        at, here = self.teacher.sigmas[source.path[-1]], self.teacher.sigmas[node]
+        return self.boundary is not None and at >= self.boundary > here
 
     def step(self, source: _State, node: int) -> Tensor:
         """The state one step of the rule after `source`."""
@@ -142,6 +148,7 @@ def oss_schedules(
     sketch: Sketch,
     budget: Budget,
     corridor: bool = True,
+    boundary: float | None = None,
 ) -> dict[int, Tensor]:
     """Schedules on the teacher's nodes for several step counts, by one recursive search for all rows together.
 
@@ -154,6 +161,7 @@ def oss_schedules(
         budget: counts about K * N / 2 evaluations of the rows, K the largest step count and N the teacher's nodes;
             the teacher's own N were counted when it ran.
         corridor: False expands every state that can be reached, K * N - K**2 / 2.
+        boundary: of two models in turn (experts.py), or None.
     Returns:
         steps -> (steps + 1,) sigma list; [0] is the teacher's first node. About K * N / 2 latents per row are held
         while it runs.
@@ -169,12 +177,15 @@ def oss_schedules(
     wanted = tuple(sorted({count for count in steps if 1 <= count <= len(teacher.sigmas)}))
     if not wanted:
         return {}
-    search = _Search(rule, teacher, wanted, rows, sketch, budget, corridor)
+    search = _Search(rule, teacher, wanted, rows, sketch, budget, corridor, boundary)
+    visited = 0
 
     def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any) -> Tensor:
+        nonlocal visited
         x = x.float()
-        for node in range(len(teacher.sigmas)):
-            search.visit(model, x, sigmas[node], node, extra_args or {})
+        for sigma in sigmas[:-1]:
+            search.visit(model, x, sigma, visited, extra_args or {})
+            visited += 1
         return x
 
     run(sample, finish_sigmas(teacher.sigmas), rows)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .budget import OutOfTimeError
 from .check import held_out_check
+from .experts import switch_sentences
 from .fit import Fit
 from .objective import Objective
 from .reference import Reference, make_reference
@@ -53,6 +54,8 @@ def run_fits(fits: Sequence[Fit]) -> Outcome:
     unchecked = [str(count) for count in fit.steps if not rows[count].errors]
     if unchecked:
         notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
+    if fit.boundary is not None:
+        notes += switch_sentences(schedules, fit.boundary)
     report = Report(
         rows=rows,
         held_out=fit.held_out.stop - fit.held_out.start,

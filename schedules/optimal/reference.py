@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..noise_space import Array
 from ..sigmas import finish_sigmas
 from .direct import DirectRun
+from .experts import levels_with_boundary
 from .fit import Fit
 from .metrics import geometric_mean, sample_errors
 from .teacher import Teacher, run_teacher, teacher_sigmas
@@ -42,9 +44,7 @@ def make_reference(fit: Fit) -> Reference:
     """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
     fit.budget.message = "teacher"
     fine, coarse = (
-        run_teacher(
-            fit.run, teacher_sigmas(nodes, fit.sigma_range), fit.everything, fit.state_sketch(), fit.budget, fit.journal
-        )
+        run_teacher(fit.run, _levels(fit, nodes), fit.everything, fit.state_sketch(), fit.budget, fit.journal)
         for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)
     )
     if isinstance(fit.run, DirectRun):
@@ -54,12 +54,17 @@ def make_reference(fit: Fit) -> Reference:
         return Reference(fine, fine.end, disagreement, converged)
     spent = fit.budget.spent
     ends = [
-        fit.rollouts(fit.everything)(finish_sigmas(teacher_sigmas(nodes, fit.sigma_range)), fit.everything).end
+        fit.rollouts(fit.everything)(finish_sigmas(_levels(fit, nodes)), fit.everything).end
         for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)
     ]
     # On top of the effort's limit, which the search needs: how often a sampler calls the model is not known before.
     fit.budget.limit += fit.budget.spent - spent
     return Reference(fine, ends[0], *agreement(ends[0], ends[1], STOCHASTIC_TOLERANCE), on_path=True)
+
+
+def _levels(fit: Fit, nodes: int) -> Array:
+    """The reference's noise levels; of two models the second begins on one of them."""
+    return levels_with_boundary(teacher_sigmas(nodes, fit.sigma_range), fit.boundary)
 
 
 def agreement(fine: Tensor, coarse: Tensor, tolerance: float) -> tuple[float, bool]:

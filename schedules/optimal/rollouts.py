@@ -20,7 +20,8 @@ from .sketch import Sketch
 from .solvers import SamplerFunction
 
 # run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It runs `rows` alone, or, where it
-# has an attribute `splits` that is False, the whole batch.
+# has an attribute `splits` that is False, the whole batch. Where two models run in turn (experts.py) it starts the
+# function once for each, the second time on the rest of the sigmas, from where the first stopped.
 RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
 
 
@@ -106,6 +107,10 @@ class RecordingModel:
         self._first_row = first_row
         self.calls: list[Call] = []
 
+    def go_on_with(self, model: Any) -> None:
+        """Ask another model from here on, in the same run."""
+        self._model = model
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
@@ -181,7 +186,8 @@ class Rollouts:
         return repeated
 
     def _run(self, sigmas: Tensor, rows: slice, base: Rollout | None, key: str) -> Rollout:
-        finished: list[Rollout] = []
+        recording: RecordingModel | None = None
+        ends: list[Tensor] = []
         journal = self.journal
 
         def on_call(index: int, denoised: Tensor) -> None:
@@ -189,16 +195,19 @@ class Rollouts:
                 journal.write_call(key, index, denoised)
 
         def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
-            recorded = journal.read_calls(key) if journal is not None and key else []
-            shared = base if self.reuse else None
-            first_row = rows.start if x.shape[0] == rows.stop - rows.start else 0
-            recording = RecordingModel(model, self.budget, self.sketch, shared, recorded, on_call, first_row)
+            nonlocal recording
+            if recording is None:
+                recorded = journal.read_calls(key) if journal is not None and key else []
+                shared = base if self.reuse else None
+                first_row = rows.start if x.shape[0] == rows.stop - rows.start else 0
+                recording = RecordingModel(model, self.budget, self.sketch, shared, recorded, on_call, first_row)
+            recording.go_on_with(model)
             end = self.sampler(recording, x, sigmas, **kwargs)
-            finished.append(Rollout(sigmas.detach().cpu().float(), take_rows(end.detach(), rows), recording.calls))
+            ends.append(take_rows(end.detach(), rows))
             return end
 
         self.run(sample, sigmas.clone(), rows)  # some host samplers write into the list they are given
-        return finished[0]
+        return Rollout(sigmas.detach().cpu().float(), ends[-1], recording.calls if recording is not None else [])
 
     def _recalled(self, sigmas: Tensor, record: dict[str, Tensor]) -> Rollout:
         """A run from the journal; its evaluations count as they did, so that the fit decides as it did."""

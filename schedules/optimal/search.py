@@ -106,6 +106,7 @@ def _recursive_search(fit: Fit, teacher: Teacher, objective: Objective) -> None:
         rows=fit.search,
         sketch=fit.state_sketch(),
         budget=fit.budget,
+        boundary=fit.boundary,
     )
     for sigmas in found.values():
         objective(sigmas, origin="recursive search")

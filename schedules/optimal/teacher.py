@@ -96,7 +96,10 @@ class _Trace:
 
 @dataclass(frozen=True)
 class _TeacherRun:
-    """One teacher as a sampler function: an exponential multistep method of order ORDER, in fp32."""
+    """One teacher as a sampler function: an exponential multistep method of order ORDER, in fp32.
+
+    Called a second time it goes on at the level it stopped at, without history.
+    """
 
     levels: Array
     rows: slice
@@ -110,12 +113,12 @@ class _TeacherRun:
         self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
     ) -> Tensor:
         recorded = self.journal.read_calls(self.key) if self.journal is not None else []
-        ones, x, history = x.new_ones([x.shape[0]]), x.float(), []
-        for i, sigma in enumerate(self.levels):
+        ones, x, history, first = x.new_ones([x.shape[0]]), x.float(), [], len(self.trace.states)
+        for i, sigma in enumerate(self.levels[first : first + len(sigmas) - 1], start=first):
             if i < len(recorded):
                 denoised = recorded[i].to(x)
             else:
-                denoised = self._call(model, x, sigmas[i] * ones, i, extra_args or {})
+                denoised = self._call(model, x, sigmas[i - first] * ones, i, extra_args or {})
             self.budget.count(x.shape[0])
             self._write_down(i, x, denoised)
             if i + 1 == len(self.levels):
