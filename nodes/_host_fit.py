@@ -74,8 +74,10 @@ def prompt_rows(prompts: int, rows: int, seed: int) -> tuple[int, ...]:
     return tuple(order[:rows])
 
 
-def progress_bar(runs: GuiderRuns, node_id: Any, minutes: float | None) -> Callable[[int, int, str], None]:
-    """calibrate's progress function: the host's bar with a preview, and once in words how long it will take."""
+def progress_bar(
+    runs: GuiderRuns, node_id: Any, minutes: float | None, work: str = "the fit", more: str = " more at most"
+) -> Callable[[int, int, str], None]:
+    """calibrate's progress function: the host's bar with a preview, and once in words how long `work` will take."""
     model = runs.guider.model_patcher
     previewer = _previewer(model)
     bar = comfy.utils.ProgressBar(1)
@@ -92,10 +94,10 @@ def progress_bar(runs: GuiderRuns, node_id: Any, minutes: float | None) -> Calla
             runs.timer.told = True
             left = runs.timer.seconds_left(done, total)
             cap = f", stopped after {minutes:g} minutes" if minutes and left > 60.0 * minutes else ""
-            _host.say(f"the fit takes about {duration(left)} more at most{cap}", node_id)
+            _host.say(f"{work} takes about {duration(left)}{more}{cap}", node_id)
             last_text[0] = now
         elif runs.timer.told and now - last_text[0] > _TEXT_INTERVAL:
-            _host.show(f"{message}; {duration(runs.timer.seconds_left(done, total))} more at most", node_id)
+            _host.show(f"{message}; {duration(runs.timer.seconds_left(done, total))}{more}", node_id)
             last_text[0] = now
 
     return progress

@@ -12,13 +12,13 @@ _CACHE_MARKS = {"rel_l1_thresh": "TeaCache", "teacache_thresh": "TeaCache", "mag
 _KNOWN = {"easycache": "EasyCache", "lazycache": "LazyCache", "teacache": "TeaCache", "magcache": "MagCache"}
 
 
-def check_fittable(guider: Any) -> None:
-    """Raise ValueError that names everything in the way of a fit, and what to do."""
+def check_fittable(guider: Any, work: str = "fit") -> None:
+    """Raise ValueError that names everything in the way of a fit or a comparison (`work`), and what to do."""
     found = list(dict.fromkeys(_in_the_way(guider)))
     if found:
         raise ValueError(
             f"model: {in_words(found)} keep{'s' if len(found) == 1 else ''} state from step to step, so schedules "
-            "cannot be compared through it. Bypass it (Ctrl+B) for the fit; the finished schedule works with it too."
+            f"cannot be compared through it. Bypass it (Ctrl+B) for the {work}; the schedule works with it too."
         )
 
 

@@ -26,10 +26,11 @@ def plot_images(plots: Sequence[tuple[str, Tensor, Mapping[str, Tensor]]]) -> Te
     images = [
         _draw(title, sigmas.tolist(), {n: s.tolist() for n, s in hosts.items()}) for title, sigmas, hosts in plots
     ]
-    return torch.stack([_to_tensor(image) for image in images])
+    return torch.stack([to_tensor(image) for image in images])
 
 
-def _to_tensor(image: Any) -> Tensor:
+def to_tensor(image: Any) -> Tensor:
+    """(H, W, 3) float32 in 0..1 of an RGB picture."""
     values = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return values.reshape(image.height, image.width, 3).float() / 255.0
 
@@ -74,16 +75,16 @@ def _axes(draw: Any, frame: _Frame, title: str) -> None:
     for step in _step_ticks(frame.steps):
         x, _ = frame.point(step, 0.0)
         draw.line([(x, 2 * TOP), (x, foot)], fill=GRID, width=2)
-        draw.text((x, foot + 12), str(step), fill=INK, font=_font(26), anchor="ma")
+        draw.text((x, foot + 12), str(step), fill=INK, font=font(26), anchor="ma")
     for sigma in _sigma_ticks(frame):
         _, y = frame.point(0.0, sigma)
         draw.line([(2 * LEFT, y), (right, y)], fill=GRID, width=2)
-        draw.text((2 * LEFT - 14, y), f"{sigma:g}", fill=INK, font=_font(26), anchor="rm")
+        draw.text((2 * LEFT - 14, y), f"{sigma:g}", fill=INK, font=font(26), anchor="rm")
     draw.line([(2 * LEFT, foot), (right, foot)], fill=INK, width=3)
     draw.line([(2 * LEFT, 2 * TOP), (2 * LEFT, foot)], fill=INK, width=3)
-    draw.text((2 * LEFT, 40), title, fill=INK, font=_font(34))
-    draw.text(((2 * LEFT + right) / 2, 2 * HEIGHT - 20), "step", fill=INK, font=_font(28), anchor="ms")
-    draw.text((20, 2 * TOP - 8), "sigma", fill=INK, font=_font(28), anchor="ls")
+    draw.text((2 * LEFT, 40), title, fill=INK, font=font(34))
+    draw.text(((2 * LEFT + right) / 2, 2 * HEIGHT - 20), "step", fill=INK, font=font(28), anchor="ms")
+    draw.text((20, 2 * TOP - 8), "sigma", fill=INK, font=font(28), anchor="ls")
 
 
 def _curve(draw: Any, frame: _Frame, sigmas: Sequence[float], colour: tuple[int, ...], width: int, dots: bool) -> None:
@@ -98,7 +99,7 @@ def _legend(draw: Any, entries: Sequence[tuple[str, tuple[int, ...]]]) -> None:
     x, y = 2 * (WIDTH - RIGHT) + 36, 2 * TOP + 20
     for name, colour in entries:
         draw.line([(x, y), (x + 56, y)], fill=colour, width=8)
-        draw.text((x + 72, y), name[:22], fill=INK, font=_font(26), anchor="lm")
+        draw.text((x + 72, y), name[:22], fill=INK, font=font(26), anchor="lm")
         y += 46
 
 
@@ -120,7 +121,8 @@ def _sigma_ticks(frame: _Frame) -> list[float]:
     return [*ticks, 0.0]
 
 
-def _font(size: int) -> Any:
+def font(size: int) -> Any:
+    """Pillow's own typeface, which every host has."""
     from PIL import ImageFont
 
     try:

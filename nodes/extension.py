@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from . import _host
+from .compare import SigmasmithCompare
 from .curves import SigmasmithCosine, SigmasmithCurve
 from .fit import SigmasmithFit, SigmasmithFitGuider
 from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
@@ -20,6 +21,7 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithLoadPreset,
     SigmasmithCosine,
     SigmasmithCurve,
+    SigmasmithCompare,
 ]
 
 

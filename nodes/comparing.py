@@ -1,0 +1,280 @@
+"""The comparison behind Sigmasmith Compare Schedules: targets, then one run of all seeds per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from . import _host
+from ._host_compare import Runner, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
+from .comparison_grid import parse_samplers, parse_schedules
+from .registration import COSINE, PRESET_ATTRIBUTE, SCHEDULER_NAMES
+from .text import parse_steps
+
+if TYPE_CHECKING:
+    from ..schedules.comparison import Cell, Comparison, Target
+    from ..schedules.presets import Preset
+    from ._host_run import GuiderRuns
+
+MAX_CELLS = 200
+# Samples that are kept for the pictures.
+PICTURED = 2
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """The inputs of the node.
+
+    Args:
+        guider: the host's, with its conditionings set.
+        given_sigmas, given_samplers: input name -> SIGMAS or SAMPLER, those that are connected.
+        node_id: of the node, for messages on the page.
+    """
+
+    guider: Any
+    latent: dict[str, Any]
+    schedules: str
+    samplers: str
+    steps: str
+    seeds: int
+    first_seed: int
+    reference_steps: int
+    preset: Preset | None = None
+    given_sigmas: Mapping[str, Tensor] = field(default_factory=dict)
+    given_samplers: Mapping[str, Any] = field(default_factory=dict)
+    node_id: Any = None
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """What was found.
+
+    Attributes:
+        comparison: numbers.
+        ends: (sampler, schedule, steps) -> (PICTURED, ...) end states of the first samples, in model space.
+        targets: target name -> the same of the target.
+        model: the host's, to bring them into the latent space of a VAE.
+    """
+
+    comparison: Comparison
+    ends: Mapping[tuple[str, str, int], Tensor]
+    targets: Mapping[str, Tensor]
+    model: Any
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One cell to run."""
+
+    runner: Runner
+    schedule: str
+    sigmas: Tensor
+
+    @property
+    def target(self) -> str:
+        """Name of the target of its errors."""
+        from ..schedules.comparison import SOLUTION
+
+        return f"{self.runner.label} itself on its noise path" if self.runner.noisy else SOLUTION
+
+
+def compare(request: CompareRequest) -> CompareResult:
+    """Run everything.
+
+    Raises:
+        ValueError: names the input to change.
+    """
+    from ._host_fit import latent_rows, noise_rows
+    from ._host_guard import check_fittable
+    from ._host_run import GuiderRuns
+
+    check_fittable(request.guider, "comparison")
+    model = request.guider.model_patcher
+    latents = latent_rows(model, request.latent, request.seeds)
+    runs = GuiderRuns(request.guider, noise_rows(tuple(latents.shape), request.first_seed), latents, request.first_seed)
+    plans = _plans(request, model, runs)
+    return _Running(request, runs, plans).result()
+
+
+def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]:
+    """The cells to run, checked before the first model call."""
+    from ..schedules.sigmas import check_sigmas
+
+    lists = {name: check_sigmas(sigmas, name=name) for name, sigmas in request.given_sigmas.items()}
+    typed = request.steps.strip() or ", ".join(dict.fromkeys(str(len(sigmas) - 1) for sigmas in lists.values()))
+    runners = [named_runner(name, runs) for name in parse_samplers(request.samplers, _host.sampler_names())]
+    runners += [given_runner(name, sampler, runs) for name, sampler in request.given_samplers.items()]
+    if not runners:
+        raise ValueError("samplers is empty; type one or more names, such as euler, dpmpp_2m")
+    choices = parse_schedules(request.schedules, schedule_names(model))
+    counts = parse_steps(typed) if choices or request.preset else ()
+    plans: list[_Plan] = []
+    for runner in runners:
+        for count in counts:
+            made = {choice.label: chosen_schedule(model, choice, count, runner.drops) for choice in choices}
+            if request.preset is not None:
+                made[preset_label(request.preset)] = request.preset.sigmas(count)
+            plans += [_Plan(runner, label, sigmas) for label, sigmas in made.items()]
+        plans += [_Plan(runner, label, sigmas) for label, sigmas in lists.items()]
+    if len(plans) < 1:
+        raise ValueError("schedules is empty; type names such as simple, karras, or connect SIGMAS")
+    if len(plans) > MAX_CELLS:
+        raise ValueError(f"schedules: this makes {len(plans)} runs, at most {MAX_CELLS} are compared at once")
+    return plans
+
+
+def preset_label(preset: Preset) -> str:
+    """What the report calls a connected preset."""
+    return f"preset {preset.name or preset.short_hash}"
+
+
+class _Running:
+    """A comparison under way."""
+
+    def __init__(self, request: CompareRequest, runs: GuiderRuns, plans: list[_Plan]) -> None:
+        from ._host_fit import progress_bar
+
+        self.request, self.runs, self.plans = request, runs, plans
+        self.rows = slice(0, runs.noise.shape[0])
+        self.message = "reference"
+        self._rows_called = 0
+        self._bar = progress_bar(runs, request.node_id, None, "the comparison", " more")
+        self._left = sum(len(plan.sigmas) - 1 for plan in plans)
+        self._left += len({plan.target for plan in plans}) * (request.reference_steps + request.reference_steps // 2)
+
+    def result(self) -> CompareResult:
+        """Targets first, then the cells in order."""
+        from ..schedules.comparison import Comparison
+
+        targets: dict[str, Target] = {}
+        ends: dict[str, Tensor] = {}
+        for plan in self.plans:
+            if plan.target not in targets:
+                targets[plan.target], ends[plan.target] = self._target(plan)
+        cells: list[Cell] = []
+        pictured: dict[tuple[str, str, int], Tensor] = {}
+        for plan in self.plans:
+            cell, end = self._cell(plan, ends[plan.target])
+            cells.append(cell)
+            if end is not None:
+                pictured[(cell.sampler, cell.schedule, cell.steps)] = end[:PICTURED].clone()
+        own = {*self.request.given_sigmas, *SCHEDULER_NAMES}
+        if self.request.preset is not None:
+            own.add(preset_label(self.request.preset))
+        first = self.request.first_seed
+        comparison = Comparison(
+            tuple(cells),
+            tuple(range(first, first + self.request.seeds)),
+            targets,
+            frozenset(own),
+            tuple(self._notes()),
+        )
+        kept = {name: end[:PICTURED].clone() for name, end in ends.items()}
+        return CompareResult(comparison, pictured, kept, self.runs.guider.model_patcher)
+
+    def _target(self, plan: _Plan) -> tuple[Target, Tensor]:
+        """The end states that the cell's errors are measured from, and how far they can be trusted."""
+        from ..schedules.comparison import Target
+        from ..schedules.optimal.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
+
+        levels = self.request.reference_steps
+        run = self._noisy_end if plan.runner.noisy else self._solution
+        coarse, fine = run(plan.runner, levels // 2), run(plan.runner, levels)
+        error, converged = agreement(fine, coarse, STOCHASTIC_TOLERANCE if plan.runner.noisy else TOLERANCE)
+        return Target(levels, error, converged), fine
+
+    def _solution(self, _: Runner, levels: int) -> Tensor:
+        from ..schedules.optimal.budget import Budget
+        from ..schedules.optimal.sketch import Sketch
+        from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
+
+        sigma_range = _host.sigma_range_of(self.runs.guider.model_patcher)
+        budget = Budget(self.rows.stop, float(levels), progress=lambda *_: self._called(self.rows.stop))
+        teacher = run_teacher(self.runs, teacher_sigmas(levels, sigma_range), self.rows, Sketch(1, 1), budget)
+        return teacher.end.float().cpu()
+
+    def _noisy_end(self, runner: Runner, levels: int) -> Tensor:
+        from ..schedules.optimal.teacher import teacher_sigmas
+        from ..schedules.sigmas import finish_sigmas
+
+        sigmas = finish_sigmas(teacher_sigmas(levels, _host.sigma_range_of(self.runs.guider.model_patcher)))
+        return run_sampler(self.runs, runner.function, sigmas, self.rows, self._called)[0]
+
+    def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
+        """One cell; a run that breaks down is a result, not the end of the comparison."""
+        from ..schedules.comparison import Cell
+        from ..schedules.optimal.metrics import mode_switches, sample_errors
+        from ..schedules.optimal.rollouts import ModelError, check_finite
+
+        steps = len(plan.sigmas) - 1
+        self.message = f"{plan.runner.label} with {plan.schedule}, {steps} steps"
+        before = self._rows_called
+        try:
+            end, seconds = run_sampler(self.runs, plan.runner.function, plan.sigmas, self.rows, self._called)
+            check_finite(end, 0.0, steps - 1)
+        except ModelError as error:
+            none = target.new_zeros(0).double()
+            return Cell(plan.runner.label, plan.schedule, steps, none, failed=str(error), target=plan.target), None
+        rows = self.rows.stop
+        cell = Cell(
+            plan.runner.label,
+            plan.schedule,
+            steps,
+            sample_errors(end, target),
+            (self._rows_called - before) / rows,
+            seconds / rows,
+            mode_switches(end, target),
+            target=plan.target,
+        )
+        return cell, end
+
+    def _called(self, rows: int) -> None:
+        self._rows_called += rows
+        done = round(self._rows_called / self.rows.stop)
+        self._bar(done, max(done, self._left), self.message)
+
+    def _notes(self) -> list[str]:
+        notes = list(dict.fromkeys(plan.runner.note for plan in self.plans if plan.runner.note))
+        sigma_max = _host.sigma_range_of(self.runs.guider.model_patcher).sigma_max
+        for name in dict.fromkeys(plan.schedule for plan in self.plans):
+            start = next(float(plan.sigmas[0]) for plan in self.plans if plan.schedule == name)
+            if start < 0.999 * sigma_max:
+                notes.append(
+                    f"{name} starts at sigma {start:.4g}, below the model's {sigma_max:.4g}: its distance from the "
+                    "target comes from that too."
+                )
+        notes += self._fallbacks()
+        notes += [self._unseen_noise(name) for name in self.request.given_samplers]
+        if "noise_mask" in self.request.latent:
+            notes.append("The mask of the latent was not used: whole images are compared.")
+        return list(filter(None, notes))
+
+    def _fallbacks(self) -> list[str]:
+        """Our names that run without a preset."""
+        model = self.runs.guider.model_patcher
+        if getattr(_host.model_sampling_of(model), PRESET_ATTRIBUTE, None) is not None:
+            return []
+        used = {plan.schedule for plan in self.plans}
+        return [
+            f"{name} ran on its fallback curve, for no preset is on the model: put Sigmasmith Apply Schedule in front."
+            for name in SCHEDULER_NAMES
+            if name in used and name != COSINE
+        ]
+
+    def _unseen_noise(self, name: str) -> str:
+        """What to say of a connected sampler that draws noise which cannot be given to it."""
+        plan = next(plan for plan in self.plans if plan.runner.label == name)
+        if plan.runner.noisy:
+            return ""
+        self.message = f"{name}: does it draw noise?"
+        ends: list[Tensor] = []
+        for seed in (0, 1):
+            self.runs.seed = self.request.first_seed + seed
+            ends.append(run_sampler(self.runs, plan.runner.function, plan.sigmas, slice(0, 1), self._called)[0])
+        self.runs.seed = self.request.first_seed
+        if bool((ends[0] == ends[1]).all()):
+            return ""
+        return f"{name} draws noise that cannot be given to it, so its errors contain that noise."
