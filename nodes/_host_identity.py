@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from . import _host
+from ._host_guidance import guidance_curve_of
 
 if TYPE_CHECKING:
     from ..schedules.model_identity import ModelIdentity, Prediction
@@ -90,6 +91,14 @@ def dtype_of(model: Any) -> str:
 
 
 def patches_digest(model: Any) -> str:
+    """Digest of the weight patches and of a guidance curve on the model; "" without either."""
+    weights, curve = _weights_digest(model), guidance_curve_of(model)
+    if curve is None:
+        return weights
+    return hashlib.sha256(f"{weights} {curve.key()}".encode()).hexdigest()[:16]
+
+
+def _weights_digest(model: Any) -> str:
     """Digest of the weight patches (LoRAs ...) and their strengths; "" without any.
 
     The host's patches_uuid is random in every session: it serves as the key of a memory only.

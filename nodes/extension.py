@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import _host
+from . import _host, _host_routes
 from .compare import SigmasmithCompare
 from .curves import SigmasmithCosine, SigmasmithCurve
 from .fit import SigmasmithFit, SigmasmithFitGuider
+from .guidance import SigmasmithGuidance
 from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
 from .schedule import SigmasmithApply, SigmasmithSchedule
@@ -22,6 +23,7 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithCosine,
     SigmasmithCurve,
     SigmasmithCompare,
+    SigmasmithGuidance,
 ]
 
 
@@ -32,4 +34,5 @@ class SigmasmithExtension(ComfyExtension):
         # Here and not in on_load, which hosts before 2026 do not call. Both are idempotent.
         _host.add_preset_folder()
         register_schedulers(*_host.scheduler_registry())
+        _host_routes.add_to_server()
         return NODES

@@ -106,6 +106,7 @@ def _fit_anew(
     """The preset of a new fit, and the report."""
     from ._host_fit import guidance_of
     from ._host_guard import check_fittable
+    from ._host_guidance import guidance_curve_of
     from ._host_identity import dtype_of
     from ._host_samplers import fit_sampler
 
@@ -115,6 +116,8 @@ def _fit_anew(
     notes = [sampler.note for sampler in samplers if sampler.note]
     if "noise_mask" in request.latent:
         notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
+    if curve := guidance_curve_of(request.guider.model_patcher):
+        notes.append(f"Fitted under a guidance curve: {curve.in_words(guidance_of(request.guider))}")
     preset = calibration.to_preset(
         model=identity,
         guidance=guidance_of(request.guider),

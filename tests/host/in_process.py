@@ -12,7 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 
-CHECKS = ("checks_compare", "checks_fit", "checks_samplers", "checks_use")
+CHECKS = ("checks_compare", "checks_fit", "checks_guidance", "checks_samplers", "checks_use")
 
 
 def main() -> None:

@@ -65,7 +65,10 @@ def changed(**fields) -> ModelIdentity:
             changed(checkpoint=None, checkpoint_hash="0" * 64),
             ["Fitted for another checkpoint (its hash differs)."],
         ),
-        (changed(patches="ab" * 8), ["Fitted with no LoRA or patch, this model runs with weight patches."]),
+        (
+            changed(patches="ab" * 8),
+            ["Fitted with no LoRA or patch, this model runs with weight patches or a guidance curve."],
+        ),
         (
             changed(patches="ab" * 8, loras=("lcm.safetensors",)),
             ["Fitted with no LoRA or patch, this model runs with LoRA lcm.safetensors."],
@@ -95,7 +98,9 @@ def test_patches_are_compared_by_digest_and_told_by_lora_name():
     other = changed(patches="cd" * 8)
     assert one.differences(unnamed) == []
     assert one.differences(same_names) == ["Fitted with other strengths or other patches beside LoRA a."]
-    assert unnamed.differences(other) == ["Fitted with other weight patches than this model runs with."]
+    assert unnamed.differences(other) == [
+        "Fitted with other weight patches or another guidance curve than this model runs with."
+    ]
     only_names = changed(patches=None, loras=("b", "c"))
     assert one.differences(only_names) == ["Fitted with LoRA a, this model runs with LoRA b, c."]
 
