@@ -24,8 +24,8 @@ Baselines = Mapping[str, Callable[[int], Tensor]]
 # (trained networks, 20 steps: error .0017 against .0023) and costs one run; a smaller count is fitted first if need be.
 MANY_STEPS = 12
 # Sketch lengths: of trajectories (local errors, gains) and of end states (Gauss-Newton residuals).
-_STATE_SKETCH = 512
-_END_SKETCH = 16_384
+STATE_SKETCH = 512
+END_SKETCH = 16_384
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Fit:
 
     def state_sketch(self) -> Sketch:
         """The sketch of trajectories."""
-        return Sketch(self._values, _STATE_SKETCH)
+        return Sketch(self._values, STATE_SKETCH)
 
     def rollouts(self, rows: slice) -> Rollouts:
         """Runs of the sampler on some rows; a stochastic one on those rows' Brownian paths."""
@@ -100,7 +100,7 @@ class Fit:
     def objective(self, reference: Tensor, rows: slice) -> Objective:
         """Errors of schedules on some rows against the reference end states (B, ...) of the whole batch."""
         return Objective(
-            self.rollouts(rows), reference[rows], rows, Sketch(self._values, _END_SKETCH, seed=1), self.splits
+            self.rollouts(rows), reference[rows], rows, Sketch(self._values, END_SKETCH, seed=1), self.splits
         )
 
     @property
