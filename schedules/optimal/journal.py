@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,12 @@ from torch import Tensor
 
 # A model call faster than this is cheaper to repeat than to write down.
 _SLOW_CALL_SECONDS = 0.5
+# What unfinished fits may leave behind: see `prune_records`.
+MAX_AGE_DAYS = 30.0
+MAX_BYTES = 8 * 10**9
+# A fit's folder has a digest for a name; a record a digest, for a single call with its number.
+_FOLDER = re.compile(r"[0-9a-f]{32}")
+_RECORD = re.compile(r"[0-9a-f]{32}(-[0-9]+)?\.(safetensors|part)")
 
 
 class Journal:
@@ -83,11 +90,53 @@ class Journal:
 
     def clear(self) -> None:
         """Remove every record, and the folder where nothing else is in it. Called when the fit is done."""
-        for pattern in ("*.safetensors", "*.part"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        _remove_records(self.folder)
+
+
+def prune_records(root: Path, keep: str = "", now: float | None = None) -> list[str]:
+    """Remove the records of fits that nobody went on with; returns the folders they were in.
+
+    Those untouched for MAX_AGE_DAYS go, and of the others the oldest, until MAX_BYTES are left. Only folders that
+    have a digest for a name are looked into and only record files in them removed, never what a link leads to.
+
+    Args:
+        root: holds one folder per unfinished fit.
+        keep: name of the folder that is about to be used.
+        now: seconds since the epoch; default: the clock's.
+    """
+    now = time.time() if now is None else now
+    fits = []
+    for folder in _record_folders(root):
+        found = [file.lstat() for file in _records(folder)]
+        fits.append((max((stat.st_mtime for stat in found), default=0.0), sum(stat.st_size for stat in found), folder))
+    total, removed = sum(size for _, size, _ in fits), []
+    for newest, size, folder in sorted(fits, key=lambda fit: fit[0]):
+        too_old = newest < now - MAX_AGE_DAYS * 86_400.0
+        if folder.name != keep and (too_old or total > MAX_BYTES):
+            _remove_records(folder)
+            total -= size
+            removed.append(folder.name)
+    return removed
+
+
+def _record_folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return [path for path in root.iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir() and not path.is_symlink()]
+
+
+def _records(folder: Path) -> list[Path]:
+    return [file for file in folder.iterdir() if _RECORD.fullmatch(file.name) and not file.is_dir()]
+
+
+def _remove_records(folder: Path) -> None:
+    """Remove the records in a folder, and it where nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for file in _records(folder):
+        file.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def part_text(part: object) -> str:
