@@ -6,8 +6,9 @@ import inspect
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import comfy.model_management
 import comfy.sample
 import comfy.samplers
 import comfy.utils
@@ -18,6 +19,9 @@ from torch import Tensor
 from . import LOGGER_NAME, _host
 from ._host_run import GuiderRuns
 from .text import duration
+
+if TYPE_CHECKING:
+    from ._host_experts import ExpertRuns
 
 # Previews cost a decode and a JPEG each; the page shows no more than this many a second anyway.
 _PREVIEW_INTERVAL = 0.2
@@ -36,6 +40,11 @@ def guidance_of(guider: Any) -> float | None:
     """The guider's guidance where it has a single one."""
     cfg = getattr(guider, "cfg", None)
     return float(cfg) if isinstance(cfg, (int, float)) else None
+
+
+def free_memory() -> float:
+    """Bytes of the computer's memory that are free."""
+    return float(comfy.model_management.get_free_memory(torch.device("cpu")))
 
 
 def latent_rows(model: Any, latent: dict[str, Any], rows: int) -> Tensor:
@@ -75,7 +84,11 @@ def prompt_rows(prompts: int, rows: int, seed: int) -> tuple[int, ...]:
 
 
 def progress_bar(
-    runs: GuiderRuns, node_id: Any, minutes: float | None, work: str = "the fit", more: str = " more at most"
+    runs: GuiderRuns | ExpertRuns,
+    node_id: Any,
+    minutes: float | None,
+    work: str = "the fit",
+    more: str = " more at most",
 ) -> Callable[[int, int, str], None]:
     """calibrate's progress function: the host's bar with a preview, and once in words how long `work` will take."""
     model = runs.guider.model_patcher

@@ -20,9 +20,9 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
+from ..schedules.call_timer import CallTimer
 from . import LOGGER_NAME, _host
 from ._host_watch import WRAPPER_KEY
-from ..schedules.call_timer import CallTimer
 
 _ROWS_KEY = "sigmasmith_rows"
 
@@ -60,18 +60,19 @@ class GuiderRuns:
 
     def __call__(self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice) -> None:
         """Run one sampler function on these rows, from the host's own start state."""
+        self.sample(sampler, sigmas, rows, self.noise[rows], self.latent[rows])
+
+    def sample(
+        self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice, noise: Tensor, latent: Tensor
+    ) -> Tensor:
+        """One `guider.sample` on these rows; returns the host's latent."""
         self._rows = rows
 
         def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, **_: Any) -> Tensor:
             return sampler(_Observed(model, self), x, sigmas, extra_args=extra_args, callback=None, disable=True)
 
-        self.guider.sample(
-            self.noise[rows].clone(),
-            self.latent[rows].clone(),
-            comfy.samplers.KSAMPLER(sample),
-            sigmas,
-            disable_pbar=True,
-            seed=self.seed,
+        return self.guider.sample(
+            noise.clone(), latent.clone(), comfy.samplers.KSAMPLER(sample), sigmas, disable_pbar=True, seed=self.seed
         )
 
     def _prepared(self, guider: Any, positives: tuple[Any, ...]) -> Any:

@@ -8,7 +8,9 @@ from comfy_api.latest import io, ui
 
 from . import _host
 from ._host_fit import cfg_guider
-from .fitting import FitRequest, FitResult, check_choice, fit, preset_fingerprint
+from .fit_existing import preset_fingerprint
+from .fit_request import FitRequest, FitResult, check_choice
+from .fitting import fit
 from .schema import CATEGORY, PresetType, schema
 from .text import parse_steps
 
@@ -82,6 +84,21 @@ def settings() -> list[io.Input]:
     ]
 
 
+def boundary_input() -> io.Input:
+    """Where the second of two models takes over."""
+    return io.Float.Input(
+        "boundary",
+        default=0.875,
+        min=0.01,
+        max=0.99,
+        step=0.005,
+        round=0.001,
+        optional=True,
+        tooltip="With a second model: the share of noise at which it takes over. Wan 2.2: 0.875 for text to video, 0.9 "
+        "for image to video. The report names the step to switch after. Without a second model it does nothing.",
+    )
+
+
 def outputs() -> list[io.Output]:
     """The outputs that both Fit nodes share."""
     return [
@@ -153,15 +170,42 @@ class SigmasmithFit(FitNode):
                 ),
                 *settings(),
                 *more,
+                io.Model.Input(
+                    "model_low",
+                    optional=True,
+                    tooltip="The second of two models that follow each other in one run, such as the low-noise model "
+                    "of Wan 2.2; model is then the high-noise one. The fit runs them as two KSamplers (Advanced) do.",
+                ),
+                boundary_input(),
+                io.Float.Input(
+                    "cfg_low",
+                    default=0.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    round=0.01,
+                    optional=True,
+                    tooltip="The guidance you will use with model_low. 0: the same as cfg.",
+                ),
             ],
             outputs=outputs(),
         )
 
     @classmethod
-    def execute(cls, model: Any, positive: Any, negative: Any, cfg: float, **inputs: Any) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        positive: Any,
+        negative: Any,
+        cfg: float,
+        model_low: Any = None,
+        cfg_low: float = 0.0,
+        **inputs: Any,
+    ) -> io.NodeOutput:
         more = tuple(inputs.pop(f"positive_{number}", None) for number in (2, 3, 4))
         request = FitRequest(
             guider=cfg_guider(model, positive, negative, cfg),
+            low_guider=None if model_low is None else cfg_guider(model_low, positive, negative, cfg_low or cfg),
             positives=tuple(prompt for prompt in more if prompt is not None),
             node_id=cls.hidden.unique_id,
             **inputs,
@@ -186,10 +230,18 @@ class SigmasmithFitGuider(FitNode):
                 io.Guider.Input("guider", tooltip="Model, prompts and guidance to fit to."),
                 io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
                 *settings(),
+                io.Guider.Input(
+                    "guider_low",
+                    optional=True,
+                    tooltip="The guider of the second of two models that follow each other in one run, such as the "
+                    "low-noise model of Wan 2.2; guider is then that of the high-noise one.",
+                ),
+                boundary_input(),
             ],
             outputs=outputs(),
         )
 
     @classmethod
-    def execute(cls, **inputs: Any) -> io.NodeOutput:
-        return node_output(fit(FitRequest(node_id=cls.hidden.unique_id, **inputs)), cls)
+    def execute(cls, guider_low: Any = None, **inputs: Any) -> io.NodeOutput:
+        request = FitRequest(low_guider=guider_low, low_input="guider_low", node_id=cls.hidden.unique_id, **inputs)
+        return node_output(fit(request), cls)

@@ -4,69 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from . import _host
+from .fit_existing import choice_line, existing_in_words, existing_preset, save
+from .fit_request import FitRequest, FitResult, check_choice
 from .text import duration, parse_steps, plot_sentence
 
 if TYPE_CHECKING:
-    from ..schedules.model_identity import ModelIdentity
     from ..schedules.optimal.calibration import Calibration
     from ..schedules.presets import Preset
+    from ._host_experts import ExpertRuns, Subject
+    from ._host_run import GuiderRuns
     from ._host_samplers import FitSampler
 
-# Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
-CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
-
-# Hashes of the preset files written by this process, so that a fit's own file does not count as a changed one.
-_written: dict[str, str] = {}
-
-
-@dataclass(frozen=True)
-class FitRequest:
-    """The inputs of a Fit node.
-
-    Args:
-        guider: the host's, with its conditionings set.
-        positives: further positive conditionings.
-        minutes: 0 for no limit.
-        node_id: of the node, for messages on the page.
-        choose_sampler: also fit CHOICE and take the best.
-    """
-
-    guider: Any
-    latent: dict[str, Any]
-    sampler_name: str
-    steps: str
-    noises: int
-    effort: str
-    calibration_seed: int
-    minutes: float
-    name: str
-    refit: bool
-    node_id: Any = None
-    positives: tuple[Any, ...] = ()
-    choose_sampler: bool = False
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a Fit node gives out.
-
-    Args:
-        sigmas: the schedule of the first step count typed.
-        plots: one per step count: title, fitted sigmas, and the host's curves by name.
-        report: in words.
-    """
-
-    preset: Preset
-    sigmas: Tensor
-    report: str
-    plots: tuple[tuple[str, Tensor, Mapping[str, Tensor]], ...] = field(default=())
+__all__ = ["FitRequest", "FitResult", "fit"]
 
 
 def fit(request: FitRequest) -> FitResult:
@@ -75,8 +30,8 @@ def fit(request: FitRequest) -> FitResult:
     Raises:
         ValueError: names the input to change.
     """
+    from ._host_experts import subject_of
     from ._host_fit import latent_rows
-    from ._host_identity import model_identity
     from .preset_store import checked_path
 
     request = replace(request, name=request.name.strip())
@@ -85,123 +40,97 @@ def fit(request: FitRequest) -> FitResult:
     path = checked_path(request.name)
     model = request.guider.model_patcher
     latents = latent_rows(model, request.latent, request.noises)
-    identity, shape = model_identity(model), tuple(latents.shape[1:])
+    subject = subject_of(request.guider, request.low_guider, request.boundary, request.low_input)
     baselines = _host.host_baselines(model, request.sampler_name, steps)
     if path.is_file() and not request.refit:
-        preset = _existing(request, path, identity, shape, steps)
-        report = _existing_in_words(request, preset, steps)
+        preset = existing_preset(request, path, subject, tuple(latents.shape[1:]), steps)
+        report = existing_in_words(request, preset, subject, steps)
     else:
-        preset, report = _fit_anew(request, steps, latents, identity, baselines)
+        preset, report = _fit_anew(request, steps, latents, subject, baselines)
         save(path, preset)
     return _result(preset, steps, baselines, report)
 
 
 def _fit_anew(
-    request: FitRequest,
-    steps: tuple[int, ...],
-    latents: Tensor,
-    identity: ModelIdentity,
-    baselines: Mapping[str, Any],
+    request: FitRequest, steps: tuple[int, ...], latents: Tensor, subject: Subject, baselines: Mapping[str, Any]
 ) -> tuple[Preset, str]:
     """The preset of a new fit, and the report."""
-    from ._host_fit import guidance_of
     from ._host_guard import check_fittable
-    from ._host_guidance import guidance_curve_of
     from ._host_identity import dtype_of
     from ._host_samplers import fit_sampler
 
-    check_fittable(request.guider)
-    samplers = [fit_sampler(name) for name in sampler_choice(request)]
-    calibration = _calibrated(request, steps, latents, samplers, identity, baselines)
-    notes = [sampler.note for sampler in samplers if sampler.note]
-    if "noise_mask" in request.latent:
-        notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
-    if curve := guidance_curve_of(request.guider.model_patcher):
-        notes.append(f"Fitted under a guidance curve: {curve.in_words(guidance_of(request.guider))}")
+    for guider in subject.guiders:
+        check_fittable(guider)
+    samplers = [fit_sampler(name) for name in request.samplers]
+    runs = _runs(request, latents, subject)
+    memory = _memory_in_words(request, steps, runs)
+    calibration = _calibrated(request, steps, latents, samplers, subject, baselines, runs)
+    notes = [sampler.note for sampler in samplers if sampler.note] + _notes(request, subject)
     preset = calibration.to_preset(
-        model=identity,
-        guidance=guidance_of(request.guider),
+        model=subject.identity,
+        guidance=subject.guidance,
         dtype=dtype_of(request.guider.model_patcher),
         seeds=tuple(range(request.calibration_seed, request.calibration_seed + request.noises)),
         name=request.name,
-        notes="\n".join(notes),
+        notes="\n".join([*notes, *subject.switches(calibration.schedules)]),
         tool="Sigmasmith for ComfyUI",
     )
-    return preset, _in_words(request, calibration, notes)
+    return preset, _in_words(request, calibration, [*notes, *subject.costs(runs), memory])
 
 
-def sampler_choice(request: FitRequest) -> list[str]:
-    """Names of the samplers to fit: the one asked for, and those to choose among where that is asked too."""
-    others = [name for name in CHOICE if name in _host.sampler_names()] if request.choose_sampler else []
-    return list(dict.fromkeys([request.sampler_name, *others]))
-
-
-def check_choice(sampler_name: str, choose_sampler: bool) -> None:
-    """Raise ValueError, which names the input, where no schedule can be fitted for this sampler or this choice."""
-    from ._host_samplers import draws_noise
-
-    _host.check_sampler(sampler_name)
-    if choose_sampler and draws_noise(sampler_name):
-        raise ValueError(
-            f"choose_sampler: {sampler_name} draws noise of its own, and only samplers that do not can be compared; "
-            "turn choose_sampler off, or give sampler_name one without, such as dpmpp_2m"
-        )
-
-
-def preset_fingerprint(name: str, refit: bool) -> str:
-    """What the host's cache compares: changes when somebody else changes or deletes the preset, not by our own fit."""
-    from .preset_store import checked_path
-
-    if refit:
-        return "refit"
-    try:
-        path = checked_path(name)
-    except ValueError:
-        return "bad name"
-    found = _file_hash(path)
-    return "own" if found == _written.get(str(path)) else found or "deleted"
-
-
-def save(path: Path, preset: Preset) -> None:
-    """Write the preset of a fit, replacing an earlier one."""
-    from ..schedules.preset_file import save_preset
-
-    save_preset(path, preset, overwrite=True)
-    _written[str(path)] = _file_hash(path) or ""
-
-
-def _file_hash(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
-def _existing(
-    request: FitRequest, path: Path, identity: ModelIdentity, shape: tuple[int, ...], steps: tuple[int, ...]
-) -> Preset:
-    """The preset under the name; where it does not fit, an error that says why and what to do."""
-    from ..schedules.preset_file import load_preset
+def _notes(request: FitRequest, subject: Subject) -> list[str]:
+    """What the report says of the inputs, and the preset keeps."""
     from ._host_fit import guidance_of
+    from ._host_guidance import guidance_curve_of
 
-    try:
-        preset = load_preset(path)
-    except ValueError as error:
-        raise ValueError(
-            f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
-        ) from None
-    sampler = preset.sampler if preset.sampler in sampler_choice(request) else request.sampler_name
-    differences = preset.differences(identity, sampler, guidance_of(request.guider), shape)
-    missing = [str(count) for count in steps if not preset.is_fitted(count)]
-    if missing:
-        held = ", ".join(map(str, preset.schedules))
-        differences.append(f"It holds {held} steps, not {', '.join(missing)}.")
-    if differences:
-        raise ValueError(
-            f"name: the preset {request.name} exists and was fitted to something else. {' '.join(differences)} "
-            "Turn on refit to replace it, or give another name to keep both."
+    notes = [line for line in (choice_line(request.samplers), subject.pair) if line]
+    if "noise_mask" in request.latent:
+        notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
+    for guider in subject.guiders:
+        if curve := guidance_curve_of(guider.model_patcher):
+            notes.append(f"Fitted under a guidance curve: {curve.in_words(guidance_of(guider))}")
+    return notes
+
+
+def _runs(request: FitRequest, latents: Tensor, subject: Subject) -> GuiderRuns | ExpertRuns:
+    """The host's runs on the noises and prompts of the request."""
+    from ._host_experts import ExpertRuns
+    from ._host_fit import noise_rows, prompt_rows
+    from ._host_run import GuiderRuns
+
+    noise = noise_rows(tuple(latents.shape), request.calibration_seed)
+    prompts = prompt_rows(1 + len(request.positives), request.noises, request.calibration_seed)
+    runs = [
+        GuiderRuns(guider, noise, latents, request.calibration_seed, request.positives, prompts)
+        for guider in subject.guiders
+    ]
+    return runs[0] if subject.boundary is None else ExpertRuns(runs[0], runs[1], subject.boundary)
+
+
+def _memory_in_words(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | ExpertRuns) -> str:
+    """How much memory the fit will take, said before it begins; a warning where there is less."""
+    from ..schedules.optimal.effort import effort_named
+    from ..schedules.optimal.memory import in_bytes, memory_of_fit
+    from ._host_fit import free_memory
+
+    shape, rows = tuple(runs.noise.shape[1:]), runs.noise.shape[0]
+    # Two calls per step: how often a sampler calls the model is not known before it runs.
+    kept = memory_of_fit(
+        shape, rows, steps, effort_named(request.effort), samplers=len(request.samplers), calls_per_step=2
+    )
+    said = (
+        f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "
+        f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time."
+    )
+    _host.say(said, request.node_id)
+    if kept > free_memory():
+        _host.say(
+            f"{in_bytes(free_memory())} of the computer's memory are free, fewer than the fit may keep "
+            f"({in_bytes(kept)}); lower noises, the step counts or the size of the latent if it slows down",
+            request.node_id,
+            warning=True,
         )
-    return preset
+    return said
 
 
 def _calibrated(
@@ -209,23 +138,21 @@ def _calibrated(
     steps: tuple[int, ...],
     latents: Tensor,
     samplers: list[FitSampler],
-    identity: ModelIdentity,
+    subject: Subject,
     baselines: Mapping[str, Any],
+    runs: GuiderRuns | ExpertRuns,
 ) -> Calibration:
     from ..schedules.optimal.budget import OutOfTimeError
     from ..schedules.optimal.calibrate import calibrate
-    from ._host_fit import noise_rows, progress_bar, prompt_rows
-    from ._host_run import GuiderRuns
+    from ..schedules.optimal.journal import prune_records
+    from ._host_fit import progress_bar
 
-    noise = noise_rows(tuple(latents.shape), request.calibration_seed)
-    prompts = prompt_rows(1 + len(request.positives), request.noises, request.calibration_seed)
-    runs = GuiderRuns(request.guider, noise, latents, request.calibration_seed, request.positives, prompts)
-    minutes = request.minutes or None
-    journal = _host.unfinished_folder() / _fit_key(request, identity, latents, steps)
+    minutes, identity, key = request.minutes or None, subject.identity, _fit_key(request, subject, latents, steps)
+    prune_records(_host.unfinished_folder(), keep=key)
     try:
-        calibration = calibrate(
+        return calibrate(
             None,
-            noise,
+            runs.noise,
             sigma_min=identity.sigma_min,
             sigma_max=identity.sigma_max,
             sampler=[sampler.function for sampler in samplers],
@@ -236,30 +163,36 @@ def _calibrated(
             progress=progress_bar(runs, request.node_id, minutes),
             run=runs,
             minutes=minutes,
-            journal=journal,
+            journal=_host.unfinished_folder() / key,
             seed=request.calibration_seed,
+            boundary=subject.boundary,
         )
     except OutOfTimeError:
         raise ValueError(
             f"minutes: {request.minutes:g} do not suffice for the reference solution and one run; "
             "give more, or lower noises or the size of the latent"
         ) from None
-    return calibration
 
 
-def _fit_key(request: FitRequest, identity: ModelIdentity, latents: Tensor, steps: tuple[int, ...]) -> str:
+def _fit_key(request: FitRequest, subject: Subject, latents: Tensor, steps: tuple[int, ...]) -> str:
     """Name of the records of this very fit."""
     from ._host_fit import guidance_of
-    from ._host_identity import conditioning_digest
+    from ._host_identity import conditioning_digest, model_identity
 
     facts = (
-        identity,
-        conditioning_digest(request.guider.original_conds),
+        [
+            (
+                model_identity(guider.model_patcher),
+                conditioning_digest(guider.original_conds),
+                type(guider).__name__,
+                guidance_of(guider),
+            )
+            for guider in subject.guiders
+        ],
+        subject.boundary,
         [conditioning_digest(positive) for positive in request.positives],
         conditioning_digest([latents]),
-        type(request.guider).__name__,
-        guidance_of(request.guider),
-        sampler_choice(request),
+        request.samplers,
         steps,
         request.noises,
         request.effort,
@@ -280,14 +213,6 @@ def _result(preset: Preset, steps: tuple[int, ...], baselines: Mapping[str, Any]
     return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
 
 
-def _existing_in_words(request: FitRequest, preset: Preset, steps: tuple[int, ...]) -> str:
-    lines = [
-        f"The preset {request.name} exists and fits this model: no model call was made. Turn on refit to fit anew.",
-        *(plot_sentence(k, preset.origin.get(k, "fitted"), preset.errors.get(k, {})) + "." for k in steps),
-    ]
-    return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
-
-
 def _in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -> str:
     heading = (
         f"Sigmasmith fitted {calibration.sampler} in {duration(calibration.seconds)}, "
@@ -298,4 +223,10 @@ def _in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -
         "To use it: Sigmasmith Apply Schedule on the model, and in the KSampler the scheduler sigmasmith_optimal and "
         f"the sampler {calibration.sampler}."
     )
+    if request.low_guider is not None:
+        use = (
+            "To use it: Sigmasmith Apply Schedule on both models and two KSampler (Advanced) with the scheduler "
+            f"sigmasmith_optimal, the sampler {calibration.sampler} and the same steps: end_at_step of the first and "
+            "start_at_step of the second as said above."
+        )
     return "\n".join([heading, "", str(calibration.report), *notes, "", use])

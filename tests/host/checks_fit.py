@@ -5,6 +5,8 @@ Run by in_process.py in the host's interpreter.
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import Any
 
 import comfy.model_management
@@ -69,6 +71,53 @@ def test_an_existing_preset_that_does_not_fit_is_an_error_that_says_what_differs
     assert "euler" in said
     assert "7" in said
     assert "refit" in said
+
+
+def test_an_existing_preset_says_where_other_samplers_were_to_be_compared():
+    model = model_of("eps")
+    fitted(model, name="alone")
+    said = fitted(model, name="alone", refit=False, choose_sampler=True).report
+    assert "choose_sampler: this preset is for dpmpp_2m" in said
+    assert "Turn on refit to choose among dpmpp_2m, res_multistep, ipndm and deis" in said
+    chosen = fitted(model, name="chosen", choose_sampler=True).preset
+    assert "Chosen among dpmpp_2m, res_multistep, ipndm and deis." in chosen.notes
+    assert "choose_sampler" not in fitted(model, name="chosen", refit=False, choose_sampler=True).report
+    said = fitted(model, name="chosen", refit=False, choose_sampler=True, sampler_name="lms").report
+    assert "was chosen among dpmpp_2m, res_multistep, ipndm and deis. Turn on refit to choose among lms," in said
+
+
+def test_the_memory_is_stated_before_the_first_model_call():
+    model, said = model_of("eps"), []
+
+    class Heard(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append((record.getMessage(), model.model.diffusion_model.calls))
+
+    logger, heard = logging.getLogger("sigmasmith"), Heard()
+    level = logger.level
+    logger.addHandler(heard)
+    logger.setLevel(logging.INFO)
+    try:
+        report = fitted(model, name="memory").report
+    finally:
+        logger.removeHandler(heard)
+        logger.setLevel(level)
+    first = next(entry for entry in said if "Memory: the fit keeps at most" in entry[0])
+    assert first[1] == 0
+    assert "4 noises of 4x8x8" in first[0]
+    assert "up to 4 of them through the model at a time" in report
+
+
+def test_a_fit_removes_the_records_of_one_that_nobody_went_on_with():
+    unfinished = part("nodes._host").unfinished_folder()
+    old, new = (unfinished / f"{number:032x}" / f"{number:032x}.safetensors" for number in (1, 2))
+    for path in (old, new):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"record")
+    os.utime(old, (1e9, 1e9))
+    fitted(model_of("eps"), name="pruning")
+    assert not old.parent.exists()
+    assert new.exists()
 
 
 def test_rows_do_not_depend_on_the_batch():

@@ -12,7 +12,15 @@ import sys
 import traceback
 from pathlib import Path
 
-CHECKS = ("checks_compare", "checks_fit", "checks_guidance", "checks_samplers", "checks_use")
+CHECKS = (
+    "checks_compare",
+    "checks_experts",
+    "checks_fit",
+    "checks_guidance",
+    "checks_samplers",
+    "checks_use",
+    "checks_variance",
+)
 
 
 def main() -> None:

@@ -167,9 +167,11 @@ def fit_inputs(**changed: Any) -> dict[str, Any]:
     return inputs | changed
 
 
-def fitted(model: Any, shape: tuple[int, ...] = (1, 4, 8, 8), **changed: Any) -> Any:
+def fitted(model: Any, shape: tuple[int, ...] = (1, 4, 8, 8), low: Any = None, **changed: Any) -> Any:
     fitting = part("nodes.fitting")
-    request = fitting.FitRequest(guider=guider_of(model), latent=latent(*shape), **fit_inputs(**changed))
+    low_guider = None if low is None else guider_of(low, cfg=changed.pop("low_cfg", 3.0))
+    inputs = fit_inputs(**changed)
+    request = fitting.FitRequest(guider=guider_of(model), latent=latent(*shape), low_guider=low_guider, **inputs)
     return fitting.fit(request)
 
 
