@@ -57,7 +57,7 @@ def gain(preset: Preset, steps: int) -> str:
     if not errors.get(FITTED):
         return ""
     ratio = hosts[best] / errors[FITTED]
-    return f"{ratio:.2f}x less error than {best}" if ratio > 1.0 else f"no gain over {best}"
+    return f"error {ratio:.2f}x below {best}" if ratio > 1.0 else f"no gain over {best}"
 
 
 def thumbnail(sigmas: Tensor) -> list[list[float]]:

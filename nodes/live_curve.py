@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..schedules.presets import Preset
 
 MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
-MAX_FITTED = 4  # further step counts of a preset that are drawn faintly
+MAX_FITTED = 2  # further step counts of a preset that are drawn faintly
 _STABLE_DIFFUSION = (0.0291671582, 14.6146412293)
 # The host's ddim runs euler's function.
 _SAME_SAMPLER = {"ddim": "euler"}
@@ -171,7 +171,7 @@ def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes:
     kind = "exact lists" if preset.exact else "fitted"
     held = f"{kind.capitalize()} for {', '.join(map(str, counts))} step{'' if counts == [1] else 's'}"
     made = f", sampler {preset.sampler}" if preset.sampler else ""
-    summary = f"{held}{made}. Drawn: {steps} from sigma {float(drawn.sigmas[0]):.5g} to 0."
+    summary = f"{held}{made}. Drawn: {steps} step{'' if steps == 1 else 's'} from sigma {float(drawn.sigmas[0]):.5g}."
     return replace(drawn, others=others, summary=summary)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Everybody knows these three: the hosts' first choice, the most used, and the one that was added last.
 STOCK = ("simple", "karras", "beta")
+MAX_OTHERS = 4  # faint curves that can still be told apart
 MAX_STOCK_STEPS = 1_000  # beyond, curves of tables of 1000 entries say nothing
 UI_KEY = "sigmasmith_curve"
 
@@ -111,12 +113,9 @@ def stock_curves(drawn: Drawn) -> dict[str, Tensor]:
         made = host_schedules(drawn.sigma_range, table, webui=False)
     except ValueError:  # a table unlike any
         return {}
-    for name in STOCK:
-        if name != drawn.own:
-            try:
-                found[name] = made[name](steps)
-            except ValueError:
-                continue
+    for name in [name for name in STOCK if name != drawn.own][: MAX_OTHERS - len(drawn.others)]:
+        with contextlib.suppress(ValueError):
+            found[name] = made[name](steps)
     return found
 
 

@@ -1,22 +1,72 @@
-// Shows what the nodes say while a prompt runs: warnings of Apply Schedule, and how long a fit will take.
+// The page's side of Sigmasmith. Python computes; the .mjs files beside this one draw and ask.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { ask, copyCode, rootGraph, tell } from "./host.mjs";
+import { LiveCurves, hasCurve } from "./live.mjs";
+import { acceptDrops, acceptPageDrops } from "./drop.mjs";
+import { offerPresets } from "./load_preset.mjs";
 
 const SECONDS = { warning: 12, news: 6 };
+const LOADER = "SigmasmithLoadPreset";
 
-function show({ detail }) {
-  const { text, warning } = detail;
-  app.extensionManager.toast.add({
-    severity: warning ? "warn" : "info",
-    summary: "Sigmasmith",
-    detail: text,
-    life: 1000 * (warning ? SECONDS.warning : SECONDS.news),
-  });
+const curves = new LiveCurves({
+  rootGraph,
+  ask,
+  copyCode: (node) => copyCode("/sigmasmith/code", { node }),
+  wheel(event, words) {
+    // Nodes 2.0 passes the wheel on itself; on the classic canvas a page element keeps it.
+    const scrolls = words.scrollHeight > words.clientHeight && words.contains(event.target);
+    if (!scrolls && !event.currentTarget.closest("[data-node-id]")) app.canvas.processMouseWheel(event);
+  },
+});
+
+/** Files of the library have changed. */
+function libraryChanged() {
+  curves.forget();
+  void offerPresets();
+  document.dispatchEvent(new Event("sigmasmith-library"));
 }
 
 app.registerExtension({
-  name: "sigmasmith.messages",
+  name: "sigmasmith",
+  init() {
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = new URL("./sigmasmith.css", import.meta.url).href;
+    document.head.append(style);
+  },
   setup() {
-    api.addEventListener("sigmasmith.message", show);
+    api.addEventListener("sigmasmith.message", ({ detail }) => {
+      const { text, warning } = detail;
+      tell(text, warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
+    });
+    api.addEventListener("graphChanged", () => curves.soon());
+    acceptPageDrops(libraryChanged);
+    let panel = null;
+    app.extensionManager.registerSidebarTab({
+      id: "sigmasmith",
+      icon: "pi pi-chart-line",
+      title: "Sigmasmith",
+      tooltip: "Sigmasmith presets",
+      type: "custom",
+      async render(element) {
+        const { LibraryPanel } = await import("./library.mjs");
+        panel = new LibraryPanel(element, libraryChanged);
+      },
+      destroy() {
+        panel?.destroy();
+        panel = null;
+      },
+    });
+  },
+  nodeCreated(node) {
+    if (node.comfyClass === LOADER) acceptDrops(node, libraryChanged);
+    if (hasCurve(node)) curves.attach(node);
+  },
+  loadedGraphNode(node) {
+    curves.loaded(node);
+  },
+  afterConfigureGraph() {
+    curves.soon();
   },
 });

@@ -1,0 +1,74 @@
+// Preset files dropped on the page or on a Load Preset node.
+import { app } from "../../scripts/app.js";
+import { ask, confirmed, tell, tellProblem } from "./host.mjs";
+import { setPreset } from "./load_preset.mjs";
+import { isPreset, oneSmallFile } from "./preset_file.mjs";
+
+// Drops that were handed back: the host must have them as if we had never been there.
+const handedBack = new WeakSet();
+
+/** Add a preset file to the library and say so; the name, or null where the file is refused. */
+export async function addFile(file, changed) {
+  try {
+    const { name, workflow } = await ask("/sigmasmith/library/file", file);
+    changed();
+    tell(`Preset ${name} is in the library.`, "success");
+    return { name, workflow };
+  } catch (error) {
+    tellProblem(error);
+    return null;
+  }
+}
+
+/** Ask whether to open the workflow that a preset file carries. */
+export async function offerWorkflow(file) {
+  const agreed = await confirmed(
+    "Open the workflow?",
+    `${file.name} carries a workflow that uses the preset. Open it?`,
+  );
+  if (agreed) await app.handleFile(file);
+}
+
+/** Let a Load Preset node take preset files. */
+export function acceptDrops(node, changed) {
+  node.onDragOver = (event) => [...(event.dataTransfer?.items ?? [])].some((item) => item.kind === "file");
+  node.onDragDrop = async (event) => {
+    const file = oneSmallFile(event.dataTransfer);
+    if (!file) return false;
+    const added = await addFile(file, changed);
+    if (added) {
+      setPreset(node, added.name);
+      if (added.workflow) await offerWorkflow(file);
+    }
+    return true;
+  };
+}
+
+/** Take preset files that are dropped anywhere else. All other drops reach the host unchanged. */
+export function acceptPageDrops(changed) {
+  document.addEventListener("drop", (event) => void take(event, changed), { capture: true });
+}
+
+async function take(event, changed) {
+  if (handedBack.has(event) || app.dragOverNode?.onDragDrop) return;
+  const file = oneSmallFile(event.dataTransfer);
+  if (!file) return;
+  // Whether it is a preset is known only after a look inside, when the event is over: it is held up and given back.
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const { target, clientX, clientY } = event;
+  if (!(await isPreset(file))) {
+    giveBack(target, file, { clientX, clientY });
+    return;
+  }
+  const added = await addFile(file, changed);
+  if (added?.workflow) await offerWorkflow(file);
+}
+
+function giveBack(target, file, place) {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(file);
+  const again = new DragEvent("drop", { bubbles: true, cancelable: true, composed: true, dataTransfer, ...place });
+  handedBack.add(again);
+  target.dispatchEvent(again);
+}

@@ -1,0 +1,157 @@
+// Live curves: keeps what every schedule node shows in step with the graph. Python computes, curve_svg.mjs draws.
+import { describe } from "./graph.mjs";
+import { CurveView } from "./curve_view.mjs";
+
+const WIDGET = "sigmasmith_curve";
+const MIN_WIDTH = 300;
+const MARGINS = 20; // that the classic canvas leaves above and below an element
+const MAX_BATCH = 64;
+const MAX_REMEMBERED = 256;
+// Python's nodes/live_plot.py, UI_KEY: a curve that only a run could find.
+const EXECUTED_KEY = "sigmasmith_curve";
+const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithSavePreset"]);
+
+/** Whether a node shows a curve: one of ours that takes or gives a preset or sigmas. */
+export function hasCurve(node) {
+  if (!(node.comfyClass ?? "").startsWith("Sigmasmith")) return false;
+  const types = new Set(["SIGMAS", "SIGMASMITH_PRESET"]);
+  const takesPreset = (node.inputs ?? []).some((input) => input.type === "SIGMASMITH_PRESET");
+  return takesPreset || (node.outputs ?? []).some((output) => types.has(output.type));
+}
+
+export class LiveCurves {
+  /**
+   * @param rootGraph gives the outermost graph.
+   * @param ask (path, body) -> answer; rejects with an Error whose message is for the person.
+   * @param copyCode called with a request when the person wants its share code.
+   * @param wheel takes wheel and drag events that are meant for the canvas.
+   */
+  constructor({ rootGraph, ask, copyCode, wheel }) {
+    this.rootGraph = rootGraph;
+    this.ask = ask;
+    this.copyCode = copyCode;
+    this.wheel = wheel;
+    this.shown = new Map(); // node -> { view, key, executed }
+    this.answers = new Map(); // key -> answer, the latest last
+    this.waiting = false;
+    this.busy = false;
+  }
+
+  attach(node) {
+    const view = new CurveView({
+      onCopy: () => this.copyCode(describe(node, this.rootGraph())),
+      onWheel: this.wheel,
+      onTaller: () => grow(node),
+    });
+    const widget = node.addDOMWidget(WIDGET, WIDGET, view.element, {
+      serialize: false,
+      hideOnZoom: false,
+      getMinHeight: () => view.height + MARGINS,
+    });
+    widget.serialize = false;
+    // Host widgets are followed one by one: "graphChanged" comes only when the pointer is let go.
+    for (const other of node.widgets) {
+      if (other !== widget) other.callback = after(other.callback, () => this.soon());
+    }
+    node.onConnectionsChange = after(node.onConnectionsChange, () => this.soon());
+    node.onExecuted = after(node.onExecuted, (output) => this.executed(node, output));
+    node.onRemoved = after(node.onRemoved, () => this.detach(node));
+    this.shown.set(node, { view, key: "", executed: false });
+    grow(node);
+    this.soon();
+  }
+
+  /** A node has got the size that its workflow file says, perhaps from before there were curves. */
+  loaded(node) {
+    if (this.shown.has(node)) grow(node);
+  }
+
+  detach(node) {
+    this.shown.get(node)?.view.destroy();
+    this.shown.delete(node);
+  }
+
+  /** Look at all nodes once the present work is done. */
+  soon() {
+    if (this.waiting) return;
+    this.waiting = true;
+    setTimeout(() => {
+      this.waiting = false;
+      void this.update();
+    });
+  }
+
+  /** Forget all answers: files may have changed. */
+  forget() {
+    this.answers.clear();
+    for (const state of this.shown.values()) if (!state.executed) state.key = "";
+    this.soon();
+  }
+
+  /** Draw what has changed; asks for one batch at a time and takes the latest values after it. */
+  async update() {
+    const missing = new Map();
+    for (const [node, state] of this.shown) {
+      if (!node.graph) continue;
+      const request = describe(node, this.rootGraph());
+      const key = JSON.stringify(request);
+      if (key === state.key) continue;
+      const known = this.answers.get(key);
+      if (known) this.show(state, key, known);
+      else if (missing.size < MAX_BATCH) missing.set(key, request);
+    }
+    if (!missing.size || this.busy) return;
+    this.busy = true;
+    try {
+      const { curves } = await this.ask("/sigmasmith/curves", { nodes: [...missing.values()] });
+      [...missing.keys()].forEach((key, index) => this.remember(key, curves[index] ?? { problem: "The server gave no curve." }));
+    } catch (error) {
+      // Not remembered for good: the server may be back at the next change.
+      for (const state of this.shown.values()) state.view.show({ problem: error.message });
+      return;
+    } finally {
+      this.busy = false;
+    }
+    await this.update();
+  }
+
+  show(state, key, answer) {
+    state.key = key;
+    state.executed = false;
+    state.view.show(answer);
+  }
+
+  remember(key, answer) {
+    this.answers.set(key, answer);
+    while (this.answers.size > MAX_REMEMBERED) this.answers.delete(this.answers.keys().next().value);
+  }
+
+  /** A node has run: it may say its curve, or have written a preset that others draw. */
+  executed(node, output) {
+    const state = this.shown.get(node);
+    const [answer] = output?.[EXECUTED_KEY] ?? [];
+    if (state && answer) {
+      state.executed = true;
+      state.view.show(answer);
+    } else if (WRITERS.has(node.comfyClass)) {
+      this.forget();
+    }
+  }
+}
+
+/** Make room for the curve; a node that is larger stays as it is. */
+function grow(node) {
+  const [width, height] = node.computeSize();
+  const wanted = [Math.max(node.size[0], width, MIN_WIDTH), Math.max(node.size[1], height)];
+  if (wanted[0] <= node.size[0] && wanted[1] <= node.size[1]) return;
+  node.setSize(wanted);
+  node.setDirtyCanvas?.(true, true);
+}
+
+function after(original, then) {
+  return function (...given) {
+    const result = original?.apply(this, given);
+    then(...given);
+    return result;
+  };
+}
