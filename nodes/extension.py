@@ -12,6 +12,7 @@ from .guidance import SigmasmithGuidance
 from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
 from .schedule import SigmasmithApply, SigmasmithSchedule
+from .variance import SigmasmithDDIM, SigmasmithVariance
 
 NODES: list[type[io.ComfyNode]] = [
     SigmasmithFit,
@@ -24,6 +25,8 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithCurve,
     SigmasmithCompare,
     SigmasmithGuidance,
+    SigmasmithVariance,
+    SigmasmithDDIM,
 ]
 
 
