@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test check format demo compare clean
+.PHONY: test check format demo benchmark compare clean
 
 test: $(STAMP) check
 	$(BIN)/pytest
@@ -21,8 +21,11 @@ format: $(STAMP)
 demo: $(STAMP)
 	$(BIN)/python -P -m sigmasmith.demo
 
-compare: $(STAMP)
+benchmark: $(STAMP)
 	$(BIN)/python -P -m sigmasmith.benchmarks
+
+compare: $(STAMP)
+	$(BIN)/python -P -m sigmasmith.benchmarks compare
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

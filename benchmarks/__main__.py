@@ -1,107 +1,86 @@
-"""Every figure the project promises, measured on the bundled models: python -P -m sigmasmith.benchmarks"""
+"""Schedules and samplers against the field: every host's, the published optimisers', and ours.
+
+python -P -m sigmasmith.benchmarks            the comparison, under 15 minutes on two cores (--quick: under 2)
+python -P -m sigmasmith.benchmarks readme     the README's table and figure from the comparison's CSV
+python -P -m sigmasmith.benchmarks compare    the figures promised of schedules
+"""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import multiprocessing
-import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from .cases import CASES, QUICK_CASES, REFERENCE_LEVELS, SAMPLER, STEPS, Options
-from .figures import CaseFigures, measure
-from .tables import csv_rows, report
+from . import promises, readme
+from .entries import compare
+from .field import QUICK, FieldOptions, all_methods, measure_case
+from .field_cases import FIELD_CASES, QUICK_FIELD_CASES, trained
+from .field_tables import report
+from .processes import DEFAULT_JOBS, at_least, measured
+from .records import Record, write_records
 
-_QUICK = Options(noises=32, calibration=16, small=(4,), euler=16, images=4, partial_noises=16, rounded_noises=16)
+DEFAULT_CSV = Path("out/benchmark.csv")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = _parser().parse_args(argv)
-    unknown = [key for key in args.cases or () if key not in CASES]
-    if unknown:
-        print(f"--cases: {unknown[0]!r} is none of {', '.join(CASES)}", file=sys.stderr)
-        return 2
-    options = _options(args)
-    keys = args.cases or (QUICK_CASES if args.quick else tuple(CASES))
+    given = list(sys.argv[1:] if argv is None else argv)
+    match given[:1]:
+        case ["compare"]:
+            return promises.main(given[1:])
+        case ["readme"]:
+            return readme.main(given[1:])
+        case _:
+            return _field(_parser().parse_args(given))
+
+
+def _field(args: argparse.Namespace) -> int:
+    options = replace(QUICK if args.quick else FieldOptions(), methods=tuple(args.methods) if args.methods else None)
+    known = [method.name for method in all_methods(replace(options, methods=None))]
+    for option, names, allowed in (("--cases", args.cases, FIELD_CASES), ("--methods", args.methods, known)):
+        unknown = [name for name in names or () if name not in allowed]
+        if unknown:
+            print(f"{option}: {unknown[0]!r} is none of {'; '.join(allowed)}", file=sys.stderr)
+            return 2
+    keys = args.cases or (QUICK_FIELD_CASES if args.quick else tuple(FIELD_CASES))
     started = time.monotonic()
+    records = _measure_all(keys, options, args.jobs)
     print(
-        f"{len(keys)} cases (model:guidance), {SAMPLER} at {'/'.join(map(str, STEPS))} steps, {options.noises} "
-        f"held-out noises,\n{options.calibration} calibration noises. Error: geometric mean over noises of the RMSE "
-        f"of the end state to {REFERENCE_LEVELS} levels.\n",
-        flush=True,
+        f"{len(keys)} cases (model:guidance), {options.noises} held-out and {options.calibration} calibration noises."
     )
-    figures = _measure_all(keys, options, args.jobs)
-    for line in report(figures):
+    for line in report(compare(records)):
         print(line)
-    if args.csv is not None:
-        _write_csv(args.csv, figures)
-    print(f"\nDone in {time.monotonic() - started:.0f} s.")
+    write_records(args.csv, records)
+    print(f"\nEvery measurement is in {args.csv}. Done in {time.monotonic() - started:.0f} s.")
     return 0
 
 
-def _options(args: argparse.Namespace) -> Options:
-    plan = _QUICK if args.quick else Options()
-    if args.noises is None and args.calibration_noises is None:
-        return plan
-    return Options(
-        noises=args.noises or plan.noises,
-        calibration=args.calibration_noises or plan.calibration,
-        small=plan.small,
-        euler=plan.euler,
-        images=plan.images,
-        partial_noises=min(args.noises or plan.noises, plan.partial_noises),
-        rounded_noises=min(args.noises or plan.noises, plan.rounded_noises),
-    )
-
-
-def _measure_all(keys: Sequence[str], options: Options, jobs: int) -> list[CaseFigures]:
-    """The cases in the order given; guided ones are started first, they take twice as long."""
-    order = sorted(keys, key=lambda key: -CASES[key][1])
-    # Spawned: torch's thread pools do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, min(jobs, len(keys))), mp_context=context) as pool:
-        pending = {pool.submit(measure, key, options): key for key in order}
-        found: dict[str, CaseFigures] = {}
-        for done in as_completed(pending):
-            found[pending[done]] = done.result()
-            print(f"  {pending[done]}: measured in {done.result().seconds:.0f} s", file=sys.stderr, flush=True)
-    return [found[key] for key in keys]
-
-
-def _write_csv(path: Path, figures: Sequence[CaseFigures]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("case", "table", "schedule", "steps", "value"))
-        writer.writerows(csv_rows(figures))
+def _measure_all(keys: Sequence[str], options: FieldOptions, jobs: int) -> list[Record]:
+    """Records in the order of the keys; the longest cases are started first: trained models, guided before others."""
+    order = sorted(keys, key=lambda key: (not trained(key), -FIELD_CASES[key][1]))
+    found: dict[str, list[Record]] = {}
+    for key, (records, seconds, cpu) in measured(measure_case, order, options, jobs):
+        found[key] = records
+        print(f"  {key}: {seconds:.0f} s, {cpu:.0f} s of processor", file=sys.stderr, flush=True)
+    return [record for key in keys for record in found[key]]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the digits models and few noises: about 3 minutes")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help=f"some of: {', '.join(CASES)}")
-    parser.add_argument("--noises", type=_rows(2), help="held-out noises, default 128 (--quick: 32)")
-    parser.add_argument("--calibration-noises", type=_rows(3), help="of the fits, default 64 (--quick: 16)")
-    parser.add_argument("--csv", type=Path, metavar="OUT", help="also write every measurement to this file")
-    parser.add_argument(
-        "--jobs", type=_rows(1), default=min(os.cpu_count() or 1, 2), help="processes, default %(default)s"
+    parser = argparse.ArgumentParser(
+        prog="python -m sigmasmith.benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--quick", action="store_true", help="few cases, step counts and noises")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help=f"some of: {', '.join(FIELD_CASES)}")
+    parser.add_argument(
+        "--methods", nargs="+", metavar="METHOD", help="fit with these alone, beside the hosts' schedules"
+    )
+    parser.add_argument("--csv", type=Path, default=DEFAULT_CSV, metavar="OUT", help="default %(default)s")
+    parser.add_argument("--jobs", type=at_least(1), default=DEFAULT_JOBS, help="processes, default %(default)s")
     return parser
-
-
-def _rows(least: int) -> Callable[[str], int]:
-    """A whole number of at least `least`, for argparse."""
-
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
-        return value
-
-    return number
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured on: a bundled model under a guidance, with held-out noises and their converged end states."""
+"""What is measured on: a model under a guidance, with held-out noises and their converged end states."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""The comparison with the field: one case's records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from .field_cases import STEPS, FieldCase, load_field_case
+from .hindsight import Sieve, host_records
+from .methods import Method, own_methods, published_methods
+from .records import Record, figures_of
+
+
+@dataclass(frozen=True)
+class FieldOptions:
+    """How much to measure.
+
+    Args:
+        noises: held out of every fit.
+        calibration: noises that every method fits on.
+        steps: step counts.
+        efforts: of ours -> the step counts to fit at that effort, None for all.
+        sieve: of the hosts' pairs.
+        methods: names of the methods to run, None for all.
+    """
+
+    noises: int = 128
+    calibration: int = 64
+    steps: tuple[int, ...] = STEPS
+    efforts: Mapping[str, tuple[int, ...] | None] = field(
+        default_factory=lambda: {"fast": None, "balanced": None, "thorough": (5, 10)}
+    )
+    sieve: Sieve = field(default_factory=Sieve)
+    methods: tuple[str, ...] | None = None
+
+
+QUICK = FieldOptions(
+    noises=32, calibration=16, steps=(5, 8, 10), efforts={"fast": None, "balanced": None}, sieve=Sieve(3, 8, 12, 2)
+)
+
+
+def all_methods(options: FieldOptions) -> list[Method]:
+    """The methods that are asked for."""
+    found = [*published_methods(), *own_methods(options.efforts)]
+    return [method for method in found if options.methods is None or method.name in options.methods]
+
+
+def measure_case(key: str, options: FieldOptions) -> tuple[list[Record], float, float]:
+    """(records, wall-clock seconds, processor seconds) of one case."""
+    torch.set_num_threads(1)
+    started, busy = time.monotonic(), time.process_time()
+    with torch.no_grad():
+        case = load_field_case(key, options.noises, options.calibration)
+        records = host_records(case, options.steps, options.sieve)
+        for method in all_methods(options):
+            records += method_records(case, method, options.steps)
+    return records, time.monotonic() - started, time.process_time() - busy
+
+
+def method_records(case: FieldCase, method: Method, steps: Sequence[int]) -> list[Record]:
+    """Fit with one method, and run what it found on the held-out noises."""
+    counts = tuple(count for count in steps if method.steps is None or count in method.steps)
+    if not counts:
+        return []
+    started, busy = time.monotonic(), time.process_time()
+    fitted = method.fit(case.subject, case.calibration, counts)
+    spent = {"seconds": time.monotonic() - started, "cpu": time.process_time() - busy}
+    found: list[Record] = []
+    for sampler, runs in fitted.students.items():
+        for count, (run, sigmas) in runs.items():
+            figures = figures_of(case.judge(case.ends(run, sigmas, len(case.noise))))
+            record = Record(case.key, method.kind, method.name, sampler, count, len(case.noise), **figures)
+            found.append(Record(**{**record.__dict__, "evaluations": fitted.evaluations, **spent}))
+    return found

@@ -1,0 +1,140 @@
+"""The comparison with the field in print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from .cases import SAMPLER
+from .entries import ANY, BEST, Comparison, Entry, average
+from .field_cases import trained
+from .hindsight import TWICE
+from .methods import LEADING
+from .tables import verdict
+
+# The step count whose further figures the main table shows.
+SHOWN = 10
+# Below this a Frechet distance is rounding.
+_FLOOR = 1e-6
+
+
+def report(comparison: Comparison) -> Iterator[str]:
+    """All tables, and the figures asked for."""
+    yield from main_table(comparison)
+    yield ""
+    leading = leading_entry(comparison)
+    if leading is None:
+        return
+    for over in (comparison.base, _any(comparison)):
+        yield from case_table(comparison, leading, over)
+        yield ""
+    yield from quantile_table(comparison)
+    yield ""
+    yield from verdicts(comparison, leading)
+
+
+def leading_entry(comparison: Comparison) -> Entry | None:
+    """Ours, at the effort that promises are made for, with the sampler of our own where it was run."""
+    return next((e for name in LEADING if (e := comparison.find(*name)) is not None), None)
+
+
+def main_table(comparison: Comparison) -> Iterator[str]:
+    """One line per method and sampler."""
+    steps = comparison.steps
+    yield (
+        f"Error of the best host schedule with {SAMPLER} / error of the method, geometric average over "
+        f"{len(comparison.cases)} cases; above 1 is better."
+    )
+    yield f"* picked in hindsight, per case and step count. At {SHOWN} steps: share of samples that changed mode,"
+    yield "Frechet distance to the converged samples (geometric average), same class as the 100-step teacher's."
+    yield "Evaluations of the fit, per sample and for all its step counts; seconds of it, wall clock and processor."
+    columns = [f"{f'{count}':>6}" for count in steps]
+    heads = f"{'moved':>7}{'frechet':>9}{'agree':>8}{'evals':>7}{'s':>6}{'cpu':>6}"
+    yield f"{'method':<20} {'sampler':<21}{''.join(columns)} {heads}"
+    for entry in comparison.entries:
+        gains = [comparison.gain(entry, count) for count in steps]
+        cost = [r for r in entry.cells.values() if r.kind == entry.kind]
+        evaluations, seconds, cpu = (
+            sum(getattr(r, name) for r in cost) / max(len(cost), 1) for name in ("evaluations", "seconds", "cpu")
+        )
+        yield (
+            f"{entry.method:<20} {entry.sampler:<21}{''.join(_number(gain, 6, 2) for gain in gains)} "
+            f"{_percent(comparison.mean(entry, SHOWN, lambda r: r.switched)):>7}"
+            f"{_number(_distance(comparison, entry), 9, 4)}"
+            f"{_percent(comparison.mean(entry, SHOWN, lambda r: r.agreement)):>8}"
+            f"{evaluations:>7.0f}{seconds:>6.0f}{cpu:>6.0f}"
+        )
+
+
+def case_table(comparison: Comparison, entry: Entry, over: Entry) -> Iterator[str]:
+    """Ratios of every case and step count, with what was best there."""
+    yield f"Error of {over.name} / error of {entry.name}"
+    rows: dict[str, list[str]] = {}
+    for case in comparison.cases:
+        for count in comparison.steps:
+            gain = comparison.gains(entry, count, over, [case]).get(case, math.nan)
+            best = over.cells[case, count]
+            note = best.method if over.sampler != ANY else f"{best.method} {best.sampler}"
+            rows.setdefault(case, []).append(f"{gain:.2f} {note}")
+    wide = 2 + max(len(text) for row in rows.values() for text in row)
+    yield f"  {'':<16}" + "".join(f"{f'{count} steps':<{wide}}" for count in comparison.steps)
+    for case, row in rows.items():
+        yield f"  {case:<16}" + "".join(f"{text:<{wide}}" for text in row)
+
+
+def quantile_table(comparison: Comparison) -> Iterator[str]:
+    """10, 50 and 90 % quantiles of the samples' errors at SHOWN steps, geometric average over cases."""
+    yield f"Quantiles of the error at {SHOWN} steps, geometric average over cases:  10 %    50 %    90 %   mean"
+    for entry in comparison.entries:
+        records = entry.records(SHOWN, comparison.cases)
+        if records:
+            shown = [average(getattr(r, name) for r in records) for name in ("low", "middle", "high", "error")]
+            yield f"  {entry.method:<20} {entry.sampler:<45} " + "".join(f"{value:8.4f}" for value in shown)
+
+
+def verdicts(comparison: Comparison, entry: Entry) -> Iterator[str]:
+    """Each figure that was asked for beside the figure measured."""
+    yield f"Figures asked of {entry.name}"
+    for over, asked in ((comparison.base, {5: 2.3, 8: 4.0, 10: 4.0}), (_any(comparison), {5: 1.8, 8: 2.3, 10: 2.3})):
+        for count, least in asked.items():
+            if count in comparison.steps:
+                yield verdict(f"{over.name} / ours, {count} steps", comparison.gain(entry, count, over), least)
+    for count in TWICE:
+        held = [case for case in comparison.cases if (case, 2 * count) in comparison.base.cells]
+        if count in comparison.steps and held:
+            nearer = [entry.cells[c, count].error <= comparison.base.cells[c, 2 * count].error for c in held]
+            text = f"cases where {count} steps end as near as {2 * count} of the best host schedule, share"
+            yield verdict(text, sum(nearer) / len(held), 0.75)
+    if SHOWN in comparison.steps:
+        for one in (entry, *comparison.entries[:3]):
+            yield _agreement(comparison, one, asked=one is entry)
+    some = [case for case in comparison.cases if trained(case)]
+    if some and len(some) < len(comparison.cases):
+        shown = ", ".join(f"{count}: {comparison.gain(entry, count, cases=some):.2f}" for count in comparison.steps)
+        yield f"  On the {len(some)} trained cases alone, best host schedule with {SAMPLER} / ours at steps {shown}"
+
+
+def _agreement(comparison: Comparison, entry: Entry, *, asked: bool) -> str:
+    share = 100.0 * comparison.mean(entry, SHOWN, lambda r: r.agreement)
+    text = f"class agreement with the 100-step teacher at {SHOWN} steps, %"
+    if asked:
+        return verdict(text, share, 99.4)
+    return f"      beside it, {entry.name}: {share:.2f}"
+
+
+def _any(comparison: Comparison) -> Entry:
+    found = comparison.find(BEST, ANY)
+    assert found is not None
+    return found
+
+
+def _distance(comparison: Comparison, entry: Entry) -> float:
+    return average(max(r.distance, _FLOOR) for r in entry.records(SHOWN, comparison.cases))
+
+
+def _number(value: float, width: int, digits: int) -> str:
+    return f"{'-' if math.isnan(value) else f'{value:.{digits}f}':>{width}}"
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100.0 * share:.1f}%"

@@ -1,0 +1,126 @@
+"""The methods that fit schedules to a model: the published ones, and ours by effort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..cli.subjects import Subject
+from ..schedules.optimal.baselines import DEFAULT_HOST, host_schedules
+from ..schedules.optimal.budget import Budget
+from ..schedules.optimal.direct import DirectRun
+from ..schedules.optimal.published_oss import published_oss
+from ..schedules.optimal.solvers import SamplerFunction
+from .cases import SAMPLER
+from .host_samplers import host_samplers
+from .published.ays import ays_schedules
+from .published.dmn import dmn_schedules
+from .published.gits import gits_schedules
+from .published.sharp_euler import sharp_euler_schedules
+from .published.trajectory import CountedModel
+
+# The sampler with fitted coefficients.
+MULTISTEP = "sigmasmith_multistep"
+EFFORT = "balanced"
+# (method, sampler) of the fit that promises are made for; the first that was run.
+LEADING = ((f"ours, {EFFORT}", MULTISTEP), (f"ours, {EFFORT}", SAMPLER))
+
+OSS_NODES = 100
+# Of the calibration noises; the authors take 32 images for each kind of prompt.
+OSS_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a method found.
+
+    Attributes:
+        students: sampler's name -> steps -> (function, sigmas).
+        evaluations: model evaluations per calibration noise.
+    """
+
+    students: Mapping[str, Mapping[int, tuple[SamplerFunction, Tensor]]]
+    evaluations: float
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to fit schedules.
+
+    Args:
+        fit: (model and guidance, noises, step counts) -> Fitted.
+        steps: the step counts that it is asked for; None: all.
+    """
+
+    name: str
+    kind: str
+    fit: Callable[[Subject, Tensor, Sequence[int]], Fitted]
+    steps: tuple[int, ...] | None = None
+
+
+def published_methods() -> list[Method]:
+    """Each with the sampler of its paper and with the one that we fit for."""
+    return [
+        _published("OSS", _oss, ("euler", SAMPLER)),
+        _published("GITS", _gits, ("ipndm", SAMPLER)),
+        _published("DMN", _dmn, ("uni_pc_bh2", SAMPLER)),
+        _published("AYS", _ays, (SAMPLER,)),
+        _published("SharpEuler", _sharp_euler, ("euler", SAMPLER)),
+    ]
+
+
+def own_methods(efforts: Mapping[str, tuple[int, ...] | None]) -> list[Method]:
+    """Ours: effort -> step counts, None for all."""
+    return [ours(SAMPLER, effort, steps) for effort, steps in efforts.items()]
+
+
+def ours(sampler: str, effort: str, steps: tuple[int, ...] | None = None) -> Method:
+    """Our fit for one sampler at one effort."""
+
+    def fit(subject: Subject, noise: Tensor, counts: Sequence[int]) -> Fitted:
+        calibration = subject.fit(noise, sampler, tuple(counts), effort=effort)
+        function = host_samplers(subject.sigma_range)[sampler].run
+        return Fitted({sampler: {count: (function, calibration.sigmas(count)) for count in counts}}, calibration.nfe)
+
+    return Method(f"ours, {effort}", "ours", fit, steps)
+
+
+Schedules = Callable[[CountedModel, Tensor, Subject, Sequence[int]], Mapping[int, Tensor]]
+
+
+def _published(name: str, schedules: Schedules, samplers: Iterable[str]) -> Method:
+    def fit(subject: Subject, noise: Tensor, counts: Sequence[int]) -> Fitted:
+        model = CountedModel(subject.denoiser, subject.extra_args(len(noise)))
+        found, known = schedules(model, noise, subject, counts), host_samplers(subject.sigma_range)
+        students = {each: {count: (known[each].run, found[count]) for count in counts} for each in samplers}
+        return Fitted(students, model.rows / len(noise))
+
+    return Method(name, "published", fit)
+
+
+def _oss(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
+    images = noise[:OSS_IMAGES]
+    run = DirectRun(subject.denoiser, images * subject.sigma_range.sigma_max, subject.extra_args(len(images)))
+    nodes, budget = host_schedules(subject.sigma_range)[DEFAULT_HOST](OSS_NODES), Budget(len(images), 0.0)
+    found = published_oss(run, nodes, steps, rows=slice(0, len(images)), budget=budget)
+    model.rows += round(budget.nfe * len(noise))  # what each image cost
+    return found.schedules
+
+
+def _gits(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
+    return gits_schedules(model, noise, subject.sigma_range, steps)
+
+
+def _dmn(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
+    # Of the authors' two powers the one that ends nearer on our cases.
+    return dmn_schedules(subject.sigma_range, steps, power=2 if subject.sigma_range.flow else 1)
+
+
+def _ays(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
+    return ays_schedules(model, noise, subject.sigma_range, steps)
+
+
+def _sharp_euler(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
+    return sharp_euler_schedules(model, noise, subject.sigma_range, steps)

@@ -1,0 +1,98 @@
+"""Recorded runs, and shortest paths over their nodes: what several of the published methods build on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ...schedules.noise_space import Array
+from ...schedules.optimal.solvers import own_sampler
+from ...schedules.sigmas import finish_sigmas
+
+
+@dataclass
+class CountedModel:
+    """A denoiser that counts the rows it is given.
+
+    Args:
+        model: k-diffusion's denoiser.
+        extra_args: of every call.
+    """
+
+    model: Callable[..., Tensor]
+    extra_args: dict[str, Any] = field(default_factory=dict)
+    rows: int = 0
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        self.rows += len(x)
+        return self.model(x, sigma, **self.extra_args)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One run of every row.
+
+    Attributes:
+        sigmas: (N + 1,) float64 node levels, decreasing.
+        states: (N + 1, B, n) float64 states at them.
+        derivatives: (N, B, n) float64, (x - denoised) / sigma at all but the last.
+    """
+
+    sigmas: Array
+    states: Array
+    derivatives: Array
+
+
+def record(model: CountedModel, x: Tensor, sigmas: Tensor, sampler: str) -> Trajectory:
+    """The trajectory of a host's sampler, by name, from x (B, ...) at sigmas[0]; sigmas (N + 1,) may stop above 0."""
+    states: list[Array] = []
+    outputs: list[Array] = []
+
+    def write_down(step: dict[str, Any]) -> None:
+        states.append(_flat(step["x"]))
+        outputs.append(_flat(step["denoised"]))
+
+    end = own_sampler(sampler)(model, x, sigmas, callback=write_down)
+    levels, visited = sigmas.double().numpy(), np.stack(states)
+    derivatives = (visited - np.stack(outputs)) / levels[:-1, None, None]
+    return Trajectory(levels, np.append(visited, _flat(end)[None], axis=0), derivatives)
+
+
+def cheapest_paths(cost: Array, max_steps: int, discount: float = 1.0) -> dict[int, list[int]]:
+    """Node lists from the first node to the last with the smallest cost, for every step count.
+
+    Args:
+        cost: (N, N), cost[i, j] of one step from node i to node j > i; the rest is ignored. May be negative.
+        max_steps: every step count from 1 to this is solved, if there are nodes enough.
+        discount: factor of everything that comes after a step, so that step m of a path weighs discount**m.
+    Returns:
+        steps -> steps + 1 node numbers.
+    """
+    count = len(cost)
+    steps_only = np.where(np.triu(np.ones((count, count), dtype=bool), 1), cost, np.inf)
+    ahead = steps_only[:, -1]  # cost of reaching the last node in the steps that are left
+    following: list[np.ndarray] = [np.full(count, count - 1)]
+    for _ in range(1, min(max_steps, count - 1)):
+        total = steps_only + discount * ahead[None, :]
+        following.append(np.argmin(total, axis=1))
+        ahead = total.min(axis=1)
+    paths = {}
+    for steps in range(1, len(following) + 1):
+        path = [0]
+        for left in range(steps - 1, -1, -1):
+            path.append(int(following[left][path[-1]]))
+        paths[steps] = path
+    return paths
+
+
+def ending_in_zero(levels: Array) -> Tensor:
+    """The sigma list of levels that stop at the model's smallest sigma: hosts put 0 in its place."""
+    return finish_sigmas(levels[:-1])
+
+
+def _flat(values: Tensor) -> Array:
+    return values.detach().cpu().double().flatten(1).numpy()
