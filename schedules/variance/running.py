@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from .calls import Callback, FiniteModel, direction
 from .control import Control
 from .controlled import RunNoise, noise_factor, sample_controlled
-from .noise_steps import noisy_step
+from .noise_steps import churn_level, noisy_step, raise_level
 from .readout import NoiseLog, StepNoise, rms
 from .routes import HostSampler, Route
 
@@ -54,8 +55,21 @@ def run_route(
     keywords = dict(route.keywords)
     if route.wrapped_noise:
         keywords["noise_sampler"] = _Wrapped(route, control, scaled, sigmas, flow, log)
+    if "s_churn" in keywords:
+        log.steps.extend(_planned_churn(control, sigmas))
     given = {"extra_args": extra_args or {}, "callback": callback, "disable": disable}
     return host.bound(*keywords)(FiniteModel(model), x, sigmas, **given, **keywords)
+
+
+def _planned_churn(control: Control, sigmas: Tensor) -> Iterator[StepNoise]:
+    """What a host's own churn adds, by its formula: it draws without asking us."""
+    levels = [float(sigma) for sigma in sigmas]
+    for sigma in levels[:-1]:
+        higher = sigma
+        if control.churn.acts_at(sigma):
+            higher = churn_level(sigma, len(levels) - 1, control.churn.amount, flow=False, highest=levels[0])
+        factor = control.s_noise.values[0]
+        yield StepNoise(sigma, higher, raise_level(sigma, higher, flow=False).std * factor, factor=factor, note="churn")
 
 
 class _Wrapped:
