@@ -269,10 +269,15 @@ class Library:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Preset files below a folder, hidden ones left out; links are followed, as the host follows them."""
+    """Preset files below a folder, hidden ones left out; links are followed, as the host does, but none in a circle."""
+    seen: set[str] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
-        depth = len(Path(here).relative_to(folder).parts)
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < MAX_DEPTH else []
+        depth, real = len(Path(here).relative_to(folder).parts), os.path.realpath(here)
+        if real in seen or depth > MAX_DEPTH:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(_SUFFIX) and not name.startswith("."):
                 yield Path(here) / name

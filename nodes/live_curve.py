@@ -195,7 +195,7 @@ def _save(request: LiveRequest, sources: Sources) -> Drawn:
 def _apply(request: LiveRequest, sources: Sources) -> Drawn:
     preset, model, run = _preset_of(request.preset, sources), _model(request, sources), request.run
     if model is not None and model.identity.flow != preset.model.flow:
-        raise ValueError(preset.model.differences(model.identity)[0])
+        raise ValueError(" ".join(preset.model.differences(model.identity)[:2]))
     if run is None or "steps" not in run.values:
         drawn = _whole_preset(preset, request, sources)
         return replace(drawn, hint="Connect the model to a sampler to see what will run.")
