@@ -1,0 +1,74 @@
+"""Bad input to a real ComfyUI server: it is named, and nothing is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.model_identity import ModelIdentity
+from sigmasmith.schedules.preset_file import load_preset, save_preset
+from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.share_code import to_share_code
+
+from .answers import error_of, preset_file
+from .graphs import node
+from .pack_graphs import fit_graph, use_graph
+
+pytestmark = [pytest.mark.host, pytest.mark.slow]
+
+
+def test_bad_inputs_name_the_input_and_what_to_do(server, sd3):
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"sampler_name": "dpmp_2m"}, ["sampler_name", "dpmpp_2m"]),
+        ({"sampler_name": "dpm_adaptive"}, ["sampler_name", "ignores"]),
+        ({"steps": "0"}, ["steps"]),
+        ({"steps": "ten"}, ["steps", "'ten'"]),
+        ({"steps": ""}, ["steps"]),
+        ({"noises": 2}, ["noises"]),
+        ({"name": "../../out"}, ["name"]),
+        ({"name": "C:\\out"}, ["name"]),
+        ({"name": "sd3", "cfg": 2.0}, ["name", "guidance", "refit"]),
+        ({"name": "SD3"}, ["name", "case"]),
+    ]
+    for changed, words in cases:
+        said = error_of(server, fit_graph("tiny_sd3", **changed))
+        assert all(word in said for word in words), said
+    graph = use_graph()
+    graph["schedule"] = node("SigmasmithSchedule", preset=["preset", 0], steps=4, denoise=0.0, mode="noise level")
+    graph["show"] = node("PreviewAny", source=["schedule", 2])
+    assert "denoise" in error_of(server, graph)
+    assert "sd3" in error_of(server, use_graph("sd4"))
+    cut = to_share_code(load_preset(preset_file(server, "sd3")))[:-5]
+    assert "cut" in error_of(server, use_graph(cut))
+    save_preset(preset_file(server, "another_kind"), noise_prediction_preset())
+    other = use_graph("another_kind", "tiny_sd3")
+    assert "preset" in error_of(server, other)
+    assert "noise-prediction" in error_of(server, other)
+
+
+def noise_prediction_preset() -> Preset:
+    """A preset for a model that tiny_sd3 is not."""
+    model = ModelIdentity(family="SD15", prediction="eps", sigma_min=0.0292, sigma_max=14.6146, flow=False)
+    return Preset(schedules={4: CURVES["karras"](4, 0.0292, 14.6146)}, sampler="euler", model=model)
+
+
+def test_hostile_names_write_nothing_outside_the_folder(server, sd3):
+    before = set(server.base.rglob("*.safetensors"))
+    for name in ("../escape", "/tmp/escape", "a/../../escape", "NUL", "x\\y", "", "trailing. "):
+        graph = {
+            "preset": node("SigmasmithLoadPreset", preset="sd3", share_code=""),
+            "store": node(
+                "SigmasmithSavePreset",
+                preset=["preset", 0],
+                name=name,
+                author="",
+                licence="",
+                notes="",
+                overwrite=True,
+            ),
+        }
+        assert "name" in error_of(server, graph)
+    for name in ("../sd3", "/etc/passwd", "..\\sd3"):
+        assert "preset" in error_of(server, use_graph(name))
+    assert set(server.base.rglob("*.safetensors")) == before
