@@ -4,6 +4,7 @@ Run with the host's interpreter: `python tiny_checkpoints.py COMFYUI MODELS`. It
 
     MODELS/checkpoints/tiny_sd15.safetensors   epsilon prediction, UNet, CLIP-L, TAESD
     MODELS/checkpoints/tiny_sd3.safetensors    rectified flow with shift 3, MMDiT, CLIP-L, TAESD
+    MODELS/diffusion_models/tiny_wan.safetensors, MODELS/vae/tiny_wan_vae.safetensors   see tiny_video.py
     MODELS/loras/tiny_sd15_lora.safetensors    rank 4 on the attention of tiny_sd15
 
 The host detects a model by the shapes in the file, so only a few widths have to be the real ones. Names and shapes come
@@ -26,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from tiny_video import wan_vae_weights, wan_weights
 from torch import Tensor
 
 # The SD 1.5 family is recognised by these two; a single level without a middle block is as small as the UNet gets.
@@ -204,14 +206,14 @@ def prefixed(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def main(comfyui: Path, models: Path) -> None:
-    """Write the three files under `models`."""
+    """Write the files under `models`."""
     sys.path.insert(0, str(comfyui.resolve()))
     from comfy.cli_args import args
 
     args.cpu = True  # read once, when comfy.model_management is imported below
 
-    (models / "checkpoints").mkdir(parents=True, exist_ok=True)
-    (models / "loras").mkdir(parents=True, exist_ok=True)
+    for folder in ("checkpoints", "diffusion_models", "vae", "loras"):
+        (models / folder).mkdir(parents=True, exist_ok=True)
     unet, clip = unet_weights(), clip_weights()
     sd15 = prefixed("model.diffusion_model.", unet)
     sd15 |= prefixed("cond_stage_model.transformer.", clip)
@@ -221,6 +223,9 @@ def main(comfyui: Path, models: Path) -> None:
     sd3 |= prefixed("text_encoders.clip_l.transformer.", clip)
     sd3 |= prefixed("first_stage_model.", vae_weights(16, *VAE_SCALES["tiny_sd3"]))
     write_sparse(models / "checkpoints" / "tiny_sd3.safetensors", sd3)
+    wan = wan_weights(random_weights, keep_slow_waves, noise)
+    write_sparse(models / "diffusion_models" / "tiny_wan.safetensors", wan)
+    write_sparse(models / "vae" / "tiny_wan_vae.safetensors", wan_vae_weights())
     write_sparse(models / "loras" / "tiny_sd15_lora.safetensors", lora_weights(unet))
 
 

@@ -37,7 +37,9 @@ def to_graph(workflow: dict[str, Any], describe: Callable[[str], dict[str, Any]]
             if isinstance(kind, list) or kind in WIDGETS:
                 inputs[name] = values.pop(0)
                 # The page adds a second widget to every seed.
-                if name in ("seed", "noise_seed") or (options and options[0].get("control_after_generate")):
+                # And a button to every input that files can be uploaded to.
+                extra = options[0] if options else {}
+                if name in ("seed", "noise_seed") or extra.get("control_after_generate") or extra.get("image_upload"):
                     values.pop(0)
         assert not values, f"{item['type']} has {len(values)} widget values too many"
         outputs = [output["type"] for output in item["outputs"]]

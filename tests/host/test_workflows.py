@@ -1,0 +1,115 @@
+"""Every example workflow on a real server, from the saved file to an image, with tiny models in place of real ones."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from .graphs import Graph
+from .server import ComfyServer, find_host, make_tiny_models
+from .workflows import to_graph
+
+pytestmark = [pytest.mark.host, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "example_workflows"
+FILES = sorted(FOLDER.glob("*.json"))
+# What people have on disk -> what the tests have.
+LOADED = {
+    "ckpt_name": "tiny_sd3.safetensors",
+    "unet_name": "tiny_wan.safetensors",
+    "vae_name": "tiny_wan_vae.safetensors",
+}
+# The tiny checkpoint's latents have 16 channels.
+RENAMED = {"EmptyLatentImage": "EmptySD3LatentImage", "CLIPLoader": "CheckpointLoaderSimple"}
+SMALL = {"width": 64, "height": 64, "length": 9}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+    host, reason = find_host()
+    if host is None:
+        pytest.skip(reason)
+    base = tmp_path_factory.mktemp("comfy")
+    make_tiny_models(host, base / "models")
+    (base / "input").mkdir()
+    Image.radial_gradient("L").convert("RGB").save(base / "input" / "example.png")
+    with ComfyServer(host, base, pack=ROOT) as running:
+        yield running
+
+
+def with_tiny_models(graph: Graph) -> Graph:
+    """The same graph with small files and small sizes."""
+    encoders = [name for name, item in graph.items() if item["class_type"] == "CLIPLoader"]
+    for item in graph.values():
+        inputs: dict[str, Any] = item["inputs"]
+        if item["class_type"] == "CLIPLoader":
+            inputs.clear()
+            inputs["ckpt_name"] = ""
+        item["class_type"] = RENAMED.get(item["class_type"], item["class_type"])
+        inputs |= {name: file for name, file in LOADED.items() if name in inputs}
+        inputs |= {name: size for name, size in SMALL.items() if name in inputs}
+        for name, value in inputs.items():
+            if isinstance(value, list) and value[0] in encoders:
+                inputs[name] = [value[0], 1]  # a checkpoint gives its CLIP out second
+    return graph
+
+
+def workflow(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_there_is_one_for_every_use():
+    assert {file.stem for file in FILES} == {
+        "compare_schedules",
+        "detail_pass",
+        "fit_and_use_a_schedule",
+        "flow_model",
+        "image_to_image",
+        "text_to_image",
+        "video",
+    }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_workflow_says_what_to_do_and_nodes_do_not_overlap(file):
+    nodes = workflow(file)["nodes"]
+    notes = [item for item in nodes if item["type"] == "MarkdownNote"]
+    assert len(notes) == 1
+    assert len(notes[0]["widgets_values"][0]) > 100
+    boxes = [(*item["pos"], *item["size"]) for item in nodes]
+    for number, (x, y, width, height) in enumerate(boxes):
+        for u, v, wide, high in boxes[:number]:
+            # A title bar of 30 stands above every node.
+            assert x + width <= u or u + wide <= x or y + height <= v - 30 or v + high <= y - 30, (
+                file.stem,
+                x,
+                y,
+                u,
+                v,
+            )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_workflow_runs_to_an_image_without_a_warning(server, file):
+    graph = with_tiny_models(to_graph(workflow(file), server.object_info))
+    server.events.clear()
+    result = server.run(graph, timeout=300.0)
+    assert result.status == "success", json.dumps(result.error, indent=1)
+    saved = [
+        name for name, item in graph.items() if item["class_type"].startswith("Save") and "images" in item["inputs"]
+    ]
+    assert saved
+    for name in saved:
+        picture = Image.open(io.BytesIO(server.fetch(result.outputs[name]["images"][0])))
+        assert min(picture.size) >= 64
+    time.sleep(0.1)  # messages pass through the host's queue
+    warnings = [said["text"] for said in server.events.of_type("sigmasmith.message") if said["warning"]]
+    assert warnings == []
