@@ -1,0 +1,42 @@
+"""Runs the tests of the page's pure modules with node, where there is one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+WEB = HERE.parents[1] / "web"
+NODE = shutil.which("node")
+
+
+@pytest.mark.skipif(NODE is None, reason="no node: install Node.js 20 or later to test web/")
+def test_the_pure_modules_of_the_page_pass_their_tests():
+    done = subprocess.run(
+        [str(NODE), "--test", *map(str, sorted(HERE.glob("*.test.mjs")))], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+
+
+def test_the_host_finds_one_entry_and_everything_else_is_imported_from_it():
+    # The host imports every .js below the folder by itself; helpers are .mjs, which it only serves.
+    assert [path.name for path in WEB.rglob("*.js")] == ["sigmasmith.js"]
+    imported = {"sigmasmith.js"}
+    waiting = ["sigmasmith.js"]
+    while waiting:
+        text = (WEB / waiting.pop()).read_text(encoding="utf-8")
+        for name in re.findall(r'(?:from|import\()\s*"\./([\w.]+)"', text):
+            if name not in imported:
+                imported.add(name)
+                waiting.append(name)
+    assert {path.name for path in WEB.glob("*.mjs")} | {"sigmasmith.js"} == imported
+
+
+def test_the_page_fetches_nothing_from_elsewhere_and_runs_no_text():
+    for path in [*WEB.glob("*.mjs"), *WEB.glob("*.js"), *WEB.glob("*.css")]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|\beval\(|new Function|document\.write", text), path.name
