@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import struct
 import time
 from collections.abc import Iterator
@@ -14,15 +13,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from .answers import error_of, ok
 from .graphs import Graph, node, text_to_image
-from .server import ComfyServer, PromptRejectedError, Result, find_host, make_tiny_models
+from .server import ComfyServer, Result, find_host, make_tiny_models
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # its own server, for these tests leave errors in the log
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     host, reason = find_host()
     if host is None:
@@ -36,11 +36,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
 @pytest.fixture(scope="module")
 def result(server) -> Result:
     return ok(server.run(compare_graph(vae=["load", 2])))
-
-
-def ok(result: Result) -> Result:
-    assert result.status == "success", json.dumps(result.error, indent=1)
-    return result
 
 
 def compare_graph(**changed: Any) -> Graph:
@@ -64,18 +59,6 @@ def compare_graph(**changed: Any) -> Graph:
     }
     graph["compare"] = node("SigmasmithCompare", **(inputs | changed))
     return graph
-
-
-def error_of(server: ComfyServer, graph: Graph) -> str:
-    """What the person is told, whether the host refuses the graph or the node fails."""
-    try:
-        result = server.run(graph)
-    except PromptRejectedError as refused:
-        errors = refused.reply["node_errors"].values()
-        return " ".join(error["details"] for entry in errors for error in entry["errors"])
-    assert result.status == "error", result
-    assert result.error is not None
-    return result.error["exception_message"]
 
 
 def test_the_table_and_a_sheet_per_pictured_seed_are_shown(server, result):
