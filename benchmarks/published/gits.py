@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...schedules.curves import CURVES
-from ...schedules.noise_space import Array, SigmaRange
-from ...schedules.optimal.baselines import host_schedules
+from ...schedules.noise_space import Array, SigmaRange, shift_flow, shift_of_range
 from .trajectory import CountedModel, Trajectory, cheapest_paths, ending_in_zero, record
 
 # The authors' defaults: nodes of the teacher, its solver, and what later steps weigh.
@@ -34,9 +34,10 @@ def gits_schedules(
 
 
 def teacher_nodes(sigma_range: SigmaRange) -> Tensor:
-    """(NODES,) levels from sigma_max to the lowest one, above 0."""
+    """(NODES,) levels from sigma_max to sigma_min."""
     if sigma_range.flow:
-        return host_schedules(sigma_range)["simple"](NODES)[:-1]
+        shift = shift_of_range(sigma_range.sigma_min)
+        return torch.from_numpy(shift_flow(np.linspace(1.0, 1e-3, NODES), shift)).float()
     return CURVES["karras"](NODES, sigma_range.sigma_min, sigma_range.sigma_max)[:-1]
 
 

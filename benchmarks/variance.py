@@ -1,0 +1,302 @@
+"""Figures of variance control and DDIM inversion: python -P -m sigmasmith.benchmarks.variance (about 2 minutes)
+
+Inversion: round-trip error against the plain flipped-sigmas inversion with the same number of model calls. Noise: the
+variance that every mode adds against its formula. Overhead: milliseconds per step beyond a bare loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..demo.network import Architecture, UNet
+from ..schedules.curves import CURVES
+from ..schedules.optimal.baselines import host_schedules
+from ..schedules.optimal.metrics import geometric_mean, sample_errors
+from ..schedules.variance.calls import sample_euler
+from ..schedules.variance.control import Churn, Control, Restart
+from ..schedules.variance.controlled import RunNoise, sample_controlled
+from ..schedules.variance.ddim import sample_ddim
+from ..schedules.variance.eta_curves import constant, parse_curve
+from ..schedules.variance.inversion import Inversion, InversionReport
+from ..schedules.variance.noise import NoiseSource
+from ..schedules.variance.noise_steps import Form
+from ..schedules.variance.readout import NoiseLog
+from ..schedules.variance.steppers import OdeStepper, SdeStepper, Stepper
+from .analytic import power_law, random_mixture
+from .cases import CASES, load_case
+
+STEPS = (10, 20, 50)
+SCHEDULES = ("normal", "karras", "beta")
+QUICK_CASES = ("digits_eps:1", "digits_flow:1")
+# FlipSigmas of ComfyUI starts here.
+FIRST = 1e-4
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One inversion and the run back.
+
+    Attributes:
+        steps, calls: of ours; the plain inversion ran `calls` steps.
+        ours, plain: round-trip error, geometric mean over images of the RMSE.
+    """
+
+    case: str
+    schedule: str
+    steps: int
+    calls: int
+    ours: float
+    plain: float
+
+    @property
+    def gain(self) -> float:
+        return self.plain / self.ours
+
+
+Levels = Callable[[int], Tensor]
+
+
+def trip(model: Any, image: Tensor, down: Tensor, inversion: Inversion, args: dict[str, Any]) -> tuple[float, int]:
+    """Round-trip error and model calls of the way up."""
+    up, said = down.flip(0).clone(), list[InversionReport]()
+    up[0] = FIRST
+    noise = sample_ddim(model, image, up, args, inversion=inversion, report=said.append)
+    back = sample_ddim(model, noise, down, args)
+    return geometric_mean(sample_errors(back, image)), sum(said[0].calls)
+
+
+def trips(case: str, model: Any, image: Tensor, args: dict[str, Any], schedules: dict[str, Levels]) -> Iterator[Trip]:
+    """Every schedule and step count of a case."""
+    for name, levels in schedules.items():
+        for steps in STEPS:
+            ours, calls = trip(model, image, levels(steps), Inversion(), args)
+            plain, _ = trip(model, image, levels(calls), Inversion(corrections=0), args)
+            yield Trip(case, name, steps, calls, ours, plain)
+
+
+def demo_trips(key: str, images: int) -> Iterator[Trip]:
+    """On a bundled model: its own finished images, inverted."""
+    case = load_case(key, images)
+    known = host_schedules(case.subject.sigma_range)
+    schedules = {name: known[name] for name in SCHEDULES}
+    yield from trips(key, case.subject.denoiser, case.end.float(), case.subject.extra_args(images), schedules)
+
+
+def analytic_trips(flow: bool, images: int) -> Iterator[Trip]:
+    """On a mixture whose denoiser is a formula: samples of it, inverted."""
+    low, high = (0.003, 1.0) if flow else (0.0292, 14.6146)
+    mixture = random_mixture(0, power_law(128, 1.0), flow=flow)
+    draw = torch.Generator().manual_seed(1)
+    levels = lambda steps: CURVES["karras"](steps, low, high, flow=flow)  # noqa: E731
+    image = sample_euler(mixture, high * torch.randn(images, 128, generator=draw), levels(250))
+    yield from trips(f"mixture {'flow' if flow else 'VE'}", mixture, image, {}, {"karras": levels})
+
+
+# Noise that every mode adds -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A way to add noise: settings, stepper and the form its readout goes by."""
+
+    name: str
+    control: Control
+    form: Form = "ddim"
+    sde: bool = False
+    path: bool = False
+
+
+MODES = (
+    Mode("eta 0.5", Control(constant(0.5))),
+    Mode("eta 1", Control(constant(1.0))),
+    Mode("eta cosine 1 to 0", Control(parse_curve("cosine 1 to 0", "eta"))),
+    Mode("eta 0.5, rectified", Control(constant(0.5)), form="rectified"),
+    Mode("eta 0.5, 2M", Control(constant(0.5)), form="sde", sde=True),
+    Mode("s_noise 1.5", Control(constant(1.0), constant(1.5))),
+    Mode("posterior 0.5", Control(constant(1.0), posterior=0.5)),
+    Mode("posterior 1", Control(constant(1.0), posterior=1.0)),
+    Mode("eta 1, one path", Control(constant(1.0)), path=True),
+    Mode("churn", Control(constant(0.0), churn=Churn(3.0))),
+    Mode("restart", Control(constant(0.0), restarts=(Restart(0.1, 0.6),))),
+)
+
+
+class Blank:
+    """A model that answers 0 everywhere: what a run ends with is then its noise alone."""
+
+    def __call__(self, x: Tensor, sigma: Tensor, **_: Any) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def worst_score(mode: Mode, flow: bool) -> float:
+    """Largest distance of an added variance from its formula, in standard errors of that variance.
+
+    The state starts at 0 and the model answers 0, so after the step that adds noise of std s the state has the variance
+    of everything added so far, each piece scaled by the steps since. That sum is predicted from the readout.
+    """
+    sigmas = CURVES["karras"](8, 0.003, 1.0, flow=True) if flow else CURVES["karras"](8, 0.03, 14.6)
+    sigmas = sigmas[1:-1] if flow else sigmas[:-1]  # ends above 0, where nothing is multiplied away
+    x, log, worst = torch.zeros(1, 4, 256, 256), NoiseLog(), 0.0
+    stepper: Stepper = SdeStepper(flow) if mode.sde else OdeStepper(sample_euler, flow, mode.form)
+    rows = NoiseSource("path" if mode.path else "white").start(x, 11, flow=flow)
+    states: list[Tensor] = []
+    run = {"stepper": stepper, "control": mode.control, "noise": RunNoise(rows, rows.fresh), "form": mode.form}
+    watch = lambda found: states.append(found["x"])  # noqa: E731
+    states.append(sample_controlled(Blank(), x, sigmas, None, watch, **run, flow=flow, log=log))
+    variance, seen, entries = 0.0, 1, log.steps
+    for entry in entries:
+        rises = entry.sigma_next > entry.sigma
+        if rises:  # churn or a restart: the level goes up, no model call
+            scale = (1.0 - entry.sigma_next) / (1.0 - entry.sigma) if flow else 1.0
+            variance = variance * scale**2 + _std(entry) ** 2
+            continue
+        # The step's own factor: with nothing predicted, x goes as what is left of its noise.
+        keep = math.sqrt(max(entry.sigma_next**2 - (_std(entry) / entry.factor) ** 2, 0.0)) / entry.sigma
+        variance = variance * keep**2 + _std(entry) ** 2
+        if variance:
+            found = float(states[seen].square().mean())
+            worst = max(worst, abs(found / variance - 1.0) * math.sqrt(x.numel() / 2.0))
+        seen += 1
+    return worst
+
+
+def _std(entry: Any) -> float:
+    assert entry.std is not None
+    return entry.std
+
+
+# Overhead -------------------------------------------------------------------------------------------------------------
+
+
+class Ready:
+    """A model that costs nothing."""
+
+    def __init__(self, answer: Tensor) -> None:
+        self.answer = answer
+
+    def __call__(self, x: Tensor, sigma: Tensor, **_: Any) -> Tensor:
+        return self.answer
+
+
+def milliseconds(function: Callable[[], Any], repeats: int, parts: int = 1) -> float:
+    """Least time of a call, divided by its parts: other work on the machine only ever adds."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return 1e3 * min(times) / parts
+
+
+def bare_ancestral(model: Any, x: Tensor, sigmas: Tensor, noise: Callable[[Any, Any], Tensor]) -> Tensor:
+    """The loop that a host's euler_ancestral is, and nothing else."""
+    for i in range(len(sigmas) - 1):
+        sigma, after = sigmas[i], sigmas[i + 1]
+        denoised = model(x, sigma * x.new_ones([x.shape[0]]))
+        up = (after**2 * (sigma**2 - after**2) / sigma**2) ** 0.5
+        down = (after**2 - up**2) ** 0.5
+        x = denoised if down == 0 else x + (x - denoised) / sigma * (down - sigma) + noise(sigma, after) * up
+    return x
+
+
+def overhead() -> Iterator[tuple[str, float, float]]:
+    """(mode, milliseconds per step beyond the bare loop, the same in percent of a step with a small network)."""
+    sigmas, x = CURVES["karras"](20, 0.03, 14.6), torch.randn(1, 4, 128, 128)
+    model, draw = Ready(torch.randn_like(x)), torch.Generator().manual_seed(0)
+    noise = RunNoise(lambda a, b: torch.randn(x.shape, generator=draw), lambda: torch.randn(x.shape, generator=draw))
+    network = UNet(Architecture(channels=4, size=128, classes=10)).eval()
+    labels = torch.zeros(1, dtype=torch.long)
+    step = milliseconds(lambda: network(x, torch.zeros(1), labels), 5)
+    runs = {
+        "eta 0": (Control(constant(0.0)), sample_euler),
+        "eta 1": (Control(constant(1.0)), None),
+        "eta cosine, posterior": (Control(constant(1.0), posterior=0.5), None),
+        "eta 0, clamp": (Control(constant(0.0), clamp=constant(0.5)), sample_euler),
+    }
+    for name, (control, plain) in runs.items():
+        stepper = OdeStepper(sample_euler, False)
+        bare = lambda plain=plain: (  # noqa: E731
+            plain(model, x, sigmas) if plain else bare_ancestral(model, x, sigmas, noise.between)
+        )
+        ours = lambda control=control, stepper=stepper: sample_controlled(  # noqa: E731
+            model, x, sigmas, stepper=stepper, control=control, noise=noise
+        )
+        pairs = [(milliseconds(ours, 1, 20), milliseconds(bare, 1, 20)) for _ in range(30)]
+        extra = min(one for one, _ in pairs) - min(other for _, other in pairs)
+        yield name, extra, 100.0 * extra / (step + min(other for _, other in pairs))
+
+
+# In print -------------------------------------------------------------------------------------------------------------
+
+
+def verdict(text: str, measured: float, asked: float, *, most: bool = False) -> str:
+    """One line: what, the figure measured, the figure asked, and whether it is reached."""
+    reached = measured <= asked if most else measured >= asked
+    relation = "at most" if most else "at least"
+    return f"  {text:<66} {measured:8.2f}   asked {relation} {asked:6.2f}   {'reached' if reached else 'NOT REACHED'}"
+
+
+def report_trips(found: Sequence[Trip]) -> Iterator[str]:
+    """A row per case and schedule: steps(calls) and the gain."""
+    yield f"Round trip: error of the plain inversion with the same model calls / ours, at {STEPS} steps (calls of both)"
+    for case in dict.fromkeys(one.case for one in found):
+        for schedule in dict.fromkeys(one.schedule for one in found if one.case == case):
+            row = [one for one in found if (one.case, one.schedule) == (case, schedule)]
+            cells = "".join(f"{one.gain:8.2f} ({one.calls})".rjust(16) for one in row)
+            yield f"  {case:<16}{schedule:<10}{cells}   ours {', '.join(f'{one.ours:.4f}' for one in row)}"
+    gains = [one.gain for one in found]
+    worst = min(found, key=lambda one: one.gain)
+    yield verdict("average", math.exp(sum(map(math.log, gains)) / len(gains)), 3.0)
+    yield verdict(f"worst: {worst.case}, {worst.schedule}, {worst.steps} steps", worst.gain, 3.0)
+    yield f"      {sum(gain >= 3.0 for gain in gains)} of {len(gains)} cells reach 3"
+
+
+def report_noise() -> Iterator[str]:
+    yield "Added noise: largest distance from the formula, in standard errors of the measured variance"
+    scores = []
+    for mode in MODES:
+        pair = [worst_score(mode, flow) for flow in (False, True)]
+        scores += pair
+        yield f"  {mode.name:<24} VE {pair[0]:5.2f}   flow {pair[1]:5.2f}"
+    yield verdict(f"largest of {len(scores)}", max(scores), 4.0, most=True)
+
+
+def report_overhead() -> Iterator[str]:
+    yield "Overhead per step on a 128 x 128 x 4 latent: ms beyond the bare loop, percent of a step with a small U-Net"
+    shares = []
+    for name, extra, share in overhead():
+        shares.append(share)
+        yield f"  {name:<24} {extra:7.3f} ms   {share:5.2f} %"
+    yield verdict("largest, percent", max(shares), 1.0, most=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.variance", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two of the bundled models")
+    parser.add_argument("--images", type=int, default=4, help="inverted per case, default %(default)s")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    started = time.monotonic()
+    found: list[Trip] = [*analytic_trips(False, args.images), *analytic_trips(True, args.images)]
+    for key in QUICK_CASES if args.quick else CASES:
+        found += demo_trips(key, args.images)
+    for part in (report_trips(found), report_noise(), report_overhead()):
+        for line in part:
+            print(line, flush=True)
+        print()
+    print(f"Done in {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

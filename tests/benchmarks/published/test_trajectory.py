@@ -1,0 +1,47 @@
+"""Recorded runs hold what the model saw; the cheapest paths are those of an exhaustive search."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sigmasmith.benchmarks.analytic import GaussianTeacher, power_law
+from sigmasmith.benchmarks.published.trajectory import CountedModel, cheapest_paths, ending_in_zero, record
+from sigmasmith.schedules.curves import CURVES
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1.0, 1.15, 0.8]))
+def test_paths_are_those_of_an_exhaustive_search(seed, discount):
+    cost = np.random.default_rng(seed).normal(0.3, 1.0, (8, 8))
+    for steps, path in cheapest_paths(cost, 7, discount).items():
+        every = [[0, *inner, 7] for inner in combinations(range(1, 7), steps - 1)]
+        sums = [sum(discount**m * cost[i, j] for m, (i, j) in enumerate(zip(p, p[1:]))) for p in every]
+        assert path == every[int(np.argmin(sums))]
+
+
+def test_there_are_no_more_steps_than_nodes_allow():
+    assert set(cheapest_paths(np.ones((4, 4)), 20)) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("sampler", ["euler", "ipndm", "dpmpp_2m"])
+def test_a_recorded_run_holds_every_state_and_derivative(sampler):
+    teacher = GaussianTeacher(torch.zeros(5).double(), power_law(5, 1.0))
+    model = CountedModel(lambda x, sigma: teacher(x, sigma))
+    sigmas = CURVES["karras"](200, 0.03, 14.6)
+    x = 14.6 * torch.randn(3, 5, generator=torch.Generator().manual_seed(0)).double()
+    run = record(model, x, sigmas[:-1], sampler)
+    assert model.rows == 3 * 199
+    assert run.states.shape == (200, 3, 5)
+    assert run.derivatives.shape == (199, 3, 5)
+    exact = torch.stack([teacher.at(x, 14.6, float(sigma)) for sigma in sigmas[:-1]])
+    assert np.allclose(run.states, exact, atol=0.1)
+    steps = np.diff(run.sigmas)[:, None, None]
+    assert np.allclose(np.diff(run.states, axis=0), steps * run.derivatives, atol=0.15)
+
+
+def test_the_last_level_gives_way_to_zero():
+    assert ending_in_zero(np.array([3.0, 1.0, 0.1])).tolist() == [3.0, 1.0, 0.0]
