@@ -1,0 +1,103 @@
+"""Which of many presets suits a model, for hosts whose dropdown knows no preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from .model_identity import ModelIdentity
+from .presets import Preset
+
+# How sure a match is, best first, and how it is said.
+SAME_FILE, SAME_NAME, SAME_FAMILY, SAME_RANGE = range(4)
+_REASONS = (
+    "fitted to this checkpoint",
+    "fitted to a checkpoint of this name",
+    "fitted to another model of this family",
+    "fitted to a model with these noise levels",
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A preset that suits the model.
+
+    Attributes:
+        name: its key in the mapping it was found in.
+        grade: SAME_FILE (the checkpoint's hash), SAME_NAME, SAME_FAMILY or SAME_RANGE.
+    """
+
+    name: str
+    preset: Preset
+    grade: int
+
+    @property
+    def reason(self) -> str:
+        """How it was found, in words that follow the preset's name."""
+        return _REASONS[self.grade]
+
+
+def best_match(
+    presets: Mapping[str, Preset],
+    model: ModelIdentity,
+    *,
+    sampler: str | None = None,
+    guidance: float | None = None,
+    latent_shape: tuple[int, ...] | None = None,
+    steps: int | None = None,
+) -> Match | None:
+    """The preset that suits a run best, or None where none can.
+
+    A preset is left out where its sigmas would be wrong: another kind of model, prediction type, noise range or shift,
+    another family, or an exact list that lacks the step count. Of the others the checkpoint's hash decides, then its
+    file name, the family, the weight patches, the sampler, the step count, guidance and size, and the name, so that
+    the answer never depends on the order of the files.
+
+    Args:
+        model, sampler, guidance, latent_shape (without batch), steps: of the run; None where not known.
+    """
+    found = [
+        (_rank(preset, model, sampler, guidance, latent_shape, steps), name)
+        for name, preset in presets.items()
+        if _usable(preset, model, steps)
+    ]
+    if not found:
+        return None
+    rank, name = min(found)
+    return Match(name, presets[name], int(rank[0]))
+
+
+def _usable(preset: Preset, model: ModelIdentity, steps: int | None) -> bool:
+    bare = replace(preset.model, parameters=None, checkpoint=None, checkpoint_hash=None, patches=None, loras=())
+    if bare.differences(model):
+        return False
+    return not (preset.exact and steps is not None and steps not in preset.schedules)
+
+
+def _rank(
+    preset: Preset,
+    model: ModelIdentity,
+    sampler: str | None,
+    guidance: float | None,
+    latent_shape: tuple[int, ...] | None,
+    steps: int | None,
+) -> tuple[float, ...]:
+    """Smaller is better, the first entry the grade."""
+    other_patches = len(
+        replace(preset.model, checkpoint=None, checkpoint_hash=None, parameters=None).differences(model)
+    )
+    other_sampler = 1 if not (preset.sampler and sampler) else 0 if preset.sampler == sampler else 2
+    other_guidance = abs(preset.guidance - guidance) if preset.guidance is not None and guidance is not None else 0.0
+    other_size = bool(preset.latent_shape and latent_shape and preset.latent_shape != latent_shape)
+    not_fitted = steps is not None and not preset.is_fitted(steps)
+    return (_grade(preset.model, model), other_patches, other_sampler, not_fitted, other_guidance, other_size)
+
+
+def _grade(fitted: ModelIdentity, running: ModelIdentity) -> int:
+    if fitted.checkpoint_hash and running.checkpoint_hash:
+        shared = min(len(fitted.checkpoint_hash), len(running.checkpoint_hash))
+        if fitted.checkpoint_hash[:shared] == running.checkpoint_hash[:shared]:
+            return SAME_FILE
+    elif fitted.checkpoint and fitted.checkpoint == running.checkpoint:
+        return SAME_NAME
+    return SAME_FAMILY if fitted.family and running.family else SAME_RANGE

@@ -1,0 +1,63 @@
+"""The panel's inputs for a fit."""
+
+from __future__ import annotations
+
+import pytest
+from sigmasmith.schedules.preset_names import check_name
+from sigmasmith.webui import inputs
+from sigmasmith.webui.fit_request import cost_in_words, default_name, fit_request
+from sigmasmith.webui.state import CODE, MATCH
+
+
+def request(**changed):
+    given = {"sampler": "Euler", "steps": "5, 8", "noises": 4, "effort": "fast", "minutes": 0, "name": " a "}
+    return fit_request(**(given | {"replace": False} | changed))
+
+
+def test_inputs_become_a_request():
+    found = request(minutes=2.5)
+    assert found.steps == (5, 8)
+    assert found.minutes == 2.5
+    assert found.name == "a"
+    assert request().minutes is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"steps": "ten"}, "steps"),
+        ({"noises": 3}, "Noises"),
+        ({"noises": 4.5}, "Noises"),
+        ({"noises": None}, "Noises"),
+        ({"minutes": -1}, "Minutes"),
+        ({"minutes": "x"}, "Minutes"),
+        ({"effort": "huge"}, "effort"),
+    ],
+)
+def test_a_bad_input_is_named(changed, named):
+    with pytest.raises(ValueError, match=named):
+        request(**changed)
+
+
+def test_the_cost_is_known_before_and_grows_with_the_noises():
+    assert "images of 20 steps" in cost_in_words(request())
+    assert request(effort="balanced").evaluations > request().evaluations
+
+
+@pytest.mark.parametrize("checkpoint", ["cat.safetensors", "a: b*?.ckpt", None, "...", "Ünïcode model v1.5.gguf"])
+def test_the_default_name_is_one_that_every_system_allows(checkpoint):
+    name = default_name(checkpoint, "dpmpp_2m")
+    assert check_name(name) == name
+    assert "dpmpp_2m" in name
+
+
+def test_the_host_may_leave_out_arguments():
+    found = inputs.read([])
+    assert found.choice.preset == MATCH
+    assert found.choice.mode == "steps"
+    assert found.request("Euler") is None
+    found = inputs.read([CODE, "sigmasmith1:x", inputs.NOISE_LEVEL, True, "7", 6])
+    assert (found.choice.preset, found.choice.code, found.choice.mode) == (CODE, "sigmasmith1:x", "noise_level")
+    asked = found.request("Euler")
+    assert asked is not None
+    assert (asked.sampler, asked.steps, asked.noises, asked.effort) == ("Euler", (7,), 6, "fast")

@@ -1,0 +1,55 @@
+"""The WebUI layer keeps to itself: the host's modules in its own files alone, and nothing a host forbids."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "webui").glob("*.py"))
+# The script is a subclass of the host's; the page is gradio's.
+OF_THE_HOST = {"script.py": {"modules"}, "panel.py": {"gradio"}, "panel_actions.py": {"gradio"}}
+
+
+def imports(path: Path) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(statement, ast.Import):
+            found += [(0, alias.name) for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            found.append((statement.level, statement.module or ""))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_only_host_files_import_the_host_and_nobody_the_other_layer(path):
+    allowed = {"modules"} if path.name.startswith("_host") else OF_THE_HOST.get(path.name, set())
+    for level, module in imports(path):
+        root = module.split(".")[0]
+        if level == 0:
+            assert root not in {"modules", "gradio", "comfy"} - allowed, f"{path.name} imports {module}"
+        else:
+            assert root != "nodes", f"{path.name} imports the ComfyUI layer"
+
+
+def test_one_script_and_it_imports_nothing_by_a_top_level_name_of_ours():
+    scripts = sorted((ROOT / "scripts").glob("*.py"))
+    assert [path.name for path in scripts] == ["sigmasmith_webui.py"]
+    ours = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    for level, module in imports(scripts[0]):
+        assert level == 0
+        assert module.split(".")[0] not in ours
+
+
+def test_no_eval_exec_subprocess_or_network():
+    banned = {"eval", "exec", "compile", "__import__", "setattr"}
+    for path in [*FILES, ROOT / "scripts" / "sigmasmith_webui.py"]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and path.name != "_host_fit.py":
+                assert call.func.id not in banned, f"{path.name}:{call.lineno} calls {call.func.id}"
+        for level, module in imports(path):
+            root = module.split(".")[0]
+            assert level or root not in {"subprocess", "socket", "urllib", "requests", "pickle", "ctypes"}

@@ -1,0 +1,129 @@
+"""What a scheduler entry of ours answers: a preset or a curve, cut so that the host's slicing leaves the right part.
+
+A host asks for a schedule of `n` steps and nothing else. In img2img and in the hires pass it then takes the end of the
+list, and for some samplers it asks one step more and drops the last but one sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..schedules.host_lists import at_sigma_max, before_drop
+from ..schedules.model_identity import ModelIdentity
+from ..schedules.noise_space import SigmaRange
+from ..schedules.presets import DenoiseMode, Preset
+from ..schedules.sigmas import finish_sigmas
+from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL
+
+
+@dataclass(frozen=True)
+class Slicing:
+    """How the host will cut the list.
+
+    Args:
+        total: steps of the schedule it asks for, without the one that is dropped again.
+        runs: steps at its end that run.
+        denoise: the host's 0..1 fraction.
+        drops: whether it asks one step more and drops the last but one sigma.
+    """
+
+    total: int
+    runs: int
+    denoise: float = 1.0
+    drops: bool = False
+
+    @property
+    def asked(self) -> int:
+        """The step count that the host's call names."""
+        return self.total + self.drops
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A schedule for the host.
+
+    Attributes:
+        sigmas: (total + 1,) as it is after the host has dropped what it drops; the last `runs` steps of it run.
+        given: the list to return to the host.
+        preset: whose schedule it is, None for a curve.
+        source: in words: the preset's name and hash, or the curve.
+        fallback: whether a preset was wanted and a curve stands in.
+    """
+
+    sigmas: Tensor
+    given: Tensor
+    preset: Preset | None
+    source: str
+    fallback: bool
+
+    def tail(self, slicing: Slicing) -> Tensor:
+        """The (runs + 1,) sigmas that run."""
+        return self.sigmas[-(slicing.runs + 1) :]
+
+
+def answer(
+    name: str,
+    slicing: Slicing,
+    sigma_range: SigmaRange,
+    *,
+    preset: Preset | None = None,
+    mode: DenoiseMode = "steps",
+) -> Answer:
+    """The answer of one of our scheduler entries.
+
+    Args:
+        name: OPTIMAL, COSINE or ADAPTIVE.
+        preset: for OPTIMAL and ADAPTIVE; None where there is none.
+        mode: below denoise 1, "steps" leaves the host's slicing, "noise_level" starts at the denoise's noise level.
+    Raises:
+        ValueError: an exact preset lacks the step count.
+    """
+    used = None if name == COSINE else preset
+    curve = used or curve_preset(name, slicing.total, sigma_range)
+    sigmas = at_sigma_max(sliced_list(curve, slicing, mode), sigma_range.sigma_max)
+    given = before_drop(sigmas) if slicing.drops else sigmas
+    if used is not None:
+        source = f"preset {used.name or 'without a name'} ({used.short_hash})"
+    else:
+        source = "cosine curve" if name == COSINE else "fallback curve"
+    return Answer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))
+
+
+def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
+    """(total + 1,) list whose last `runs` steps are the ones to run.
+
+    In noise-level mode the sigmas before them never run; they fall evenly in log sigma from sigma_max.
+    """
+    if mode == "steps" or slicing.denoise > 0.9999:
+        return preset.sigmas(slicing.total)
+    tail = preset.sigmas(slicing.runs, slicing.denoise, mode="noise_level")
+    unused = slicing.total - slicing.runs
+    if unused <= 0:
+        return tail
+    top, start = preset.model.sigma_max, float(tail[0])
+    head = np.exp(np.linspace(np.log(max(top, start * (1.0 + 1e-6 * (unused + 1)))), np.log(start), unused + 1))
+    return torch.cat([finish_sigmas(head)[:-2], tail])
+
+
+def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
+    """A curve of ours at one step count as a preset, so that presets and curves are sliced alike."""
+    from ..schedules.curves import CURVES
+    from ..schedules.fallback import fallback_sigmas
+
+    curve = CURVES["cosine"] if name == COSINE else fallback_sigmas
+    low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
+    model = ModelIdentity(sigma_min=low, sigma_max=high, flow=flow)
+    return Preset(schedules={steps: curve(steps, low, high, flow=flow)}, sampler="", model=model)
+
+
+def in_words(name: str, found: Answer, slicing: Slicing) -> str:
+    """One sentence: which schedule, how much of it runs, from which noise level."""
+    tail = found.tail(slicing)
+    start = f"from sigma {float(tail[0]):.4g}"
+    if slicing.runs == slicing.total:
+        return f"{LABELS[name]}: {slicing.runs} steps of the {found.source}, {start}."
+    return f"{LABELS[name]}: the last {slicing.runs} of {slicing.total} steps of the {found.source}, {start}."

@@ -1,0 +1,87 @@
+"""The panel's inputs for a fit, checked before anything runs."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from ..schedules.optimal.effort import effort_named
+from ..schedules.words import parse_steps
+
+# The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
+FIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """What to fit.
+
+    Args:
+        sampler: the host's name of the sampler to fit for.
+        steps: step counts.
+        noises: rows of the fit; a quarter of them, at least 2, only judge the result.
+        effort: "fast", "balanced" or "thorough".
+        minutes: wall-clock limit, None for none.
+        name: of the preset; "" for the checkpoint's and the sampler's.
+        replace: whether a preset of this name may be replaced.
+    """
+
+    sampler: str
+    steps: tuple[int, ...]
+    noises: int = 4
+    effort: str = "fast"
+    minutes: float | None = None
+    name: str = ""
+    replace: bool = False
+
+    @property
+    def evaluations(self) -> float:
+        """Model evaluations per noise that the fit stays under."""
+        return effort_named(self.effort).limit(self.steps)
+
+
+def fit_request(
+    sampler: str, steps: object, noises: object, effort: str, minutes: object, name: str, replace: bool
+) -> FitRequest:
+    """The panel's inputs as a request.
+
+    Raises:
+        ValueError: names the input to change.
+    """
+    effort_named(effort)
+    limit = _number("Minutes", minutes)
+    if limit < 0.0:
+        raise ValueError(f"Minutes must be 0 (no limit) or more, got {limit:g}")
+    rows = _number("Noises", noises)
+    if rows != int(rows) or not 4 <= rows <= 64:
+        raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
+    counts = parse_steps(steps)
+    return FitRequest(sampler, counts, int(rows), effort, limit or None, name.strip(), bool(replace))
+
+
+def default_name(checkpoint: str | None, sampler: str) -> str:
+    """A preset name for a checkpoint's file name and a sampler's, of characters that every system allows."""
+    stem = re.sub(r"\.(safetensors|ckpt|gguf|sft|pt)$", "", checkpoint or "model")
+    words = re.sub(r"[^0-9A-Za-z._ -]+", "_", f"{stem} {sampler}")
+    return re.sub(r"\s+", " ", words).strip(" .")[:120].strip(" .")
+
+
+def cost_in_words(request: FitRequest) -> str:
+    """How much a fit costs, before it runs."""
+    evaluations = request.evaluations
+    images = math.ceil(evaluations * request.noises / 20)
+    return (
+        f"At most {evaluations:.0f} model calls for each of {request.noises} noises: about as long as {images} images "
+        "of 20 steps at this size. The time is measured on the first calls and shown while it runs."
+    )
+
+
+def _number(label: str, value: object) -> float:
+    try:
+        number = float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{label} must be a number, got {value!r}")
+    return number

@@ -1,0 +1,66 @@
+"""The panel's inputs in the order in which the host passes them on; the HTTP API's `args` have the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import samplers
+from .fit_request import FitRequest, fit_request
+from .state import MATCH, Choice
+
+HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
+FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
+DEFAULTS: dict[str, Any] = {
+    "preset": MATCH,
+    "code": "",
+    "denoise": HOST_SLICING,
+    "fit": False,
+    "steps": "10",
+    "noises": 4,
+    "effort": "fast",
+    "minutes": 0,
+    "name": "",
+    "replace": False,
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the person has set.
+
+    Args:
+        values: by field; those that the host left out are the defaults.
+        options: of our samplers, by key.
+    """
+
+    values: dict[str, Any]
+    options: dict[str, float]
+
+    @property
+    def choice(self) -> Choice:
+        mode = "noise_level" if self.values["denoise"] == NOISE_LEVEL else "steps"
+        return Choice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
+
+    def request(self, sampler: str) -> FitRequest | None:
+        """The fit that is asked for, if any.
+
+        Raises:
+            ValueError: names the input to change.
+        """
+        if not self.values["fit"]:
+            return None
+        names = ("steps", "noises", "effort", "minutes", "name", "replace")
+        return fit_request(sampler, *(self.values[name] for name in names))
+
+
+def read(args: Sequence[Any]) -> Inputs:
+    """The inputs from what the host passes to the script's hooks."""
+    given = {name: value for name, value in zip(FIELDS, args) if value is not None}
+    known = samplers.options()
+    values = [option.default for option in known]
+    for at, value in enumerate(args[len(FIELDS) : len(FIELDS) + len(known)]):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            values[at] = min(max(float(value), known[at].minimum), known[at].maximum)
+    return Inputs(DEFAULTS | given, {option.key: value for option, value in zip(known, values)})

@@ -1,0 +1,227 @@
+"""The accordion in txt2img and img2img. Gradio 3.41 and 4.40 from one source: common arguments and gr.update alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from . import panel_actions, samplers
+from .inputs import DEFAULTS, FIELDS, HOST_SLICING, NOISE_LEVEL
+
+# The host's components whose values decide what will run, by the end of their element id.
+WATCHED = ("steps", "sampling", "scheduler", "denoising_strength")
+EFFORTS = ["fast", "balanced", "thorough"]
+_PRESS_GENERATE = "() => gradioApp().getElementById('{tab}_generate').click()"
+_DARK = "(...values) => [document.body.classList.contains('dark'), ...values.slice(1)]"
+
+
+class Panel:
+    """The panel of one tab.
+
+    Args:
+        tab: "txt2img" or "img2img".
+    """
+
+    def __init__(self, tab: str) -> None:
+        self.tab = tab
+        self.host: dict[str, Any] = {}
+        self.parts: dict[str, Any] = {}
+
+    @property
+    def fits(self) -> bool:
+        """Whether this tab can fit: a schedule is fitted from pure noise."""
+        return self.tab == "txt2img"
+
+    def found(self, elem_id: str, component: Any) -> None:
+        """Note one of the host's components; with the last of them the page is complete and events can be bound."""
+        prefix = f"{self.tab}_"
+        if elem_id.startswith(prefix) and elem_id.removeprefix(prefix) in WATCHED:
+            self.host[elem_id.removeprefix(prefix)] = component
+        if elem_id == f"html_log_{self.tab}" and self.parts:
+            self._bind(component)
+
+    def build(self, elem_id: Callable[[str], str]) -> list[Any]:
+        """Create the components; returns those whose values the host passes to the hooks, in the order of FIELDS."""
+        parts = self.parts
+        with gr.Accordion("Sigmasmith", open=False, elem_id=elem_id("panel")):
+            parts["dark"] = gr.Checkbox(visible=False, value=False)
+            with gr.Row():
+                parts["preset"] = gr.Dropdown(
+                    label="Preset",
+                    choices=panel_actions.choices(),
+                    value=DEFAULTS["preset"],
+                    elem_id=elem_id("preset"),
+                    info="For the schedule types Sigmasmith Optimal and Sigmasmith Adaptive.",
+                )
+                parts["denoise"] = gr.Radio(
+                    label="Denoising strength",
+                    choices=[HOST_SLICING, NOISE_LEVEL],
+                    value=HOST_SLICING,
+                    elem_id=elem_id("denoise"),
+                    info="Below 1: cut the list as for every schedule, or start at that share of noise.",
+                )
+            parts["message"] = gr.HTML(elem_id=elem_id("message"))
+            parts["will_run"] = gr.HTML(elem_id=elem_id("will_run"))
+            parts["last_run"] = gr.HTML(elem_id=elem_id("last_run"))
+            if samplers.options():
+                self._options(elem_id)
+            if self.fits:
+                self._fit(elem_id)
+            self._files(elem_id)
+        for name in FIELDS:
+            if name not in parts:  # of the fit, in img2img: invisible, so that both tabs have the same arguments
+                parts[name] = gr.Textbox(value=str(DEFAULTS[name]), visible=False, label=name)
+        controls = [parts[name] for name in FIELDS] + [parts[option.key] for option in samplers.options()]
+        for control in controls:
+            control.do_not_save_to_config = True
+        return controls
+
+    def _options(self, elem_id: Callable[[str], str]) -> None:
+        with gr.Accordion("Samplers", open=False, elem_id=elem_id("samplers")):
+            for option in samplers.options():
+                self.parts[option.key] = gr.Slider(
+                    label=option.label,
+                    info=option.help,
+                    value=option.default,
+                    minimum=option.minimum,
+                    maximum=option.maximum,
+                    step=option.step,
+                    elem_id=elem_id(option.key),
+                )
+
+    def _fit(self, elem_id: Callable[[str], str]) -> None:
+        parts = self.parts
+        with gr.Accordion("Fit", open=False, elem_id=elem_id("fit_panel")):
+            gr.HTML(
+                "<p>Finds the schedule at which this checkpoint, with this prompt, CFG scale, size and sampling "
+                "method, makes the best image in few steps. Progress, preview and Interrupt are those of Generate.</p>"
+            )
+            with gr.Row():
+                parts["steps"] = gr.Textbox(
+                    label="Steps",
+                    value=DEFAULTS["steps"],
+                    elem_id=elem_id("steps"),
+                    info="One count, such as 10, or several, such as 5, 8, 10, 20.",
+                )
+                parts["noises"] = gr.Slider(
+                    label="Noises",
+                    value=DEFAULTS["noises"],
+                    minimum=4,
+                    maximum=16,
+                    step=1,
+                    elem_id=elem_id("noises"),
+                    info="Images the fit is made on; more hold better for other seeds.",
+                )
+            with gr.Row():
+                parts["effort"] = gr.Dropdown(
+                    label="Effort", choices=EFFORTS, value=DEFAULTS["effort"], elem_id=elem_id("effort")
+                )
+                parts["minutes"] = gr.Number(
+                    label="Minutes at most (0: no limit)", value=DEFAULTS["minutes"], elem_id=elem_id("minutes")
+                )
+            with gr.Row():
+                parts["name"] = gr.Textbox(
+                    label="Name of the preset",
+                    value=DEFAULTS["name"],
+                    elem_id=elem_id("name"),
+                    placeholder="empty: named after the checkpoint and the sampler",
+                )
+                parts["replace"] = gr.Checkbox(
+                    label="Replace a preset of this name", value=False, elem_id=elem_id("replace")
+                )
+            parts["cost"] = gr.HTML(panel_actions.cost(*(DEFAULTS[name] for name in panel_actions.COST_FIELDS)))
+            parts["fit"] = gr.Checkbox(
+                label="Generate fits instead of making images", value=False, elem_id=elem_id("fit")
+            )
+            parts["fit_button"] = gr.Button("Fit now", variant="primary", elem_id=elem_id("fit_now"))
+
+    def _files(self, elem_id: Callable[[str], str]) -> None:
+        parts = self.parts
+        with gr.Accordion("Inspect, import, export", open=False, elem_id=elem_id("files")):
+            parts["code"] = gr.Textbox(
+                label="Share code",
+                value="",
+                lines=2,
+                elem_id=elem_id("code"),
+                placeholder="sigmasmith1:...",
+                info="Used where the preset is 'Share code below'.",
+            )
+            with gr.Row():
+                parts["save_code"] = gr.Button("Save the share code as a preset", elem_id=elem_id("save_code"))
+                parts["show"] = gr.Button("Inspect", elem_id=elem_id("show"))
+                parts["export"] = gr.Button("Export the chosen preset", elem_id=elem_id("export"))
+                parts["refresh"] = gr.Button("Refresh list", elem_id=elem_id("refresh"))
+            parts["inspected"] = gr.HTML(elem_id=elem_id("inspected"))
+            parts["exported"] = gr.Textbox(
+                label="Share code of the chosen preset", interactive=False, visible=False, elem_id=elem_id("exported")
+            )
+            with gr.Row():
+                parts["upload"] = gr.File(
+                    label="Import a preset file", file_count="single", type="binary", elem_id=elem_id("upload")
+                )
+                parts["download"] = gr.File(
+                    label="Preset file", interactive=False, visible=False, elem_id=elem_id("download")
+                )
+        self._bind_files()
+
+    def _bind_files(self) -> None:
+        parts, quiet = self.parts, {"show_progress": False}
+        chosen = [parts["dark"], parts["preset"], parts["code"]]
+        parts["show"].click(panel_actions.inspected, _js=_DARK, inputs=chosen, outputs=[parts["inspected"]], **quiet)
+        parts["export"].click(
+            panel_actions.exported,
+            inputs=chosen[1:],
+            outputs=[parts["exported"], parts["download"], parts["message"]],
+            **quiet,
+        )
+        parts["refresh"].click(panel_actions.refreshed, inputs=[parts["preset"]], outputs=[parts["preset"]], **quiet)
+        imported = [parts["preset"], parts["message"]]
+        parts["save_code"].click(panel_actions.save_code, inputs=[parts["code"]], outputs=imported, **quiet)
+        parts["upload"].upload(panel_actions.save_file, inputs=[parts["upload"]], outputs=imported, **quiet)
+
+    def _bind(self, log: Any) -> None:
+        """Bind what needs the host's components: its log changes when a generation has ended."""
+        parts, quiet = self.parts, {"show_progress": False}
+        arguments: dict[str, Any] = {}
+        if all(name in self.host for name in WATCHED[:3]):
+            own = [parts[name] for name in ("dark", "preset", "code", "denoise")]
+            watched = [self.host[name] for name in WATCHED if name in self.host and self._decides(name)]
+            arguments = {
+                "fn": panel_actions.will_run_image if not self.fits else panel_actions.will_run_noise,
+                "inputs": own + watched,
+                "outputs": [parts["will_run"]],
+                "_js": _DARK,
+            }
+            for component in own[1:] + watched:
+                event = component.release if isinstance(component, gr.Slider) else component.change
+                event(**arguments, **quiet)
+        # Forge adds _js to a component's events after this moment, but to what follows on them before.
+        after = log.change(panel_actions.ended, inputs=[parts["preset"]], outputs=self._after_run(), **quiet)
+        if arguments:
+            after.then(**arguments, **quiet)
+        if self.fits:
+            fields = [parts[name] for name in panel_actions.COST_FIELDS]
+            for component in fields:
+                component.change(panel_actions.cost, inputs=fields, outputs=[parts["cost"]], **quiet)
+            parts["fit_button"].click(lambda: True, inputs=[], outputs=[parts["fit"]], **quiet).then(
+                fn=None, inputs=[], outputs=[], _js=_PRESS_GENERATE.format(tab=self.tab)
+            )
+
+    def _decides(self, name: str) -> bool:
+        """Whether a component of the host decides what the first pass runs; txt2img's strength is the hires pass's."""
+        return name != "denoising_strength" or not self.fits
+
+    def _after_run(self) -> list[Any]:
+        return [self.parts["last_run"], self.parts["preset"], self.parts["fit"]]
+
+    def paste_fields(self) -> list[tuple[Any, Any]]:
+        """Component and what a pasted infotext sets it to."""
+        parts = self.parts
+        return [
+            (parts["preset"], panel_actions.pasted_preset),
+            (parts["code"], panel_actions.pasted_code),
+            (parts["denoise"], panel_actions.pasted_denoise),
+            (parts["message"], panel_actions.pasted_message),
+        ]

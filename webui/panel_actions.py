@@ -1,0 +1,191 @@
+"""What the panel's buttons and changes do: plain values in, gradio updates out."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..schedules.preset_checks import PresetError
+from ..schedules.preset_file import from_bytes, save_preset
+from ..schedules.preset_names import SUFFIX
+from ..schedules.presets import Preset
+from ..schedules.share_code import from_share_code, to_share_code
+from . import _host, _host_identity, infotext, panel_text, state
+from .answers import answer, in_words
+from .fit_request import cost_in_words, fit_request
+from .inputs import HOST_SLICING, NOISE_LEVEL
+from .registration import LABELS, scheduler_name
+from .schedulers import choose
+from .state import CODE, MATCH, NONE, Choice
+
+COST_FIELDS = ("steps", "noises", "effort")
+
+
+def choices() -> list[str]:
+    """Entries of the preset dropdown."""
+    return [MATCH, NONE, CODE, *_host.store().names()]
+
+
+def refreshed(chosen: str) -> Any:
+    """The dropdown with the files that are there now; a choice whose file is gone falls back to matching."""
+    known = choices()
+    return gr.update(choices=known, value=chosen if chosen in known else MATCH)
+
+
+def cost(steps: Any, noises: Any, effort: str) -> str:
+    """What a fit with these inputs costs, or what is wrong with them."""
+    try:
+        return panel_text.lines([cost_in_words(fit_request("", steps, noises, effort, 0, "", False))])
+    except ValueError as error:
+        return panel_text.lines([str(error)], kind="sigmasmith-warning")
+
+
+def will_run_noise(dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str) -> str:
+    """What txt2img will run, with a plot."""
+    return _will_run(dark, Choice(preset, code, _mode(denoise)), sampler, scheduler, int(steps), None)
+
+
+def will_run_image(
+    dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, strength: Any
+) -> str:
+    """What img2img will run, with a plot."""
+    choice = Choice(preset, code, _mode(denoise))
+    return _will_run(dark, choice, sampler, scheduler, int(steps), float(strength))
+
+
+def _will_run(dark: bool, choice: Choice, label: str, scheduler: str, steps: int, strength: float | None) -> str:
+    config = _host.sampler_config(label)
+    if scheduler == "Automatic" and config is not None:
+        scheduler = config.options.get("scheduler") or scheduler
+    name = scheduler_name(scheduler)
+    if name is None:
+        return panel_text.lines([f"The schedule type is {scheduler}. Ours are {', '.join(LABELS.values())}."])
+    if why := _host.ignores_schedulers(label):
+        return panel_text.lines([f"{label} {why}: {scheduler} would not be used."], kind="sigmasmith-warning")
+    sigma_range = _host_identity.loaded_range()
+    if sigma_range is None:
+        return panel_text.lines(["The checkpoint is not loaded yet; what will run is known when it is."])
+    slicing = _host.slicing_for(steps, strength, drops=_host.drops_penultimate(config))
+    if slicing.runs < 1:
+        return panel_text.lines(["At this denoising strength nothing runs."], kind="sigmasmith-warning")
+    identity = _host_identity.model_identity(sigma_range)
+    try:
+        chosen = choose(name, choice, identity, sampler=_host.known_function(label) or None, steps=slicing.total)
+        result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
+    except ValueError as error:
+        return panel_text.lines([str(error)], kind="sigmasmith-warning")
+    text = [in_words(name, result, slicing) + f" {chosen.why}", *chosen.warnings]
+    shown = panel_text.plot(result, slicing, flow=sigma_range.flow, sigma_max=sigma_range.sigma_max, dark=bool(dark))
+    return panel_text.lines(text, kind="sigmasmith-warning" if chosen.warnings or result.fallback else "") + shown
+
+
+def ended(chosen: str) -> tuple[Any, Any, Any]:
+    """After a generation: what it said, the presets that are there now, and no fit the next time."""
+    fitted = state.last_fitted()
+    known = choices()
+    picked = fitted if fitted in known and chosen != CODE else chosen
+    update = gr.update(choices=known, value=picked if picked in known else MATCH)
+    return panel_text.report(state.last_messages()), update, False
+
+
+def inspected(dark: bool, preset: str, code: str) -> str:
+    """The chosen preset in words and as a plot."""
+    try:
+        found = _chosen(preset, code)
+    except ValueError as error:
+        return panel_text.lines([str(error)], kind="sigmasmith-warning")
+    return panel_text.lines(panel_text.preset_facts(found)) + panel_text.preset_plot(found, bool(dark))
+
+
+def exported(preset: str, code: str) -> tuple[Any, Any, str]:
+    """The chosen preset as a share code and as a file to download."""
+    try:
+        found = _chosen(preset, code)
+    except ValueError as error:
+        return gr.update(visible=False), gr.update(visible=False), _warned(str(error))
+    try:
+        text, said = to_share_code(found), ""
+    except PresetError as error:
+        text, said = "", _warned(str(error))
+    name = (found.name or "share code").rsplit("/", 1)[-1]
+    path = save_preset(Path(tempfile.mkdtemp(prefix="sigmasmith-")) / f"{name}{SUFFIX}", found)
+    return gr.update(value=text, visible=bool(text)), gr.update(value=str(path), visible=True), said
+
+
+def save_code(code: str) -> tuple[Any, str]:
+    """A pasted share code as a preset file."""
+    try:
+        return _saved(from_share_code(code or ""))
+    except PresetError as error:
+        return gr.update(), _warned(f"Share code: {error}")
+
+
+def save_file(data: Any) -> tuple[Any, str]:
+    """An uploaded file as a preset; nothing of it is used before all of it was checked."""
+    if not isinstance(data, bytes):
+        return gr.update(), ""
+    try:
+        return _saved(from_bytes(data))
+    except PresetError as error:
+        return gr.update(), _warned(f"Import: {error}")
+
+
+def _saved(preset: Preset) -> tuple[Any, str]:
+    store, name = _host.store(), preset.name or f"imported {preset.short_hash}"
+    if store.by_hash(preset.hash) == name:
+        said = f"The preset {name} is here already."
+    else:
+        store.save(name, preset)
+        said = f"Saved as {name}."
+    return gr.update(choices=choices(), value=name), panel_text.lines([said])
+
+
+def _chosen(preset: str, code: str) -> Preset:
+    if preset == CODE:
+        return from_share_code(code or "")
+    if preset == NONE:
+        raise ValueError("No preset is chosen; choose one to inspect or export it.")
+    if preset != MATCH:
+        return _host.store().load(preset)
+    sigma_range = _host_identity.loaded_range()
+    if sigma_range is None:
+        raise ValueError("The checkpoint is not loaded yet, so none matches it; choose a preset by its name.")
+    found = choose("sigmasmith_optimal", Choice(), _host_identity.model_identity(sigma_range))
+    if found.preset is None:
+        raise ValueError(found.why)
+    return found.preset
+
+
+def pasted_preset(params: dict[str, Any]) -> Any:
+    """The dropdown for a pasted infotext."""
+    found = infotext.pasted(params, _host.store())
+    return None if found is None else gr.update(choices=choices(), value=found.choice)
+
+
+def pasted_code(params: dict[str, Any]) -> Any:
+    """The share code for a pasted infotext."""
+    found = infotext.pasted(params, _host.store())
+    return found.code if found is not None and found.code else None
+
+
+def pasted_denoise(params: dict[str, Any]) -> Any:
+    """The denoise mode for a pasted infotext."""
+    found = infotext.pasted(params, _host.store())
+    return None if found is None else NOISE_LEVEL if found.mode == "noise_level" else HOST_SLICING
+
+
+def pasted_message(params: dict[str, Any]) -> Any:
+    """What to say about a pasted infotext."""
+    found = infotext.pasted(params, _host.store())
+    return gr.update(value=panel_text.lines([found.message] if found is not None else []))
+
+
+def _mode(denoise: str) -> Any:
+    return "noise_level" if denoise == NOISE_LEVEL else "steps"
+
+
+def _warned(text: str) -> str:
+    return panel_text.lines([text], kind="sigmasmith-warning")

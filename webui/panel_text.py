@@ -1,0 +1,66 @@
+"""What the panel says, as HTML: the schedule that will run, a preset with its plot, what the last run did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from ..schedules.plot import schedule_plot
+from ..schedules.plot_svg import to_svg
+from ..schedules.presets import Preset
+from ..schedules.words import in_words, plot_sentence
+from .answers import Answer, Slicing
+
+_BOX = "sigmasmith-box"
+
+
+def lines(texts: Iterable[str], *, kind: str = "") -> str:
+    """Paragraphs; line breaks within a text stay."""
+    body = "".join(f"<p>{escape(text)}</p>" for text in texts if text)
+    return f'<div class="{_BOX} {kind}">{body}</div>' if body else ""
+
+
+def report(texts: Iterable[str]) -> str:
+    """What a run or a fit said, tables in a fixed pitch."""
+    body = "".join(f"<pre>{escape(text)}</pre>" for text in texts if text)
+    return f'<div class="{_BOX}"><b>Last run</b>{body}</div>' if body else ""
+
+
+def plot(found: Answer, slicing: Slicing, *, flow: bool, sigma_max: float, dark: bool) -> str:
+    """The curve that will run, and in img2img the whole list that it is the end of."""
+    tail = found.tail(slicing)
+    curves = {"will run": tail}
+    whole = slicing.runs < slicing.total
+    data = schedule_plot(curves, "will run", flow, sigma_max=None if whole else sigma_max, title="Sigma at each step")
+    return f'<div class="{_BOX}">{to_svg(data, 560, 300, dark)}</div>'
+
+
+def preset_facts(preset: Preset) -> list[str]:
+    """What a preset is, in sentences."""
+    model = preset.model
+    counts = ", ".join(map(str, preset.schedules))
+    kind = "exact list, never interpolated" if preset.exact else "other counts are interpolated"
+    where = [text for text in (model.family, model.checkpoint or "") if text]
+    facts = [f"{preset.name or 'Without a name'} ({preset.short_hash}): {counts} steps; {kind}."]
+    fitted = f"Fitted to {' '.join(where)}" if where else "Fitted to a model that it does not name"
+    if preset.sampler:
+        fitted += f" for {preset.sampler}"
+    if preset.guidance is not None:
+        fitted += f" at guidance {preset.guidance:g}"
+    if model.loras:
+        fitted += f" with {in_words(model.loras)}"
+    facts.append(fitted + ".")
+    facts += [
+        plot_sentence(count, preset.origin.get(count, "fitted"), preset.errors[count]) + "."
+        for count in preset.schedules
+        if preset.errors.get(count)
+    ]
+    by = [text for text in (preset.author, preset.licence) if text]
+    return facts + ([f"By {', '.join(by)}."] if by else []) + ([preset.notes] if preset.notes else [])
+
+
+def preset_plot(preset: Preset, dark: bool) -> str:
+    """The schedules of a preset by step count."""
+    curves = {f"{count} steps": sigmas for count, sigmas in preset.schedules.items()}
+    data = schedule_plot(curves, None, preset.model.flow, title=preset.name or "Share code")
+    return f'<div class="{_BOX}">{to_svg(data, 560, 300, dark)}</div>'

@@ -1,0 +1,138 @@
+"""The functions behind our scheduler entries: which preset, its sigmas, and what to tell the person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from ..schedules.matching import best_match
+from ..schedules.model_identity import ModelIdentity
+from ..schedules.noise_space import SigmaRange
+from ..schedules.preset_checks import PresetError
+from ..schedules.presets import Preset
+from ..schedules.share_code import from_share_code
+from . import _host, _host_identity, infotext
+from .answers import Answer, Slicing, answer, in_words
+from .registration import COSINE, LABELS
+from .state import CODE, MATCH, NONE, Choice, Generation, Pass, current_pass
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The preset for a run.
+
+    Attributes:
+        preset: None where there is none.
+        why: how it was found, or why there is none, in words.
+        warnings: what differs between it and the run.
+    """
+
+    preset: Preset | None
+    why: str
+    warnings: tuple[str, ...] = ()
+
+
+def functions() -> dict[str, Callable[..., Tensor]]:
+    """Our name -> function as the host calls it."""
+    return {name: partial(scheduled, name) for name in LABELS}
+
+
+def scheduled(
+    name: str, n: int, sigma_min: float, sigma_max: float, inner_model: Any = None, device: Any = None, **_: Any
+) -> Tensor:
+    """The sigma list (n + 1,) for the host's call, float32.
+
+    Raises:
+        ValueError: names the panel's input to change.
+    """
+    sigma_range = _host_identity.exact_range(_host.sigma_range(inner_model, sigma_min, sigma_max))
+    found = current_pass()
+    # A call for another step count, or under another name, is not the one that the hooks announced.
+    if found and found[1].scheduler == name and found[1].slicing and found[1].slicing.asked == n:
+        given = _for_pass(name, sigma_range, *found)
+    else:
+        given = _plain(name, n, sigma_range)
+    return given if device is None else given.to(device)
+
+
+def _plain(name: str, steps: int, sigma_range: SigmaRange) -> Tensor:
+    slicing = Slicing(steps, steps)
+    chosen = choose(name, Choice(), _host_identity.model_identity(sigma_range), steps=steps)
+    result = answer(name, slicing, sigma_range, preset=chosen.preset)
+    _host.say(f"{in_words(name, result, slicing)} {chosen.why}", warning=result.fallback)
+    return result.given
+
+
+def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: Pass) -> Tensor:
+    assert now.slicing is not None
+    p = generation.processing()
+    identity = _host_identity.model_identity(sigma_range, _host_identity.loras_of(p))
+    choice = generation.choice
+    if generation.fit is not None:  # the fit starts from the host's own noise; only the first sigma matters
+        return answer(COSINE, now.slicing, sigma_range).given
+    chosen = choose(
+        name,
+        choice,
+        identity,
+        sampler=now.function or None,
+        guidance=now.guidance,
+        latent_shape=now.latent_shape,
+        steps=now.slicing.total,
+    )
+    result = now.answer = answer(name, now.slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
+    text = " ".join([in_words(name, result, now.slicing), chosen.why, *chosen.warnings]).strip()
+    # Of a batch of images each asks anew; it is said once.
+    if text not in generation.said:
+        generation.said.append(text)
+        _host.say(text, warning=result.fallback or bool(chosen.warnings))
+        if p is not None and (result.fallback or chosen.warnings):
+            p.comment(f"Sigmasmith: {text}")
+    if p is not None:
+        _write(p.extra_generation_params, result, now, choice, identity)
+    return result.given
+
+
+def _write(params: dict[str, Any], result: Answer, now: Pass, choice: Choice, identity: ModelIdentity) -> None:
+    params.update(infotext.written(result, identity, hires=now.hires, mode=choice.mode))
+
+
+def choose(
+    name: str,
+    choice: Choice,
+    identity: ModelIdentity,
+    *,
+    sampler: str | None = None,
+    guidance: float | None = None,
+    latent_shape: tuple[int, ...] | None = None,
+    steps: int | None = None,
+) -> Chosen:
+    """The preset of the panel's choice, or the one that matches the model.
+
+    Raises:
+        ValueError: the chosen preset or share code cannot be used.
+    """
+    if name == COSINE:
+        return Chosen(None, "")
+    if choice.preset == NONE:
+        return Chosen(None, "The panel asks for no preset.")
+    run: dict[str, Any] = {"sampler": sampler, "guidance": guidance, "latent_shape": latent_shape}
+    if choice.preset == MATCH:
+        match = best_match(_host.store().presets(), identity, **run, steps=steps)
+        if match is None:
+            return Chosen(None, "No preset matches this checkpoint; fit one in the Sigmasmith panel, or choose one.")
+        return Chosen(match.preset, f"It was {match.reason}.", tuple(match.preset.differences(identity, **run)))
+    try:
+        preset = from_share_code(choice.code) if choice.preset == CODE else _host.store().load(choice.preset)
+    except PresetError as error:
+        raise ValueError(f"Sigmasmith, {'Share code' if choice.preset == CODE else 'Preset'}: {error}") from None
+    if preset.model.flow != identity.flow:
+        kinds = {True: "flow models, with sigmas from 0 to 1", False: "noise-prediction models"}
+        raise ValueError(
+            f"Sigmasmith, Preset: {preset.name or choice.preset} was fitted for {kinds[preset.model.flow]}; the loaded "
+            f"checkpoint is one of the {kinds[identity.flow]}. Choose {MATCH!r} or fit one."
+        )
+    return Chosen(preset, "It was chosen in the panel.", tuple(preset.differences(identity, **run)))

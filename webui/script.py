@@ -1,0 +1,129 @@
+"""The script that the host runs with every generation: it leaves the panel's choice where our entries find it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from modules import script_callbacks, scripts
+
+from . import _host, _host_identity, fitting, infotext, inputs, state
+from .panel import Panel
+from .registration import FIT_SAMPLER, LABELS, scheduler_name
+from .state import Generation, Pass
+
+
+class SigmasmithScript(scripts.Script):
+    """Always visible; one object per tab."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.panel: Panel | None = None
+
+    def title(self) -> str:
+        return "Sigmasmith"
+
+    def show(self, is_img2img: bool) -> Any:
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img: bool) -> list[Any]:
+        panel = self._panel(is_img2img)
+        controls = panel.build(self.elem_id)
+        self.infotext_fields = panel.paste_fields()
+        self.paste_field_names = list(infotext.KEYS)
+        return controls
+
+    def after_component(self, component: Any, **kwargs: Any) -> None:
+        elem_id = kwargs.get("elem_id")
+        if isinstance(elem_id, str):
+            self._panel(self.is_img2img).found(elem_id, component)
+
+    def _panel(self, is_img2img: bool) -> Panel:
+        if self.panel is None:
+            self.panel = Panel("img2img" if is_img2img else "txt2img")
+        return self.panel
+
+    def before_process(self, p: Any, *args: Any) -> None:
+        given = inputs.read(args)
+        generation = state.begin(given.choice, p)
+        if _host.starts_from_image(p):
+            return
+        try:
+            generation.fit = given.request(p.sampler_name)
+        except ValueError as error:
+            generation.problem = error  # the host goes on after a hook that raises; our sampler then stops it
+        if generation.fit is not None:
+            fitting.prepare(p, generation.fit)
+        if generation.fit is not None or generation.problem is not None:
+            p.sampler_name = FIT_SAMPLER
+
+    def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
+        generation = state.generation_of(p) or state.begin(inputs.read(args).choice, p)
+        if generation.current is not None:
+            finish(p, generation)
+        generation.current = announced(p, kwargs.get("x"))
+
+    def postprocess_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
+        generation = state.generation_of(p)
+        if generation is not None:
+            finish(p, generation)
+
+    def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
+        generation = state.generation_of(p)
+        if generation is not None:
+            finish(p, generation)
+            state.end(generation)
+
+
+def announced(p: Any, x: Any) -> Pass:
+    """The sampling pass that the host is about to start."""
+    hires = bool(getattr(p, "is_hr_pass", False))
+    sampler = p.sampler
+    chosen = p.hr_scheduler if hires else p.scheduler
+    config = getattr(sampler, "config", None)
+    if chosen in (None, "", "Automatic") and config is not None:
+        chosen = config.options.get("scheduler")
+    return Pass(
+        scheduler=scheduler_name(chosen),
+        sampler=getattr(config, "name", "") or "",
+        function=_host.function_name(sampler),
+        slicing=_host.slicing_of(p, sampler, image_start=hires or _host.starts_from_image(p)),
+        hires=hires,
+        guidance=_host_identity.guidance_of(p),
+        latent_shape=tuple(x.shape[1:]) if isinstance(x, torch.Tensor) else None,
+    )
+
+
+def finish(p: Any, generation: Generation) -> None:
+    """Look back at a pass: a sampler that did not follow the schedule is named, and the image does not claim it."""
+    now, generation.current = generation.current, None
+    if now is None or now.scheduler is None or generation.fit is not None or _host.was_stopped():
+        return
+    if not now.seen:  # Forge announces its hires pass twice
+        return
+    label = LABELS[now.scheduler]
+    if now.answer is None or now.slicing is None:
+        said = f"{now.sampler} did not ask for {label}: it has noise levels of its own."
+    elif now.own_levels or not state.not_followed(now.answer.tail(now.slicing), now.seen):
+        return
+    else:
+        said = f"{now.sampler} was given {label} but ran at other noise levels."
+        for key in (infotext.HIRES_SIGMAS,) if now.hires else (infotext.PRESET, infotext.SIGMAS, infotext.DENOISE):
+            p.extra_generation_params.pop(key, None)
+    if said not in generation.said:
+        generation.said.append(said)
+        _host.say(said, warning=True)
+        p.comment(f"Sigmasmith: {said}")
+
+
+def watch(params: Any) -> None:
+    """The host's callback of every model call: note its noise level, without waiting for the device."""
+    found = state.current_pass()
+    if found is not None and found[1].scheduler is not None and len(found[1].seen) < state.MAX_SEEN:
+        found[1].seen.append(params.sigma.detach()[:1].clone())
+
+
+def register_callbacks() -> None:
+    """The host forgets its callbacks before it loads scripts again, so they are registered at every load."""
+    script_callbacks.on_cfg_denoiser(watch)
+    script_callbacks.on_ui_settings(_host.add_settings)

@@ -1,0 +1,150 @@
+"""What a scheduler entry cannot be told by its arguments: the panel's choice and the sampling pass that is under way.
+
+A host calls a scheduler with a step count alone. The script's hooks, which see the whole generation, leave here what
+they know, and take it away again; a call without it answers as the plain dropdown would.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from ..schedules.presets import DenoiseMode
+from .answers import Answer, Slicing
+
+if TYPE_CHECKING:
+    from .fit_request import FitRequest
+
+MATCH, NONE, CODE = "Match the checkpoint", "None (fallback curve)", "Share code below"
+
+# Model calls of one pass whose noise levels are kept; no schedule is longer.
+MAX_SEEN = 20_000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The panel's inputs for one generation.
+
+    Args:
+        preset: MATCH, NONE, CODE or the name of a preset.
+        code: the share code, used where `preset` is CODE.
+        mode: what denoise below 1 means.
+        options: of our samplers, by keyword.
+    """
+
+    preset: str = MATCH
+    code: str = ""
+    mode: DenoiseMode = "steps"
+    options: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Pass:
+    """One call of the host's sampler: a first pass, an img2img run or a hires pass.
+
+    Args:
+        scheduler: our scheduler's name, None where another one is chosen.
+        sampler: the host's name of the sampler.
+        function: its name in k-diffusion, "" where it has none.
+        slicing: how the host cuts the list; None where it was not found out.
+        hires: whether it is the hires pass.
+        guidance, latent_shape: of the run, None where not known.
+        own_levels: whether the sampler goes to levels between the given ones by design.
+    """
+
+    scheduler: str | None
+    sampler: str
+    function: str = ""
+    slicing: Slicing | None = None
+    hires: bool = False
+    guidance: float | None = None
+    latent_shape: tuple[int, ...] | None = None
+    own_levels: bool = False
+    answer: Answer | None = None
+    seen: list[Tensor] = field(default_factory=list)
+
+
+@dataclass
+class Generation:
+    """One image generation of the host.
+
+    Args:
+        choice: the panel's.
+        processing: a weak reference to the host's processing object.
+        fit: what to fit instead of sampling, None in all other generations.
+    """
+
+    choice: Choice
+    processing: weakref.ref[Any]
+    fit: FitRequest | None = None
+    problem: ValueError | None = None  # what is wrong with the inputs of a fit
+    current: Pass | None = None
+    said: list[str] = field(default_factory=list)
+    fitted: str | None = None  # name of the preset that it made
+
+
+@dataclass
+class _State:
+    generation: Generation | None = None
+    last: tuple[str, ...] = ()
+    fitted: str | None = None
+
+
+_state = _State()
+
+
+def begin(choice: Choice, processing: Any) -> Generation:
+    """Start a generation; whatever an earlier one left behind after an error is gone."""
+    _state.generation = Generation(choice, weakref.ref(processing))
+    return _state.generation
+
+
+def generation_of(processing: Any) -> Generation | None:
+    """The generation under way if it belongs to this processing object."""
+    found = _state.generation
+    return found if found is not None and found.processing() is processing else None
+
+
+def current_pass() -> tuple[Generation, Pass] | None:
+    """The generation and the sampling pass under way, if any."""
+    found = _state.generation
+    if found is None or found.current is None or found.processing() is None:
+        return None
+    return found, found.current
+
+
+def end(generation: Generation) -> None:
+    """Finish a generation; what was said in it stays readable for the panel."""
+    _state.last, _state.fitted = tuple(generation.said), generation.fitted
+    if _state.generation is generation:
+        _state.generation = None
+
+
+def last_messages() -> tuple[str, ...]:
+    """What the latest finished generation said."""
+    return _state.last
+
+
+def last_fitted() -> str | None:
+    """The preset that the latest finished generation made, if it was a fit."""
+    return _state.fitted
+
+
+def not_followed(expected: Tensor, seen: list[Tensor]) -> bool:
+    """Whether a sampler called the model at other noise levels than it was given.
+
+    Samplers of second order also call it between the given levels; one that leaves out given levels has its own.
+
+    Args:
+        expected: (runs + 1,) sigmas, float32.
+        seen: one value per model call.
+    """
+    if not seen:
+        return False
+    called = {float(value) for value in seen}
+    wanted = [float(value) for value in expected if float(value) > 0.0]
+    return not all(any(abs(value - level) <= 1e-4 * level for value in called) for level in wanted)
