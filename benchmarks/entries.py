@@ -50,9 +50,15 @@ class Comparison:
     @property
     def base(self) -> Entry:
         """What errors are shown beside: the best host schedule with SAMPLER."""
-        found = self.find(BEST, SAMPLER)
-        assert found is not None
-        return found
+        return self._host(SAMPLER)
+
+    @property
+    def best_of_all(self) -> Entry:
+        """The best host schedule with the best of the hosts' samplers."""
+        return self._host(ANY)
+
+    def _host(self, sampler: str) -> Entry:
+        return next(e for e in self.entries if (e.kind, e.method, e.sampler) == (HOST, BEST, sampler))
 
     def gain(self, entry: Entry, steps: int, over: Entry | None = None, cases: Sequence[str] | None = None) -> float:
         """How many times lower the entry's error is than that of `over` (default: base), geometric average; NaN where

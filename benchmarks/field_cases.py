@@ -16,7 +16,7 @@ from ..schedules.optimal.solvers import SamplerFunction
 from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
 from .cases import GUIDANCES, HELD_OUT_SEED, reference
 from .judge import Judge
-from .mixtures import MIXTURES, ModeClassifier, mixture_subject
+from .mixtures import MIXTURES, ModeClassifier, mixture_model, mixture_subject
 
 STEPS = (4, 5, 6, 8, 10, 15, 20)
 TEACHER_STEPS = 100
@@ -57,7 +57,8 @@ def load_field_case(key: str, held_out: int, calibration: int) -> FieldCase:
     subject = mixture_subject(name, guidance) if name in MIXTURES else demo_subject(name, guidance)
     noise, top = subject.noise(held_out, HELD_OUT_SEED), subject.sigma_range.sigma_max
     converged = reference(subject, noise * top, top)
-    classify = load_classifier(name.split("_")[0]) if name in DEMO_NAMES else ModeClassifier(subject.denoiser)  # pyright: ignore[reportArgumentType]
+    mixed = name in MIXTURES
+    classify = ModeClassifier(mixture_model(name, guidance)) if mixed else load_classifier(name.split("_")[0])
     judge = Judge(converged, _teacher(subject, noise * top), classify)
     return FieldCase(key, subject, noise, subject.noise(calibration, _CALIBRATION_SEED), judge)
 

@@ -19,11 +19,16 @@ _DIM, _EXPONENT, _MODES, _CLASSES, _SEED = 96, 1.4, 24, 4, 5
 def mixture_subject(name: str, guidance: float) -> Subject:
     """One of MIXTURES: 96 dimensions with the spectrum of natural images, 24 modes in 4 classes; the same mixture in
     both spaces, on the noise ranges of the trained models. Its rows go through the classes in turn."""
-    flow = name == "mixture_flow"
-    low, high = FLOW_RANGE if flow else EPS_RANGE
-    model = random_mixture(_SEED, power_law(_DIM, _EXPONENT), modes=_MODES, classes=_CLASSES, flow=flow, cfg=guidance)
-    identity = ModelIdentity(family="Mixture", sigma_min=low, sigma_max=high, flow=flow)
+    model = mixture_model(name, guidance)
+    low, high = FLOW_RANGE if model.flow else EPS_RANGE
+    identity = ModelIdentity(family="Mixture", sigma_min=low, sigma_max=high, flow=model.flow)
     return Subject(f"{name}, guidance {guidance:g}", model, (_DIM,), identity, None, _CLASSES, torch.device("cpu"))
+
+
+def mixture_model(name: str, guidance: float) -> MixtureDenoiser:
+    """The denoiser of one of MIXTURES."""
+    flow, spectrum = name == "mixture_flow", power_law(_DIM, _EXPONENT)
+    return random_mixture(_SEED, spectrum, modes=_MODES, classes=_CLASSES, flow=flow, cfg=guidance)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from .judge import Verdict
 
@@ -73,12 +74,16 @@ def read_records(path: Path) -> list[Record]:
 
 
 def _record(row: dict[str, str]) -> Record:
-    texts = ("case", "kind", "method", "sampler")
-    whole = ("steps", "noises")
-    given = {
-        name: value if name in texts else int(value) if name in whole else float(value) for name, value in row.items()
-    }
-    return Record(**given)  # pyright: ignore[reportArgumentType]
+    given: dict[str, Any] = {}
+    for name, value in row.items():
+        match name:
+            case "case" | "kind" | "method" | "sampler":
+                given[name] = value
+            case "steps" | "noises":
+                given[name] = int(value)
+            case _:
+                given[name] = float(value)
+    return Record(**given)
 
 
 def cases_of(records: Sequence[Record]) -> list[str]:

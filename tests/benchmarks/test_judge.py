@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.benchmarks.judge import Judge, frechet_distance
-from sigmasmith.benchmarks.mixtures import MIXTURES, ModeClassifier, mixture_subject
+from sigmasmith.benchmarks.mixtures import MIXTURES, ModeClassifier, mixture_model
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -20,7 +20,7 @@ def test_equal_sets_have_no_frechet_distance_however_few():
 
 def test_a_shift_adds_its_square_and_a_scale_the_square_of_what_the_spread_changes():
     one = normal(400, 3).numpy()
-    assert frechet_distance(one, one + np.array([3.0, 0.0, 4.0])) == pytest.approx(25.0)
+    assert frechet_distance(one, np.add(one, [3.0, 0.0, 4.0])) == pytest.approx(25.0)
     spread = np.trace(np.cov(one, rowvar=False))
     scaled = one.mean(axis=0) + 2.0 * (one - one.mean(axis=0))
     assert frechet_distance(one, scaled) == pytest.approx(spread, rel=1e-6)
@@ -52,7 +52,7 @@ def test_classes_are_compared_with_the_teachers_not_with_the_references():
 
 @pytest.mark.parametrize("name", MIXTURES)
 def test_the_mode_classifier_names_the_mode_a_sample_was_drawn_from(name):
-    model = mixture_subject(name, 1.0).denoiser
+    model = mixture_model(name, 1.0)
     drawn = model.means + 0.5 * model.variances.sqrt() * normal(*model.means.shape)
     logits, features = ModeClassifier(model)(drawn)
     assert (logits.argmax(dim=1) == torch.arange(len(drawn))).double().mean() > 0.9

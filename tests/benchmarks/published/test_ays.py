@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from sigmasmith.schedules.sigmas import check_sigmas
 LOW, HIGH = 0.03, 14.6
 
 
-def output(level: float) -> float:
+def output(level: Any) -> Any:
     """|D| along a trajectory of a unit Gaussian, up to a factor: the cosine of the angle of signal and noise."""
     return 1.0 / np.sqrt(1.0 + level**2)
 
@@ -39,7 +41,7 @@ def test_costs_are_the_integrals_of_the_bound():
 def test_the_best_middle_of_two_steps_is_that_of_the_continuous_problem():
     levels = np.geomspace(HIGH, LOW, 400)
     path = cheapest_paths(gaussian_costs(levels), 2)[2]
-    best = minimize_scalar(
+    best: Any = minimize_scalar(
         lambda log: integral(HIGH, np.exp(log)) + integral(np.exp(log), LOW),
         bounds=(np.log(LOW), np.log(HIGH)),
         method="bounded",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_paths_are_those_of_an_exhaustive_search(seed, discount):
     cost = np.random.default_rng(seed).normal(0.3, 1.0, (8, 8))
     for steps, path in cheapest_paths(cost, 7, discount).items():
         every = [[0, *inner, 7] for inner in combinations(range(1, 7), steps - 1)]
-        sums = [sum(discount**m * cost[i, j] for m, (i, j) in enumerate(zip(p, p[1:]))) for p in every]
+        sums = [sum(discount**m * cost[i, j] for m, (i, j) in enumerate(pairwise(p))) for p in every]
         assert path == every[int(np.argmin(sums))]
 
 
