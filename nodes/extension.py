@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from . import _host, _host_routes
 from .compare import SigmasmithCompare
 from .curves import SigmasmithCosine, SigmasmithCurve
+from .feedback import SigmasmithErrorMap, SigmasmithRefine
 from .fit import SigmasmithFit, SigmasmithFitGuider
 from .guidance import SigmasmithGuidance
 from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
@@ -25,6 +26,8 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithCurve,
     SigmasmithCompare,
     SigmasmithGuidance,
+    SigmasmithErrorMap,
+    SigmasmithRefine,
     SigmasmithVariance,
     SigmasmithDDIM,
 ]

@@ -15,6 +15,7 @@ from pathlib import Path
 CHECKS = (
     "checks_compare",
     "checks_experts",
+    "checks_feedback",
     "checks_fit",
     "checks_guidance",
     "checks_samplers",
