@@ -13,6 +13,7 @@ from ..sigmas import check_sigmas
 from ..step_counts import StepCounts
 from .baselines import DEFAULT_HOST
 from .candidates import GAINS, dp_schedules, measured_gains, path_cost
+from .coordinate_descent import by_local_error, descend_by_coordinates
 from .dynamic_programming import propagation_weights
 from .fit import MANY_STEPS, Fit
 from .gauss_newton import refine
@@ -26,6 +27,8 @@ _REFINED_STARTS = 3
 # Host schedules compared at effort fast, and the share of the budget that comparing them may cost.
 _LEADING = 4
 _CHECK_SHARE = 0.35
+# In log error: a sampler whose end states jump has slopes that lead nowhere, and refining along them gains less.
+_NO_GAIN = 0.02
 # The gain at which host schedules are ranked before anything was run.
 _RANKING_GAIN = 0.75
 
@@ -93,6 +96,18 @@ def search(fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, hos
             for trial in best_first[:_REFINED_STARTS]:
                 _forget_all_but_best(objective, trials)
                 refine(objective, trial, fit.sigma_range.sigma_min, stop - fit.budget.spent)
+                if np.log(best_first[0].error / objective.best[count].error) < _NO_GAIN:
+                    _move_sigmas(fit, tables, objective, trials, count, stop)
+
+
+def _move_sigmas(
+    fit: Fit, tables: Tables, objective: Objective, trials: Sequence[Trial], count: int, stop: float
+) -> None:
+    """Where the descent along slopes gained next to nothing: go on sigma by sigma from the best schedule."""
+    _forget_all_but_best(objective, trials)
+    best, weights = objective.best[count], propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
+    order = by_local_error(tables.errors, weights, best.sigmas)
+    descend_by_coordinates(objective, best, fit.sigma_range.sigma_min, stop - fit.budget.spent, order)
 
 
 def _recursive_search(fit: Fit, teacher: Teacher, objective: Objective) -> None:
