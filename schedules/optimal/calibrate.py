@@ -62,7 +62,8 @@ def calibrate(
             every tensor or list of length B.
         effort: "fast", "balanced" or "thorough": the limit of model evaluations; what a stochastic sampler's own
             reference costs comes on top.
-        method: "gauss_newton", or "oss": the recursive search of Optimal Stepsize (arXiv:2503.21774), mended (oss.py).
+        method: "gauss_newton", or "oss": the recursive search of Optimal Stepsize (arXiv:2503.21774), mended (oss.py);
+            it has a limit of its own, known beforehand too (oss_cost.py) and mostly above that of the effort.
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
         x: (B, ...) start state; default sigma_max * noise.

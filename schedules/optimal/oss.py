@@ -39,6 +39,19 @@ class _State:
     path: tuple[int, ...]
 
 
+def allowed(steps: Sequence[int], nodes: int, taken: int, node: int, corridor: bool) -> bool:
+    """Whether a schedule of one of these counts may stand at a node of the teacher after `taken` steps."""
+    last = nodes - 1
+    for count in steps:
+        if count <= taken or not taken <= node <= last - (count - 1 - taken):
+            continue
+        if taken == 0:
+            return node == 0
+        if not corridor or _SLOWEST * taken / count <= node / last <= (taken / (count - 1)) ** _FASTEST:
+            return True
+    return False
+
+
 @dataclass
 class _Search:
     """The mended search; see `oss_schedules`.
@@ -59,18 +72,6 @@ class _Search:
     parent: dict[tuple[int, int], _State] = field(default_factory=dict)
     cost: dict[tuple[int, int], float] = field(default_factory=dict)
     found: dict[int, tuple[float, tuple[int, ...]]] = field(default_factory=dict)
-
-    def allowed(self, taken: int, node: int) -> bool:
-        """Whether a wanted schedule may stand at this node after `taken` steps."""
-        last = len(self.teacher.sigmas) - 1
-        for count in self.wanted:
-            if count <= taken or not taken <= node <= last - (count - 1 - taken):
-                continue
-            if taken == 0 or not self.corridor:
-                return True
-            if _SLOWEST * taken / count <= node / last <= (taken / (count - 1)) ** _FASTEST:
-                return True
-        return False
 
     def visit(self, model: Any, x: Tensor, sigma: Tensor, node: int, extra_args: dict[str, Any]) -> None:
         """Evaluate the best states at one node, one for each number of steps taken, and step on from them."""
@@ -116,7 +117,7 @@ class _Search:
     def expand(self, state: _State) -> None:
         """Offer the state to every later node. Costs are those of sketches: the step is linear, and so are they."""
         taken, sigmas, node = len(state.path), self.teacher.sigmas, state.path[-1]
-        later = [j for j in range(node + 1, len(sigmas)) if self.allowed(taken, j)]
+        later = [j for j in range(node + 1, len(sigmas)) if allowed(self.wanted, len(sigmas), taken, j, self.corridor)]
         if not later:
             return
         past = [sigmas[i] for i in state.path[::-1][: len(state.features)]]

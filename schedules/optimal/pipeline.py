@@ -13,9 +13,10 @@ from .check import held_out_check
 from .experts import switch_sentences
 from .fit import Fit
 from .objective import Objective
+from .oss_cost import oss_limit
 from .reference import Reference, make_reference
 from .report import Report
-from .search import compared_hosts, make_tables, search
+from .search import compared_hosts, make_tables, most_hosts, search
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ def run_fits(fits: Sequence[Fit]) -> Outcome:
         fits: the same fit for one sampler or several (deterministic) ones; they share their budget.
     """
     fit, budget = fits[0], fits[0].budget
+    if fit.method == "oss":
+        budget.limit = oss_limit(fit, most_hosts(fit))
     each = budget.limit
     reference = make_reference(fit)
     each -= budget.spent

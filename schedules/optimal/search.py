@@ -49,6 +49,11 @@ def make_tables(fit: Fit, teacher: Teacher) -> Tables:
     return Tables(dense, errors, [dp_schedules(errors, gain, fit.ladder) for gain in GAINS])
 
 
+def most_hosts(fit: Fit) -> int:
+    """Host schedules that are compared at most."""
+    return len(fit.baselines) if fit.effort.all_baselines else min(_LEADING, len(fit.baselines))
+
+
 def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     """Host schedules to compare, the most promising along the teacher first.
 
@@ -61,7 +66,7 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     }
     ranked = sorted(costs, key=lambda name: costs[name])
     affordable = max(2, int(_CHECK_SHARE * fit.budget.limit / (sum(fit.steps) * fit.share(fit.held_out))))
-    leading = ranked[: affordable if fit.effort.all_baselines else min(affordable, _LEADING)]
+    leading = ranked[: min(affordable, most_hosts(fit))]
     if DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
         leading[-1] = DEFAULT_HOST
     return leading
