@@ -1,0 +1,119 @@
+"""A pilot run: one fine solution of a few noises, and how fast the model output changes along it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..noise_space import Array, SigmaRange
+from ..optimal.rollouts import RunFunction, check_finite, take_rows
+from ..optimal.teacher import teacher_sigmas
+from ..sigmas import finish_sigmas
+from .quadrature import MAX_NODES, step_weights
+from .rows import combine, row_rms
+from .step_variable import StepVariable
+
+MAX_ORDER = 3
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a pilot run measured.
+
+    Attributes:
+        variable: of the model.
+        sigmas: (N + 1,) its noise levels, the last 0.
+        times: order -> (n,) t, ascending.
+        rates: order -> (n, B) root mean square over a sample of the derivative of that order of the model output by t.
+        end: (B, ...) end states.
+    """
+
+    variable: StepVariable
+    sigmas: Tensor
+    times: dict[int, Array]
+    rates: dict[int, Array]
+    end: Tensor
+
+    @property
+    def calls(self) -> int:
+        return len(self.sigmas) - 1
+
+
+def run_pilot(run: RunFunction, rows: slice, sigma_range: SigmaRange, calls: int = 40) -> Pilot:
+    """Solve the noises of `rows` with `calls` model calls each.
+
+    Args:
+        run: starts a sampler function at the batch's start state, in a host or directly (schedules/optimal/direct.py).
+        calls: 8 or more; the levels are those of a fit's teacher.
+    Raises:
+        ValueError: names the argument. ModelError: NaN from the model.
+    """
+    if isinstance(calls, bool) or not isinstance(calls, int) or not 8 <= calls <= 1000:
+        raise ValueError(f"calls of the pilot must be a whole number from 8 to 1000, got {calls}")
+    sigmas = finish_sigmas(teacher_sigmas(calls, sigma_range))
+    sampler = _PilotRun(StepVariable(sigma_range.flow), rows)
+    run(sampler, sigmas, rows)
+    times = {order: np.array(sampler.times[order]) for order in sampler.times}
+    rates = {order: np.stack(sampler.rates[order]) for order in sampler.rates}
+    return Pilot(sampler.variable, sigmas, times, rates, sampler.end)
+
+
+@dataclass
+class _PilotRun:
+    """A sampler function that writes down derivatives of the model output as it goes."""
+
+    variable: StepVariable
+    rows: slice
+    times: dict[int, list[float]] = field(default_factory=lambda: {order: [] for order in range(1, MAX_ORDER + 1)})
+    rates: dict[int, list[Array]] = field(default_factory=lambda: {order: [] for order in range(1, MAX_ORDER + 1)})
+    end: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def __call__(
+        self,
+        model: Callable[..., Tensor],
+        x: Tensor,
+        sigmas: Tensor,
+        extra_args: dict[str, Any] | None = None,
+        callback: Any = None,
+        disable: bool | None = None,
+    ) -> Tensor:
+        levels = [float(sigma) for sigma in sigmas[:-1]]
+        # Divided differences of orders 0, 1, ... that end in the newest output, and the t of the outputs.
+        newest: list[Tensor] = []
+        times: list[float] = []
+        outputs: list[Tensor] = []
+        before = x
+        for i, sigma in enumerate(levels):
+            output = model(x, x.new_full((x.shape[0],), sigma), **(extra_args or {}))
+            check_finite(output, sigma, i)
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": output})
+            outputs, times = [output, *outputs][: MAX_NODES + 1], [float(self.variable.at(sigma)), *times][:4]
+            if i:
+                x = self._step(before, times, outputs, levels[i - 1], sigma)  # the step again, now interpolated
+            newest = self._write_down(output, newest, times)
+            before = x
+            if i + 1 < len(levels):
+                x = self._step(x, times, outputs, sigma, levels[i + 1])
+        self.end = take_rows(outputs[0], self.rows).detach().cpu()
+        return outputs[0]
+
+    def _step(self, x: Tensor, times: list[float], outputs: list[Tensor], sigma: float, sigma_to: float) -> Tensor:
+        nodes, count = np.array(times[:MAX_NODES])[:, None], min(len(times), MAX_NODES)
+        carry, weights = step_weights(self.variable, nodes, np.array([count]), np.array([sigma]), np.array([sigma_to]))
+        return combine(carry, x, weights, outputs)
+
+    def _write_down(self, output: Tensor, newest: list[Tensor], times: list[float]) -> list[Tensor]:
+        """Append this output's derivatives; its divided differences."""
+        found, factorial = [take_rows(output, self.rows).detach().float()], 1
+        for order in range(1, min(len(times), MAX_ORDER + 1)):
+            factorial *= order
+            found.append((found[-1] - newest[order - 1]) / (times[0] - times[order]))
+            self.times[order].append(float(np.mean(times[: order + 1])))
+            self.rates[order].append(factorial * row_rms(found[-1]))
+        return found
