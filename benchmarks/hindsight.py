@@ -32,8 +32,8 @@ class Sieve:
 
     rows: int = 4
     more_rows: int = 16
-    more: int = 30
-    finalists: int = 3
+    more: int = 20
+    finalists: int = 2
 
 
 @dataclass(frozen=True)

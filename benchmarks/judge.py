@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import sqrtm
@@ -54,8 +55,7 @@ class Judge:
     def __call__(self, end: Tensor) -> Verdict:
         errors = sample_errors(end, self.reference)
         logits, features = self.classify(end)
-        _, known = self.classify(self.reference)
-        same = logits.argmax(dim=1) == self.classify(self.teacher)[0].argmax(dim=1)
+        same = logits.argmax(dim=1) == self._classes
         low, middle, high = np.quantile(errors.numpy(), (0.1, 0.5, 0.9))
         return Verdict(
             error=geometric_mean(errors),
@@ -63,9 +63,17 @@ class Judge:
             middle=float(middle),
             high=float(high),
             switched=mode_switches(end, self.reference) / len(end),
-            distance=frechet_distance(features.double().numpy(), known.double().numpy()),
+            distance=frechet_distance(features.double().numpy(), self._features.double().numpy()),
             agreement=float(same.double().mean()),
         )
+
+    @cached_property
+    def _features(self) -> Tensor:
+        return self.classify(self.reference)[1]
+
+    @cached_property
+    def _classes(self) -> Tensor:
+        return self.classify(self.teacher)[0].argmax(dim=1)
 
 
 def frechet_distance(first: Array, second: Array) -> float:
