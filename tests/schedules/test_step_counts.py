@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.noise_space import log_snr
-from sigmasmith.schedules.sigmas import check_sigmas, finish_sigmas
+from sigmasmith.schedules.sigmas import check_sigmas, finish_sigmas, steps_before_truncation
 from sigmasmith.schedules.step_counts import StepCounts
 
 VE = (0.0292, 14.6146)
@@ -94,12 +94,32 @@ def test_extreme_counts_keep_the_contract(steps, flow):
         assert len(fit(counts, flow=flow).sigmas(steps)) == steps + 1
 
 
-@settings(max_examples=50)
-@given(fitted=FITS, steps=st.integers(1, 40), low=DENOISE, high=DENOISE)
-def test_start_sigma_never_falls_as_denoise_rises(fitted, steps, low, high):
+@settings(max_examples=200)
+@given(fitted=st.one_of(FITS, rough_fits()), steps=st.integers(1, 40), low=DENOISE, high=DENOISE)
+def test_start_sigma_never_falls_as_denoise_rises_whether_fitted_lists_cross_or_not(fitted, steps, low, high):
     first, second = (fitted.truncated(steps, denoise) for denoise in sorted((low, high)))
-    assert len(first) == len(second) == steps + 1
+    for sigmas in (first, second):
+        assert len(check_sigmas(sigmas)) == steps + 1
     assert first[0] <= second[0] * (1 + 1e-6)
+
+
+def test_of_lists_that_cross_only_the_start_of_a_truncated_run_is_raised():
+    few, many = finish_sigmas([14.6, 2.0, 0.1]), finish_sigmas([14.6, 6.0, 3.0, 1.5, 0.5, 0.2])
+    fitted = StepCounts({3: few, 6: many}, 0.03)
+    assert torch.equal(fitted.truncated(1, 1 / 6), many[-2:])
+    assert fitted.truncated(1, 1 / 3).tolist() == pytest.approx([0.2, 0.0])  # its own is .1
+    assert fitted.truncated(2, 2 / 3).tolist() == pytest.approx([2.0, 0.1, 0.0])
+    assert torch.equal(fitted.truncated(3, 1.0), few)
+    assert torch.equal(fitted.sigmas(3), few)
+
+
+@settings(max_examples=50)
+@given(fitted=FITS, steps=st.integers(1, 40), denoise=DENOISE)
+def test_where_lists_do_not_cross_a_truncated_run_is_the_plain_tail(fitted, steps, denoise):
+    full = steps_before_truncation(steps, denoise)
+    torch.testing.assert_close(
+        fitted.truncated(steps, denoise), fitted.sigmas(full)[-(steps + 1) :], rtol=1e-6, atol=0.0
+    )
 
 
 @settings(max_examples=50)
