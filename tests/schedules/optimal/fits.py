@@ -6,19 +6,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, MixtureDenoiser, power_law, random_mixture
 from sigmasmith.schedules.noise_space import SigmaRange
 from sigmasmith.schedules.optimal import calibrate as calibrate_module
+from sigmasmith.schedules.optimal.baselines import host_schedules
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.calibrate import calibrate
 from sigmasmith.schedules.optimal.calibration import Calibration
 from sigmasmith.schedules.optimal.direct import DirectRun
 from sigmasmith.schedules.optimal.objective import Objective
+from sigmasmith.schedules.optimal.report import FITTED
 from sigmasmith.schedules.optimal.rollouts import Rollouts
 from sigmasmith.schedules.optimal.sketch import Sketch
 from sigmasmith.schedules.optimal.solvers import SamplerFunction, own_sampler
 from sigmasmith.schedules.optimal.teacher import Teacher, run_teacher, teacher_sigmas
+from sigmasmith.schedules.sigmas import check_sigmas, finish_sigmas
 from torch import Tensor
 
 VE = SigmaRange(0.0292, 14.6146)
@@ -128,3 +132,19 @@ class Timed:
     def fit(self, monkeypatch: Any, **options: Any) -> Calibration:
         monkeypatch.setattr(calibrate_module, "Budget", partial(Budget, clock=lambda: self.now))
         return small_fit(self, normal(8), **options)
+
+
+# A host schedule that never wins.
+POOR = {"poor": lambda steps: finish_sigmas(torch.logspace(1.1648, 1.1, steps, dtype=torch.float64).numpy())}
+
+
+def assert_contract(fit: Calibration, flow: bool = False) -> None:
+    """Every list of a fit keeps the contract of a sigma list and starts where it must."""
+    known = range_of(flow)
+    for steps, sigmas in fit.schedules.items():
+        assert torch.equal(check_sigmas(sigmas), sigmas)
+        assert len(sigmas) == steps + 1
+        chosen = fit.report.rows[steps].chosen
+        first = known.sigma_max if chosen == FITTED else float(host_schedules(known)[chosen](steps)[0])
+        assert float(sigmas[0]) == pytest.approx(first, rel=1e-6)
+        assert steps == 1 or float(sigmas[-2]) >= known.sigma_min * (1.0 - 1e-5)
