@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
-# Their host functions are given sigma_min and sigma_max only and choose the levels between themselves.
-IGNORES_SCHEDULE = ("dpm_fast", "dpm_adaptive")
+# They are given sigma_min and sigma_max only and choose the levels between themselves.
+IGNORES_SCHEDULE = ("dpm_fast", "dpm_adaptive", "sigmasmith_adaptive")
 # It replaces all of the noise in every step: with more steps it comes to no end that a fit could aim at.
 RENEWS_NOISE = ("lcm",)
 

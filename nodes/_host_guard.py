@@ -14,12 +14,17 @@ _KNOWN = {"easycache": "EasyCache", "lazycache": "LazyCache", "teacache": "TeaCa
 
 def check_fittable(guider: Any, work: str = "fit") -> None:
     """Raise ValueError that names everything in the way of a fit or a comparison (`work`), and what to do."""
-    found = list(dict.fromkeys(_in_the_way(guider)))
+    found = step_state(guider)
     if found:
         raise ValueError(
             f"model: {in_words(found)} keep{'s' if len(found) == 1 else ''} state from step to step, so schedules "
             f"cannot be compared through it. Bypass it (Ctrl+B) for the {work}; the schedule works with it too."
         )
+
+
+def step_state(guider: Any) -> list[str]:
+    """What on the model keeps state from step to step, in words."""
+    return list(dict.fromkeys(_in_the_way(guider)))
 
 
 def _in_the_way(guider: Any) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import _host, _host_routes
+from . import _host, _host_adaptive, _host_routes
+from .adaptive import SigmasmithAdaptiveSampler, SigmasmithAdaptiveSchedule
 from .compare import SigmasmithCompare
 from .curves import SigmasmithCosine, SigmasmithCurve
 from .feedback import SigmasmithErrorMap, SigmasmithRefine
@@ -12,6 +13,7 @@ from .fit import SigmasmithFit, SigmasmithFitGuider
 from .guidance import SigmasmithGuidance
 from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
+from .sampler_names import register_samplers
 from .schedule import SigmasmithApply, SigmasmithSchedule
 from .variance import SigmasmithDDIM, SigmasmithVariance
 
@@ -30,6 +32,8 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithRefine,
     SigmasmithVariance,
     SigmasmithDDIM,
+    SigmasmithAdaptiveSampler,
+    SigmasmithAdaptiveSchedule,
 ]
 
 
@@ -40,5 +44,6 @@ class SigmasmithExtension(ComfyExtension):
         # Here and not in on_load, which hosts before 2026 do not call. Both are idempotent.
         _host.add_preset_folder()
         register_schedulers(*_host.scheduler_registry())
+        register_samplers(*_host_adaptive.sampler_registry())
         _host_routes.add_to_server()
         return NODES

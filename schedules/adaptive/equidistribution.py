@@ -21,8 +21,9 @@ from .pilot import MAX_ORDER, Pilot
 # No stretch gets less than this share of the mean density: the model was measured on a few noises only.
 _FLOOR = 0.15
 _POINTS = 513
-# With few steps the last one jumps to 0 from above sigma_min, half a step before it; with more from sigma_min itself.
-_FEW_STEPS, _UNFINISHED = 12, 0.5
+# With few steps the last one jumps to 0 from above sigma_min, a step before it; with more from sigma_min itself. Of
+# 0, 0.5 and 1 steps, 1 was best at 5, 0.5 to 1 at 10, 0 to 0.5 at 20 and 0 at 40.
+_UNFINISHED, _FALL = 1.25, 20.0
 
 # Order of the host's samplers, by what decides the local error of a deterministic run.
 _FIRST = {"euler", "ddim", "euler_ancestral", "euler_cfg_pp", "euler_ancestral_cfg_pp", "lcm", "ddpm"}
@@ -53,7 +54,7 @@ def frozen_sigmas(pilot: Pilot, order: int, steps: int, sigma_range: SigmaRange)
     grid = np.linspace(start, end, _POINTS)
     density = step_density(pilot, order, grid)
     count = np.append(0.0, np.cumsum(0.5 * (density[1:] + density[:-1])))
-    unfinished = _UNFINISHED if steps < _FEW_STEPS else 0.0
+    unfinished = min(max(_UNFINISHED - steps / _FALL, 0.0), 1.0)
     place = np.arange(steps) / max(steps - 1.0 + unfinished, 1.0)
     positive = pilot.variable.sigma(np.interp(place * count[-1], count, grid))
     positive = np.clip(positive, sigma_range.sigma_min, sigma_range.sigma_max)

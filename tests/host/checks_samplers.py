@@ -39,12 +39,12 @@ def test_every_sampler_of_the_host_runs_or_says_why_not():
             ends = [end_of(runs, name, steps=4) for _ in range(2)]
             assert torch.isfinite(ends[0]).all(), name
             assert torch.equal(*ends), f"{name} is not deterministic"
-    assert set(refused) == {"dpm_fast", "dpm_adaptive", "lcm"}
+    assert set(refused) == {"dpm_fast", "dpm_adaptive", "sigmasmith_adaptive", "lcm"}
 
 
 def test_a_sampler_runs_on_the_path_exactly_where_it_asks_for_noise():
     host, samplers = part("nodes._host"), part("nodes._host_samplers")
-    for name in set(host.sampler_names()) - {"dpm_fast", "dpm_adaptive", "lcm"}:
+    for name in set(host.sampler_names()) - {"dpm_fast", "dpm_adaptive", "sigmasmith_adaptive", "lcm"}:
         function, asked = samplers.fit_sampler(name).function, []
 
         def noise(sigma: Any, sigma_next: Any, asked: list[float] = asked) -> float:

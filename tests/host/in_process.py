@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 
 CHECKS = (
+    "checks_adaptive",
     "checks_compare",
     "checks_experts",
     "checks_feedback",
