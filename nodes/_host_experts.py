@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from . import _host
 from ._host_run import GuiderRuns
+from .text import duration
 
 if TYPE_CHECKING:
     from ..schedules.model_identity import ModelIdentity
@@ -20,14 +22,15 @@ class ExpertRuns:
     """schedules.optimal's RunFunction for two guiders: `first` from the boundary upwards, `second` below.
 
     The second takes over the latent without new noise. No more than one of the models needs the device at a time, but
-    every run of a schedule needs both in turn: `turns` counts how often a model took over.
+    every run of a schedule needs both in turn: `turns` counts how often a model took over, `seconds` is what the
+    runs took beside the model calls, loading among it.
     """
 
     def __init__(self, first: GuiderRuns, second: GuiderRuns, boundary: float) -> None:
         self.first, self.second, self.boundary = first, second, boundary
         self.guider, self.noise, self.timer = first.guider, first.noise, first.timer
         second.timer = first.timer
-        self.turns = 0
+        self.turns, self.seconds = 0, 0.0
         self._latest: GuiderRuns | None = None
 
     @property
@@ -50,8 +53,13 @@ class ExpertRuns:
                 continue
             self.turns += runs is not self._latest
             self._latest = runs
+            calls, start = self.timer.seconds, time.perf_counter()
             latent = runs.sample(sampler, part, rows, noise, latent)
             noise = torch.zeros_like(noise)
+            if self.timer.ready:  # before, the calls' own time is not known
+                rest = max(0.0, time.perf_counter() - start - (self.timer.seconds - calls))
+                self.seconds += rest
+                self.timer.seconds += rest
 
 
 def check_pair(first: Any, second: Any, low_input: str) -> None:
@@ -104,7 +112,12 @@ class Subject:
 
     def costs(self, runs: GuiderRuns | ExpertRuns) -> list[str]:
         """What the second model costs beside its calls."""
-        return [f"The models took turns {runs.turns} times."] if isinstance(runs, ExpertRuns) else []
+        if not isinstance(runs, ExpertRuns):
+            return []
+        return [
+            f"The models took turns {runs.turns} times; loading them and all else beside their calls took "
+            f"{duration(runs.seconds)}."
+        ]
 
 
 def subject_of(guider: Any, low_guider: Any, share: float, low_input: str = "model_low") -> Subject:
