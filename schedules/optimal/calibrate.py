@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..multistep import NAME
 from ..noise_space import SigmaRange
 from ..sigmas import check_steps
 from .baselines import host_schedules
@@ -97,7 +98,11 @@ def calibrate(
     elif low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
     samplers = check_samplers(sampler)
-    budget = Budget(rows, plan.limit(counts), minutes, progress)
+    if boundary is not None and NAME in samplers:
+        raise ValueError(f"sampler: {NAME} is fitted for one model; two in turn break its history")
+    if method != "gauss_newton" and NAME in samplers:
+        raise ValueError(f"method: {method} solves schedules alone, and {NAME} needs gauss_newton")
+    budget = Budget(rows, plan.limit(counts, solver=NAME in samplers), minutes, progress)
     identity = part_text([part_text(noise if x is None else x), list(samplers), counts, effort, method, seed, boundary])
     notebook = None if journal is None else Journal(Path(journal), f"{identity} {sigma_range}")
     held = max(2, rows // 4)
@@ -127,6 +132,7 @@ def calibrate(
         notebook.clear()
     return Calibration(
         schedules=outcome.schedules,
+        coefficients=outcome.tables,
         sigma_range=sigma_range,
         sampler=outcome.sampler,
         report=outcome.report,
@@ -142,12 +148,11 @@ def check_samplers(
 ) -> dict[str, SamplerFunction]:
     """Sampler functions by name; ValueError for none, an unknown name, or stochastic ones among several."""
     given = [sampler] if isinstance(sampler, str) or callable(sampler) else list(sampler)
-    found = {
-        entry if isinstance(entry, str) else sampler_name(entry): own_sampler(entry)
-        if isinstance(entry, str)
-        else entry
-        for entry in given
-    }
+    found: dict[str, SamplerFunction] = {}
+    for entry in given:
+        name = entry if isinstance(entry, str) else sampler_name(entry)
+        # The fitted sampler is run from tables that the fit makes, a host's function of that name from a preset.
+        found[name] = own_sampler(name) if isinstance(entry, str) or name == NAME else entry
     if not found:
         raise ValueError("sampler must name at least one sampler")
     drawing = [name for name, function in found.items() if is_stochastic(function, name)]

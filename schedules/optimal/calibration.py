@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from ..model_identity import ModelIdentity
+from ..multistep import NAME, FittedSolver, sample_sigmasmith_multistep
 from ..noise_space import SigmaRange
 from ..preset_file import load_preset, save_preset
 from ..presets import DenoiseMode, Preset
 from .report import FITTED, Report, StepReport
+from .solvers import SamplerFunction, own_sampler
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Calibration:
         effort: name of the effort.
         latent_shape: (...) of one sample, without the batch.
         seconds: wall-clock time of the fit.
+        coefficients: steps -> (steps, 1 + order) table of the fitted multistep sampler; see `sampler_function`.
     """
 
     schedules: Mapping[int, Tensor]
@@ -39,6 +43,7 @@ class Calibration:
     effort: str
     latent_shape: tuple[int, ...]
     seconds: float = 0.0
+    coefficients: Mapping[int, Tensor] = field(default_factory=dict)
 
     def is_fitted(self, steps: int) -> bool:
         """Whether `sigmas(steps)` is a schedule solved for that count; otherwise it is interpolated."""
@@ -47,6 +52,17 @@ class Calibration:
     def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
         """(steps + 1,) sigma list for any step count; see Preset.sigmas for `denoise` and `mode`."""
         return self.to_preset().sigmas(steps, denoise, mode)
+
+    def sampler_function(self) -> SamplerFunction:
+        """The sampler of this calibration with k-diffusion's signature, its coefficients included.
+
+        Raises:
+            ValueError: the sampler has no host-free form.
+        """
+        if self.sampler == NAME:
+            solver = FittedSolver(self.schedules, self.coefficients)
+            return partial(sample_sigmasmith_multistep, solver=solver)
+        return own_sampler(self.sampler)
 
     def to_preset(self, model: ModelIdentity | None = None, **fields: Any) -> Preset:
         """The preset of this calibration.
@@ -64,6 +80,7 @@ class Calibration:
         )
         return Preset(
             schedules=self.schedules,
+            solver=self.coefficients,
             sampler=self.sampler,
             model=model or known,
             latent_shape=self.latent_shape,
@@ -94,4 +111,5 @@ class Calibration:
             nfe=0.0,
             effort=preset.effort or "",
             latent_shape=preset.latent_shape or (),
+            coefficients=preset.solver,
         )

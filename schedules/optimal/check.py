@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -14,27 +15,35 @@ from .objective import Objective, Trial
 from .report import FITTED, StepReport
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A schedule, and the table of coefficients that belongs to it; without one the sampler runs as it is."""
+
+    sigmas: Tensor
+    table: Tensor | None = None
+
+
 def held_out_check(
-    fit: Fit, objective: Objective, found: Mapping[int, Tensor], hosts: Sequence[str]
-) -> tuple[dict[int, Tensor], dict[int, StepReport]]:
+    fit: Fit, objective: Objective, found: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
+) -> tuple[dict[int, Candidate], dict[int, StepReport]]:
     """Run the found schedules and the host's on the held-out rows.
 
     Args:
         objective: of the held-out rows.
-        found: steps -> the search's schedule, where it has one.
+        found: steps -> what the search found, by the report's names, FITTED first; missing where it found nothing.
         hosts: names of the host schedules to compare.
     Returns:
-        steps -> the winner's sigmas, and steps -> StepReport.
+        steps -> the winner, and steps -> StepReport.
     """
-    chosen: dict[int, Tensor] = {}
+    chosen: dict[int, Candidate] = {}
     rows: dict[int, StepReport] = {}
     for count in fit.steps:
-        entries = {FITTED: found[count]} if count in found else {}
-        entries |= {name: check_sigmas(fit.baselines[name](count), name=name) for name in hosts}
+        entries = dict(found.get(count, {}))
+        entries |= {name: Candidate(check_sigmas(fit.baselines[name](count), name=name)) for name in hosts}
         trials: dict[str, Trial] = {}
         try:
-            for name, sigmas in entries.items():
-                trials[name] = objective(sigmas)
+            for name, entry in entries.items():
+                trials[name] = objective(entry.sigmas, table=entry.table)
                 trials[name].rollout.forget()  # nothing will be run from its calls
         except OutOfTimeError:
             if not trials and not (entries and (found or chosen)):

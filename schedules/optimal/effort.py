@@ -23,10 +23,17 @@ class Effort:
     per_step: float
     all_baselines: bool
 
-    def limit(self, steps: Iterable[int]) -> float:
-        """Evaluations per sample for a fit of these step counts together."""
-        return self.base + self.per_step * sum(steps)
+    def limit(self, steps: Iterable[int], *, solver: bool = False) -> float:
+        """Evaluations per sample for a fit of these step counts together.
 
+        Args:
+            solver: coefficients are fitted too: six more unknowns per step than a schedule has.
+        """
+        return self.base + self.per_step * sum(steps) * (_SOLVER_FACTOR if solver else 1.0)
+
+
+# One full Jacobian of schedule and coefficients at effort balanced, 8 steps and up; at fast they are tied to few knots.
+_SOLVER_FACTOR = 2.0
 
 # Limits follow from what users are promised: for 5, 8, 10 and 20 steps together 120 (fast) and 250 (balanced) per step
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.

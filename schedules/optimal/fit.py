@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..multistep import NAME
 from ..noise_space import SigmaRange
 from .brownian import BrownianPath, is_stochastic, on_path
 from .budget import Budget
@@ -68,6 +69,11 @@ class Fit:
         """The step counts to solve, and half of the smallest where that is too many to start without a neighbour."""
         first = self.steps[0]
         return (max(5, min(first // 2, MANY_STEPS)), *self.steps) if first > MANY_STEPS else self.steps
+
+    @property
+    def fits_solver(self) -> bool:
+        """Whether coefficients are fitted along with the schedules."""
+        return self.sampler_name == NAME
 
     @property
     def stochastic(self) -> bool:

@@ -11,6 +11,7 @@ Source: Levenberg 1944, Marquardt 1963 (damping); Broyden 1965 (rank-one update)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -30,6 +31,23 @@ _STALL = 0.004
 _CONVERGED = 0.02
 
 
+class Coordinates(Protocol):
+    """Unknowns near a trial, z = 0 being the trial itself."""
+
+    @property
+    def differences(self) -> Array:
+        """(columns,) step of the forward difference in each."""
+        ...
+
+    def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
+        """Run what z stands for; `base` may share its first calls."""
+        ...
+
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+        """A damped Gauss-Newton step from `at` that leaves a valid schedule."""
+        ...
+
+
 @dataclass(frozen=True)
 class Shifts:
     """Coordinates of schedules near a given one: log sigma_i = base_i + gap_i * (basis @ z)_i."""
@@ -38,6 +56,16 @@ class Shifts:
     gaps: Array
     basis: Array
     floor: float
+
+    @property
+    def differences(self) -> Array:
+        return np.full(self.basis.shape[1], _DIFFERENCE)
+
+    def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
+        return objective(self.schedule(z), base, origin)
+
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+        return bounded_step(self, at, residual, slope, damping)
 
     def schedule(self, z: Array) -> Tensor:
         """Sigma list at z."""
@@ -92,13 +120,13 @@ def jacobian_calls(steps: int, columns: int) -> int:
     return int(sum(steps - 1 - f for f in first))
 
 
-def jacobian(objective: Objective, trial: Trial, shifts: Shifts) -> Tensor:
+def jacobian(objective: Objective, trial: Trial, coordinates: Coordinates) -> Tensor:
     """(B, m, columns) derivative of the residuals by forward differences."""
     columns = []
-    for unit in np.eye(shifts.basis.shape[1]):
+    for move in np.diag(coordinates.differences):
         # Down for the last sigma would hit the floor; up is always free by _DIFFERENCE < 1.
-        moved = objective(shifts.schedule(_DIFFERENCE * unit), trial)
-        columns.append((moved.residual - trial.residual) / _DIFFERENCE)
+        moved = coordinates.trial(objective, move, trial)
+        columns.append((moved.residual - trial.residual) / move.max())
     return torch.stack(columns, dim=2)
 
 
@@ -142,7 +170,7 @@ def refine(objective: Objective, start: Trial, floor: float, allowance: float) -
         if columns == 0:
             break
         best = objective.with_outputs(best)
-        found = _descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
+        found = descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
         gain = np.log(best.error / found.error)
         best = found
         if gain < _CONVERGED:
@@ -160,17 +188,17 @@ def affordable_columns(steps: int, calls: float) -> int:
     return 0
 
 
-def _descend(objective: Objective, start: Trial, shifts: Shifts, stop: float, run_cost: float) -> Trial:
+def descend(objective: Objective, start: Trial, coordinates: Coordinates, stop: float, run_cost: float) -> Trial:
     """One Jacobian, then damped steps with Broyden updates until they stall, fail or the allowance ends."""
-    slope = jacobian(objective, start, shifts)
+    slope = jacobian(objective, start, coordinates)
     best, at, damping, failures, stalled = start, np.zeros(slope.shape[2]), 0.01, 0, 0
     budget = objective.rollouts.budget
     while budget.spent + run_cost <= stop and failures < 3 and stalled < 2:
-        move = bounded_step(shifts, at, best.residual, slope, damping)
+        move = coordinates.bounded_step(at, best.residual, slope, damping)
         if np.abs(move).max(initial=0.0) < 1e-4:
             break
         target = at + move
-        trial = objective(shifts.schedule(target), best, origin="refined from " + start.origin)
+        trial = coordinates.trial(objective, target, best, "refined from " + start.origin)
         miss = trial.residual - best.residual - slope @ torch.from_numpy(move)
         slope = slope + miss[:, :, None] * torch.from_numpy(move / (move @ move))
         if trial.error < best.error:

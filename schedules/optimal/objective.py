@@ -22,6 +22,7 @@ class Trial:
         residual: (B, m) float64 sketch of end state minus teacher.
         rollout: the run, so that neighbours can reuse its first calls.
         origin: where the schedule came from, in words.
+        table: (steps, 1 + order) the coefficients that were run; None for the sampler's own.
     """
 
     sigmas: Tensor
@@ -30,6 +31,7 @@ class Trial:
     residual: Tensor
     rollout: Rollout
     origin: str
+    table: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -46,6 +48,7 @@ class Objective:
         rows: of the batch.
         sketch: of residuals.
         splits: whether the run function can run these rows alone; otherwise every call costs the whole batch.
+        best: steps -> the best trial of the sampler as it is; best_table: of tables of coefficients.
     """
 
     rollouts: Rollouts
@@ -54,23 +57,28 @@ class Objective:
     sketch: Sketch
     splits: bool = True
     best: dict[int, Trial] = field(default_factory=dict)
+    best_table: dict[int, Trial] = field(default_factory=dict)
 
-    def __call__(self, sigmas: Tensor, base: Trial | None = None, origin: str = "") -> Trial:
-        """Run one schedule; `base` is a trial whose first sigmas it may share."""
-        rollout = self.rollouts(sigmas, self.rows, base.rollout if base is not None else None)
+    def __call__(
+        self, sigmas: Tensor, base: Trial | Rollout | None = None, origin: str = "", table: Tensor | None = None
+    ) -> Trial:
+        """Run one schedule, with a table of coefficients or as the sampler does; `base` may share its first calls."""
+        known = base.rollout if isinstance(base, Trial) else base
+        rollout = self.rollouts.with_table(table)(sigmas, self.rows, known)
         errors = sample_errors(rollout.end, self.reference)
         residual = self.sketch(rollout.end.cpu().float() - self.reference.cpu())
-        trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin)
-        leader = self.best.get(trial.steps)
+        trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin, table)
+        leaders = self.best if table is None else self.best_table
+        leader = leaders.get(trial.steps)
         if leader is None or trial.error < leader.error:
-            self.best[trial.steps] = trial
+            leaders[trial.steps] = trial
         return trial
 
     def with_outputs(self, trial: Trial) -> Trial:
         """The trial with its model outputs, so that neighbours can reuse its calls; run again where they are lost."""
         if trial.rollout.reusable:
             return trial
-        return replace(trial, rollout=self.rollouts.again(trial.rollout, self.rows))
+        return replace(trial, rollout=self.rollouts.with_table(trial.table).again(trial.rollout, self.rows))
 
     @property
     def share(self) -> float:

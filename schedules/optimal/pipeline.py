@@ -9,22 +9,23 @@ import numpy as np
 from torch import Tensor
 
 from .budget import OutOfTimeError
-from .check import held_out_check
+from .check import Candidate, held_out_check
 from .experts import switch_sentences
 from .fit import Fit
 from .objective import Objective
 from .oss_cost import oss_limit
 from .reference import Reference, make_reference
-from .report import Report
+from .report import FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import compared_hosts, make_tables, most_hosts, search
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fit returns: the sampler's name, steps -> sigmas, and the report."""
+    """What a fit returns: the sampler's name, steps -> sigmas, steps -> coefficients where they won, and the report."""
 
     sampler: str
     schedules: Mapping[int, Tensor]
+    tables: Mapping[int, Tensor]
     report: Report
 
 
@@ -52,8 +53,10 @@ def run_fits(fits: Sequence[Fit]) -> Outcome:
         notes.append(_choice(fits, objectives, best))
     budget.reserve = budget.reserve_in_time = 0.0
     budget.message = "held-out check"
-    found = {count: trial.sigmas for count, trial in objective.best.items() if count in fit.steps}
-    schedules, rows = held_out_check(fit, fit.objective(reference.end, fit.held_out), found, hosts)
+    found = {count: found_for(objective, count) for count in fit.steps if count in objective.best}
+    winners, rows = held_out_check(fit, fit.objective(reference.end, fit.held_out), found, hosts)
+    schedules = {count: winner.sigmas for count, winner in winners.items()}
+    tables = {count: winner.table for count, winner in winners.items() if winner.table is not None}
     unchecked = [str(count) for count in fit.steps if not rows[count].errors]
     if unchecked:
         notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
@@ -67,7 +70,7 @@ def run_fits(fits: Sequence[Fit]) -> Outcome:
         skipped=tuple(name for name in fit.baselines if name not in hosts),
         notes=tuple(notes),
     )
-    return Outcome(fit.sampler_name, schedules, report)
+    return Outcome(fit.sampler_name, schedules, tables, report)
 
 
 def _search(fit: Fit, objective: Objective, notes: list[str], later: float, reference: Reference) -> list[str]:
@@ -78,7 +81,7 @@ def _search(fit: Fit, objective: Objective, notes: list[str], later: float, refe
     fit.budget.reserve = one_schedule * (len(hosts) + 1) + later
     fit.budget.reserve_in_time = 2.0 * one_schedule  # for the fitted schedule and one host's: the others can be skipped
     try:
-        search(fit, tables, reference.teacher, objective, hosts)
+        search(fit, tables, reference.teacher, objective, fit.objective(reference.end, fit.held_out), hosts)
     except OutOfTimeError:
         notes.append("The minutes were used up before the search was through: these are the best schedules so far.")
     missing = [str(count) for count in fit.steps if count not in objective.best]
@@ -87,11 +90,20 @@ def _search(fit: Fit, objective: Objective, notes: list[str], later: float, refe
     return hosts
 
 
+def found_for(objective: Objective, count: int) -> dict[str, Candidate]:
+    """What the search found for a step count, by the report's names."""
+    plain, fitted = objective.best[count], objective.best_table.get(count)
+    if fitted is None:
+        return {FITTED: Candidate(plain.sigmas)}
+    return {FITTED: Candidate(fitted.sigmas, fitted.table), WITHOUT_COEFFICIENTS: Candidate(plain.sigmas)}
+
+
 def mean_log_error(objective: Objective, steps: Sequence[int]) -> float:
     """Mean over step counts of the log of the best error found; inf where one was not reached."""
     if any(count not in objective.best for count in steps):
         return float("inf")
-    return float(np.mean([np.log(objective.best[count].error) for count in steps]))
+    best = [objective.best_table.get(count, objective.best[count]) for count in steps]
+    return float(np.mean([np.log(trial.error) for trial in best]))
 
 
 def _choice(fits: Sequence[Fit], objectives: Sequence[Objective], best: int) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FITTED = "fitted"
+# Of a fitted multistep sampler: the schedule fitted for DPM++ 2M, run as such.
+WITHOUT_COEFFICIENTS = "fitted without coefficients"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class StepReport:
     @property
     def best_host(self) -> str | None:
         """The host schedule with the smallest error."""
-        hosts = [name for name in self.errors if name != FITTED]
+        hosts = [name for name in self.errors if name not in (FITTED, WITHOUT_COEFFICIENTS)]
         return min(hosts, key=lambda name: self.errors[name]) if hosts else None
 
 
@@ -68,7 +70,11 @@ class Report:
     def _sentences(self) -> list[str]:
         said: list[str] = []
         for steps, row in sorted(self.rows.items()):
-            if row.chosen != FITTED and FITTED in row.errors:
+            if row.chosen == WITHOUT_COEFFICIENTS:
+                said.append(
+                    f"At {steps} steps the coefficients did not prove themselves: the sampler runs as dpmpp_2m."
+                )
+            elif row.chosen != FITTED and FITTED in row.errors:
                 said.append(f"At {steps} steps the host's {row.chosen} was better than the fit, so it is returned.")
             elif row.best_host and row.errors[row.best_host] < row.errors.get(row.chosen, 0.0):
                 said.append(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..multistep import run_table
 from .budget import Budget
 from .journal import Journal
 from .sketch import Sketch
@@ -155,6 +157,7 @@ class Rollouts:
         sketch: of states.
         journal: where runs are recorded, or None.
         reuse: False for samplers that read model state which a remembered output would leave stale (CFG++).
+        table: the coefficients that the sampler runs, where it runs a table; tells its records from others.
     """
 
     run: RunFunction
@@ -163,11 +166,21 @@ class Rollouts:
     sketch: Sketch
     journal: Journal | None = None
     reuse: bool = True
+    table: Tensor | None = None
+
+    def with_table(self, table: Tensor | None) -> Rollouts:
+        """The same for a table of coefficients, (steps, 1 + order), in place of the sampler."""
+        return self if table is None else replace(self, sampler=partial(run_table, coefficients=table), table=table)
+
+    def with_sampler(self, sampler: SamplerFunction) -> Rollouts:
+        """The same for a sampler that leaves something behind as it runs, and so must run: nothing is recorded."""
+        return replace(self, sampler=sampler, journal=None)
 
     def __call__(self, sigmas: Tensor, rows: slice, base: Rollout | None = None) -> Rollout:
         """Run the sampler; calls before the first difference from `base` are answered from it."""
         journal = self.journal
-        key = journal.key("run", sigmas, rows.start, rows.stop) if journal is not None else ""
+        parts = [sigmas, rows.start, rows.stop, *([self.table] if self.table is not None else [])]
+        key = journal.key("run", *parts) if journal is not None else ""
         if journal is not None and (record := journal.read(key)) is not None:
             return self._recalled(sigmas, record)
         before = self.budget.rows_planned

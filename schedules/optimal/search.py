@@ -20,6 +20,7 @@ from .gauss_newton import refine
 from .local_errors import DenseTeacher, LocalErrors, densify, local_errors
 from .objective import Objective, Trial
 from .oss import oss_schedules
+from .solver_fit import fit_solver
 from .teacher import Teacher, restricted
 
 # Starts that are refined, best first, as far as the step count's share of the budget goes.
@@ -72,8 +73,14 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     return leading
 
 
-def search(fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, hosts: Sequence[str]) -> None:
-    """Fill `objective.best`, so that what was found survives running out of time."""
+def search(
+    fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, held_out: Objective, hosts: Sequence[str]
+) -> None:
+    """Fill `objective.best` and `best_table`, so that what was found survives running out of time.
+
+    Args:
+        held_out: of the held-out rows; only the order of fitted coefficients is chosen there.
+    """
     if fit.method == "oss":
         _recursive_search(fit, teacher, objective)
         return
@@ -96,7 +103,11 @@ def search(fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, hos
         starts = _from_neighbours(fit, objective, count)
         starts += _from_hosts(fit, hosts, count)[:1]
         trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
-        if count > 1:
+        if fit.fits_solver:  # which refines the schedule with its coefficients
+            _forget_all_but_best(objective, trials)
+            left = stop - fit.budget.spent
+            fit_solver(fit, tables.dense, objective, held_out, objective.best[count], left)
+        elif count > 1:
             best_first = sorted((trial for trial in trials if trial.steps == count), key=lambda trial: trial.error)
             for trial in best_first[:_REFINED_STARTS]:
                 _forget_all_but_best(objective, trials)

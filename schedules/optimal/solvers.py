@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ..multistep import NAME, run_table
 from ..noise_space import Array
 
 # k-diffusion's signature: fn(model, x, sigmas, extra_args=None, callback=None, disable=None, ...) -> x.
@@ -217,8 +219,10 @@ def own_sampler(name: str) -> SamplerFunction:
     """
     if name == "heun":
         return sample_heun
+    if name == NAME:
+        return partial(run_table, coefficients=None)
     if name not in MULTISTEP_RULES:
-        known = ", ".join([*MULTISTEP_RULES, "heun"])
+        known = ", ".join([*MULTISTEP_RULES, "heun", NAME])
         raise ValueError(f"sampler {name!r} has no host-free form; pass the host's function, or one of {known}")
     rule = MULTISTEP_RULES[name]
 

@@ -1,0 +1,54 @@
+"""Coefficients for the fitted multistep sampler, once a schedule is known: order, start and refinement."""
+
+from __future__ import annotations
+
+from .coefficients import table_of
+from .fit import Fit
+from .greedy import GreedyFit
+from .joint import refine_table
+from .local_errors import DenseTeacher
+from .objective import Objective, Trial
+
+# Model outputs weighed and pull to DPM++ 2M: from free to tame. The held-out rows choose, for the freest always wins
+# on the rows that it was fitted to.
+_CHOICES = ((4, 1e-3), (3, 1e-2), (2, 1e-1))
+
+
+def fit_solver(
+    fit: Fit, teacher: DenseTeacher, objective: Objective, held_out: Objective, start: Trial, allowance: float
+) -> None:
+    """Fill `objective.best_table` for the steps of `start`, a trial of the sampler without coefficients.
+
+    Args:
+        teacher: on the search rows.
+        objective, held_out: of the search rows and of the held-out rows, which decide the order.
+        allowance: evaluations per sample.
+    """
+    stop = fit.budget.spent + allowance
+    fit.budget.message = f"{start.steps} steps: coefficients"
+    trials: list[Trial] = []
+    errors: list[float] = []
+    for order, ridge in _CHOICES:
+        if order > start.steps or (trials and fit.budget.spent + start.steps > stop):
+            continue
+        trials.append(_greedy(fit, teacher, objective, start, order, ridge))
+        errors.append(held_out(start.sigmas, table=trials[-1].table).error)
+    if not trials:
+        return
+    best = trials[errors.index(min(errors))]
+    for trial in trials:
+        if trial is not best:
+            trial.rollout.forget()
+    fit.budget.message = f"{start.steps} steps: schedule and coefficients"
+    # The choice of order stands: a freer table would look better here whatever it does elsewhere.
+    objective.best_table[start.steps] = best
+    objective.best_table[start.steps] = refine_table(
+        objective, best, fit.sigma_range.sigma_min, stop - fit.budget.spent
+    )
+
+
+def _greedy(fit: Fit, teacher: DenseTeacher, objective: Objective, start: Trial, order: int, ridge: float) -> Trial:
+    """One run that fits a table step by step, and the trial of that table, whose calls that run has already made."""
+    sampler = GreedyFit(teacher, fit.state_sketch(), objective.rows, order, ridge)
+    run = objective.rollouts.with_sampler(sampler)(start.sigmas, objective.rows, start.rollout)
+    return objective(start.sigmas, run, f"coefficients for {start.origin}", table_of(sampler.theta, start.sigmas))
