@@ -10,7 +10,6 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-import comfy.model_base
 import comfy.model_detection
 import folder_paths
 import torch
@@ -34,7 +33,7 @@ _ASKED = {
 }
 _MAX_HEADER = 64 * 1024 * 1024
 _KEPT = 16
-_configs: OrderedDict[tuple[str, int, int], Any] = OrderedDict()
+_known: OrderedDict[tuple[str, int, int], _Peeked] = OrderedDict()
 _DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -81,8 +80,7 @@ def _running_model(chain: tuple[NodeValues, ...]) -> RunningModel | None:
         return None
     path = _file_of(chain[loader])
     assert path is not None
-    config, kind = _config_of(path)
-    peeked = _Peeked(config, comfy.model_base.model_sampling(config, kind))
+    peeked = _peeked(path)
     for node in chain[loader + 1 :]:
         if node.kind in _ASKED:
             if node.linked:
@@ -133,20 +131,21 @@ def _asked(node: NodeValues, peeked: _Peeked) -> _Peeked:
     return getattr(known(), known.FUNCTION)(model=peeked, **values)[0]
 
 
-def _config_of(path: Path) -> tuple[Any, Any]:
-    """(the host's model config, its model type) of a file, remembered until the file changes."""
+def _peeked(path: Path) -> _Peeked:
+    """The host's model of a file without its network, remembered until the file changes."""
     found = os.stat(path)
     key = (str(path), found.st_mtime_ns, found.st_size)
-    if key not in _configs:
+    if key not in _known:
         weights = _shapes(path)
         prefix = comfy.model_detection.unet_prefix_from_state_dict(weights)
         if not any(name.startswith(prefix) for name in weights):
             prefix = ""
         config = comfy.model_detection.model_config_from_unet(weights, prefix)
-        _configs[key] = config, config.model_type(weights, prefix)
-        while len(_configs) > _KEPT:
-            _configs.popitem(last=False)
-    return _configs[key]
+        config.unet_config = config.unet_config | {"disable_unet_model_creation": True}
+        _known[key] = _Peeked(config, config.get_model(weights, prefix, device="cpu").model_sampling)
+        while len(_known) > _KEPT:
+            _known.popitem(last=False)
+    return _known[key]
 
 
 def _shapes(path: Path) -> dict[str, Tensor]:

@@ -171,7 +171,8 @@ def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes:
     kind = "exact lists" if preset.exact else "fitted"
     held = f"{kind.capitalize()} for {', '.join(map(str, counts))} step{'' if counts == [1] else 's'}"
     made = f", sampler {preset.sampler}" if preset.sampler else ""
-    summary = f"{held}{made}. Drawn: {steps} step{'' if steps == 1 else 's'} from sigma {float(drawn.sigmas[0]):.5g}."
+    which = f"; drawn: {steps} step{'' if steps == 1 else 's'}" if len(counts) > 1 else ""
+    summary = f"{held}{made}{which}, from sigma {float(drawn.sigmas[0]):.5g} to 0."
     return replace(drawn, others=others, summary=summary)
 
 

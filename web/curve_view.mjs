@@ -2,7 +2,7 @@
 import { curveMarkup, frameOf, hoverMarkup, readout } from "./curve_svg.mjs";
 
 const SVG = "http://www.w3.org/2000/svg";
-const PICTURE = 130;
+const PICTURE = 140; // with the space around the words
 const TALLEST = 340;
 
 export class CurveView {
@@ -20,6 +20,8 @@ export class CurveView {
     this.copy.setAttribute("aria-label", this.copy.title);
     this.copy.innerHTML = '<i class="pi pi-share-alt" aria-hidden="true"></i>';
     this.words = make("div", "ss-words");
+    this.said = make("div");
+    this.words.append(this.said);
     this.picture.append(this.svg, this.copy);
     this.element.append(this.picture, this.words);
 
@@ -27,8 +29,11 @@ export class CurveView {
     this.svg.addEventListener("pointermove", (event) => this.hover(event));
     this.svg.addEventListener("pointerleave", () => this.unhover());
     this.element.addEventListener("wheel", (event) => onWheel?.(event, this.words));
-    this.sizes = new ResizeObserver(() => this.draw());
+    // Sizes are told, never asked for: asking makes the browser lay out the whole page at once.
+    this.width = this.pictureHeight = 0;
+    this.sizes = new ResizeObserver((entries) => entries.forEach((entry) => this.resized(entry)));
     this.sizes.observe(this.picture);
+    this.sizes.observe(this.said);
   }
 
   destroy() {
@@ -37,35 +42,48 @@ export class CurveView {
 
   show(answer) {
     this.answer = answer;
-    this.words.replaceChildren();
-    if (answer.problem) {
-      this.words.append(make("p", "ss-problem", answer.problem));
-    } else {
-      this.words.append(make("p", "ss-summary", answer.summary));
-      for (const text of answer.warnings) this.words.append(make("p", "ss-warning", text));
-      if (answer.hint) this.words.append(make("p", "ss-hint", answer.hint));
-    }
+    const texts = answer.problem
+      ? [make("p", "ss-problem", answer.problem)]
+      : [
+          make("p", "ss-summary", answer.summary),
+          ...answer.warnings.map((text) => make("p", "ss-warning", text)),
+          ...(answer.hint ? [make("p", "ss-hint", answer.hint)] : []),
+        ];
+    this.said.replaceChildren(...texts);
     this.element.classList.toggle("ss-empty", Boolean(answer.problem));
-    this.fit();
     this.draw();
   }
 
+  resized({ target, contentRect }) {
+    if (target === this.said) {
+      this.fit(contentRect.height);
+    } else {
+      this.width = Math.round(contentRect.width);
+      this.pictureHeight = Math.round(contentRect.height);
+      this.draw();
+    }
+  }
+
   /** Grow until all words can be read; never shrink, or nodes would jump about while somebody types. */
-  fit() {
-    const needed = Math.min(TALLEST, PICTURE + this.words.scrollHeight);
-    if (this.answer.problem || !this.words.clientWidth || needed <= this.height) return;
+  fit(wordsHeight) {
+    const needed = Math.min(TALLEST, PICTURE + Math.ceil(wordsHeight));
+    if (!wordsHeight || !this.answer || this.answer.problem || needed <= this.height) return;
     this.height = needed;
     this.element.style.minHeight = `${needed}px`;
     this.onTaller?.();
   }
 
   draw() {
-    const { clientWidth: width, clientHeight: height } = this.picture;
-    if (!this.answer || width < 60 || height < 40) return;
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    if (!this.answer) return;
     this.svg.setAttribute("aria-label", this.answer.problem ?? this.answer.aria);
-    this.svg.innerHTML = this.answer.problem ? "" : curveMarkup(this.answer, width, height);
-    this.frame = this.answer.problem ? null : frameOf(this.answer.plot, width, height);
+    this.frame = null;
+    if (this.answer.problem) {
+      this.svg.replaceChildren();
+    } else if (this.width >= 60 && this.pictureHeight >= 40) {
+      this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.pictureHeight}`);
+      this.svg.innerHTML = curveMarkup(this.answer, this.width, this.pictureHeight);
+      this.frame = frameOf(this.answer.plot, this.width, this.pictureHeight);
+    }
   }
 
   hover(event) {

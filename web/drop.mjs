@@ -49,8 +49,15 @@ export function acceptPageDrops(changed) {
   document.addEventListener("drop", (event) => void take(event, changed), { capture: true });
 }
 
+/** The node that takes a drop itself: the canvas remembers it, Nodes 2.0 finds it by the element. */
+function nodeThatTakes({ target }) {
+  const id = target.closest?.("[data-node-id]")?.dataset.nodeId;
+  const node = app.dragOverNode ?? (id && app.canvas.graph?.getNodeById(id));
+  return node?.onDragDrop ? node : null;
+}
+
 async function take(event, changed) {
-  if (handedBack.has(event) || app.dragOverNode?.onDragDrop) return;
+  if (handedBack.has(event) || nodeThatTakes(event)) return;
   const file = oneSmallFile(event.dataTransfer);
   if (!file) return;
   // Whether it is a preset is known only after a look inside, when the event is over: it is held up and given back.

@@ -55,7 +55,11 @@ export class LibraryPanel {
     return header;
   }
 
+  /** One request at a time; what is asked for meanwhile is one further request. */
   async load() {
+    this.again = Boolean(this.loading);
+    if (this.loading) return;
+    this.loading = true;
     try {
       const answer = await ask("/sigmasmith/library", { model: modelOfGraph(app.canvas.graph ?? rootGraph(), rootGraph()) });
       this.presets = answer.presets;
@@ -64,7 +68,10 @@ export class LibraryPanel {
       this.render();
     } catch (error) {
       this.list.replaceChildren(make("li", "ss-none", error.message));
+    } finally {
+      this.loading = false;
     }
+    if (this.again) await this.load();
   }
 
   render() {

@@ -31,7 +31,7 @@ export class LiveCurves {
     this.ask = ask;
     this.copyCode = copyCode;
     this.wheel = wheel;
-    this.shown = new Map(); // node -> { view, key, executed }
+    this.shown = new Map(); // node -> { view, key: what is drawn, wanted: what is to be, executed }
     this.answers = new Map(); // key -> answer, the latest last
     this.waiting = false;
     this.busy = false;
@@ -56,7 +56,7 @@ export class LiveCurves {
     node.onConnectionsChange = after(node.onConnectionsChange, () => this.soon());
     node.onExecuted = after(node.onExecuted, (output) => this.executed(node, output));
     node.onRemoved = after(node.onRemoved, () => this.detach(node));
-    this.shown.set(node, { view, key: "", executed: false });
+    this.shown.set(node, { view, key: "", wanted: "", executed: false });
     grow(node);
     this.soon();
   }
@@ -96,8 +96,9 @@ export class LiveCurves {
       const request = describe(node, this.rootGraph());
       const key = JSON.stringify(request);
       if (key === state.key) continue;
+      state.wanted = key;
       const known = this.answers.get(key);
-      if (known) this.show(state, key, known);
+      if (known) this.show(state, known);
       else if (missing.size < MAX_BATCH) missing.set(key, request);
     }
     if (!missing.size || this.busy) return;
@@ -105,6 +106,8 @@ export class LiveCurves {
     try {
       const { curves } = await this.ask("/sigmasmith/curves", { nodes: [...missing.values()] });
       [...missing.keys()].forEach((key, index) => this.remember(key, curves[index] ?? { problem: "The server gave no curve." }));
+      // Drawn at once; the values of all nodes, which may have changed meanwhile, are looked at after that.
+      for (const state of this.shown.values()) if (missing.has(state.wanted)) this.show(state, this.answers.get(state.wanted));
     } catch (error) {
       // Not remembered for good: the server may be back at the next change.
       for (const state of this.shown.values()) state.view.show({ problem: error.message });
@@ -112,11 +115,11 @@ export class LiveCurves {
     } finally {
       this.busy = false;
     }
-    await this.update();
+    this.soon();
   }
 
-  show(state, key, answer) {
-    state.key = key;
+  show(state, answer) {
+    state.key = state.wanted;
     state.executed = false;
     state.view.show(answer);
   }

@@ -108,7 +108,7 @@ def test_load_preset_draws_its_middle_count_and_the_others_faintly():
     assert [curve["name"] for curve in answer["plot"]["curves"]] == [
         "this schedule", "5 steps", "10 steps", "simple", "karras",
     ]  # fmt: skip
-    assert answer["summary"].startswith("Fitted for 5, 8, 10 steps, sampler dpmpp_2m. Drawn: 8 steps")
+    assert answer["summary"].startswith("Fitted for 5, 8, 10 steps, sampler dpmpp_2m; drawn: 8 steps, from")
 
 
 def test_load_preset_draws_a_share_code_without_any_file():
