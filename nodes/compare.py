@@ -57,7 +57,7 @@ class SigmasmithCompare(io.ComfyNode):
     def execute(
         cls, model: Any, positive: Any, negative: Any, cfg: float, filename_prefix: str, **inputs: Any
     ) -> io.NodeOutput:
-        from ..schedules.comparison_text import csv_text, report_text
+        from ..schedules.comparison_text import csv_text, report_text, verdict_sentences
         from ._host_compare import write_csv
         from ._host_fit import cfg_guider
 
@@ -72,6 +72,8 @@ class SigmasmithCompare(io.ComfyNode):
         result = compare(request)
         file = write_csv(filename_prefix, csv_text(result.comparison))
         report = f"{report_text(result.comparison)}\nSaved as {file} in the output folder."
+        # In place of the last progress line, which would stay below the node.
+        _host.show("\n".join(verdict_sentences(result.comparison)) or f"Saved as {file}.", cls.hidden.unique_id)
         return node_output(result, vae, report, cls)
 
 

@@ -55,10 +55,7 @@ def sentences(comparison: Comparison) -> Iterator[str]:
                 f"ends {target.error:.5f} away. Raise reference_steps; on distilled models (Turbo, Lightning, LCM) no "
                 "number of levels helps, and these errors say little."
             )
-    for cell, rival, ratio, sure in comparison.gains():
-        yield _gain_sentence(cell, rival, ratio, sure, count)
-    for verdict in comparison.verdicts():
-        yield _verdict_sentence(verdict, count)
+    yield from verdict_sentences(comparison)
     yield from (f"{cell.label} gave no result: {cell.failed}." for cell in comparison.cells if cell.failed)
     if elsewhere := [f"{cell.label} ({cell.switched} of {count})" for cell in comparison.cells if cell.switched]:
         yield f"Samples that ended in another image than the target's: {_listed(elsewhere, '; ')}."
@@ -70,6 +67,15 @@ def sentences(comparison: Comparison) -> Iterator[str]:
                 f"{target.error:.5f} away."
             )
     yield from comparison.notes
+
+
+def verdict_sentences(comparison: Comparison) -> Iterator[str]:
+    """What gains, what does not, and what is best at its cost."""
+    count = len(comparison.seeds)
+    for cell, rival, ratio, sure in comparison.gains():
+        yield _gain_sentence(cell, rival, ratio, sure, count)
+    for verdict in comparison.verdicts():
+        yield _verdict_sentence(verdict, count)
 
 
 def _aimed_at(comparison: Comparison, target: str) -> str:

@@ -11,9 +11,12 @@ const MAX_REMEMBERED = 256;
 const EXECUTED_KEY = "sigmasmith_curve";
 const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithSavePreset"]);
 
-/** Whether a node shows a curve: one of ours that takes or gives a preset or sigmas. */
+// It takes a preset as one of many schedules, and shows a table of them.
+const COMPARISON = "SigmasmithCompare";
+
+/** Whether a node shows a curve: one of ours that takes or gives a preset or sigmas, but for the comparison. */
 export function hasCurve(node) {
-  if (!(node.comfyClass ?? "").startsWith("Sigmasmith")) return false;
+  if (!(node.comfyClass ?? "").startsWith("Sigmasmith") || node.comfyClass === COMPARISON) return false;
   const types = new Set(["SIGMAS", "SIGMASMITH_PRESET"]);
   const takesPreset = (node.inputs ?? []).some((input) => input.type === "SIGMASMITH_PRESET");
   return takesPreset || (node.outputs ?? []).some((output) => types.has(output.type));
