@@ -35,7 +35,7 @@ from .analytic import power_law, random_mixture
 from .cases import CASES, load_case
 
 STEPS = (10, 20, 50)
-SCHEDULES = ("normal", "karras", "beta")
+SCHEDULES = ("simple", "normal", "karras")
 QUICK_CASES = ("digits_eps:1", "digits_flow:1")
 # FlipSigmas of ComfyUI starts here.
 FIRST = 1e-4
@@ -152,21 +152,24 @@ def worst_score(mode: Mode, flow: bool) -> float:
     run = {"stepper": stepper, "control": mode.control, "noise": RunNoise(rows, rows.fresh), "form": mode.form}
     watch = lambda found: states.append(found["x"])  # noqa: E731
     states.append(sample_controlled(Blank(), x, sigmas, None, watch, **run, flow=flow, log=log))
-    variance, seen, entries = 0.0, 1, log.steps
-    for entry in entries:
-        rises = entry.sigma_next > entry.sigma
-        if rises:  # churn or a restart: the level goes up, no model call
-            scale = (1.0 - entry.sigma_next) / (1.0 - entry.sigma) if flow else 1.0
-            variance = variance * scale**2 + _std(entry) ** 2
-            continue
-        # The step's own factor: with nothing predicted, x goes as what is left of its noise.
-        keep = math.sqrt(max(entry.sigma_next**2 - (_std(entry) / entry.factor) ** 2, 0.0)) / entry.sigma
-        variance = variance * keep**2 + _std(entry) ** 2
-        if variance:
-            found = float(states[seen].square().mean())
-            worst = max(worst, abs(found / variance - 1.0) * math.sqrt(x.numel() / 2.0))
-        seen += 1
-    return worst
+    predicted = 0.0
+    before = iter(states)  # the states that the model was asked about, and the last
+    for entry in log.steps:
+        if entry.sigma_next > entry.sigma:  # churn or a restart: up, without a model call
+            keep = (1.0 - entry.sigma_next) / (1.0 - entry.sigma) if flow else 1.0
+        else:
+            worst = max(worst, _score(next(before), predicted))
+            # With nothing predicted, x shrinks to what is left of its noise before new noise comes.
+            keep = math.sqrt(max(entry.sigma_next**2 - (_std(entry) / entry.factor) ** 2, 0.0)) / entry.sigma
+        predicted = predicted * keep**2 + _std(entry) ** 2
+    return max(worst, _score(next(before), predicted))
+
+
+def _score(state: Tensor, variance: float) -> float:
+    """Distance of a state's variance from the predicted one, in standard errors."""
+    if variance == 0.0:
+        return float(state.abs().max())  # must be 0
+    return abs(float(state.square().mean()) / variance - 1.0) * math.sqrt(state.numel() / 2.0)
 
 
 def _std(entry: Any) -> float:

@@ -185,7 +185,7 @@ class SigmasmithDDIM(io.ComfyNode):
                 *noise_inputs(),
                 io.Int.Input(
                     "corrections",
-                    default=8,
+                    default=12,
                     min=0,
                     max=100,
                     tooltip="Inversion: most model calls per step. One already takes most of the error; more are made "
@@ -193,7 +193,7 @@ class SigmasmithDDIM(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "tolerance",
-                    default=0.01,
+                    default=0.005,
                     min=0.0,
                     max=1.0,
                     step=0.001,

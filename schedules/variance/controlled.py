@@ -121,19 +121,21 @@ class _Run:
         return x
 
     def _step(self, x: Tensor, i: int) -> Tensor:
-        x, sigma = self._churned(x, i)
-        start, end = float(sigma), self.levels[i + 1]
+        x, sigma, start = self._churned(x, i)
+        end = self.levels[i + 1]
         drawn: list[Tensor] = []
 
         def noise(a: Any, b: Any) -> Tensor:
             value = self.noise.between(a, b)
             drawn.append(rms(value))
             # A two-stage sampler asks for the noise of an inner level too.
-            factor = noise_factor(self.control, self.s_noise[i], float(a), float(b), flow=self.flow)
+            factor = self.s_noise[i]
+            if self.control.posterior:
+                factor = noise_factor(self.control, factor, float(a), float(b), flow=self.flow)
             factor = factor if self.stepper.adds_noise_itself else factor * self.noise.scale
             return value if factor == 1.0 else value * factor
 
-        step = Step(sigma, self.sigmas[i + 1], self.eta[i], noise)
+        step = Step(sigma, self.sigmas[i + 1], start, end, self.eta[i], noise)
         x = self.stepper.take(self.model, x, step, self.extra_args, self._reporter(i))
         factor = noise_factor(self.control, self.s_noise[i], start, end, flow=self.flow)
         std = noisy_step(start, end, self.eta[i], flow=self.flow, form=self.form).std
@@ -142,15 +144,16 @@ class _Run:
         self.log.steps.append(StepNoise(start, end, std, drawn[-1] if drawn else None, eta, factor))
         return hold_spread(x, end, self.control.spread, self.clamp[i], flow=self.flow) if end else x
 
-    def _churned(self, x: Tensor, i: int) -> tuple[Tensor, Tensor]:
+    def _churned(self, x: Tensor, i: int) -> tuple[Tensor, Tensor, float]:
+        """The state that the step starts from, and its level as a tensor and as a number."""
         level, churn = self.levels[i], self.control.churn
         steps = len(self.levels) - 1
         higher = level
         if churn.acts_at(level):
             higher = churn_level(level, steps, churn.amount, flow=self.flow, highest=self.levels[0])
         if higher == level:
-            return x, self.sigmas[i]
-        return self._raised(x, level, higher, self.s_noise[i], "churn"), self.sigmas[i].new_tensor(higher)
+            return x, self.sigmas[i], level
+        return self._raised(x, level, higher, self.s_noise[i], "churn"), self.sigmas[i].new_tensor(higher), higher
 
     def _up(self, x: Tensor, i: int, first: int) -> Tensor:
         self.stepper.forget()

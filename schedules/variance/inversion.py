@@ -25,6 +25,8 @@ from .calls import Callback, FiniteModel, euler_step, sample_euler
 
 # Differences that Anderson's mixing looks back on: a third gained nothing on the demo models.
 _MEMORY = 2
+# A residual that shows in the round trip.
+_POOR = 0.03
 # Relative, against nearly parallel differences.
 _RIDGE = 1e-6
 
@@ -41,8 +43,8 @@ class Inversion:
         ValueError: names the input.
     """
 
-    corrections: int = 8
-    tolerance: float = 0.01
+    corrections: int = 12
+    tolerance: float = 0.005
     check: bool = False
 
     def __post_init__(self) -> None:
@@ -74,6 +76,8 @@ class InversionReport:
         if self.residual and not math.isnan(worst := max(self.residual)):
             at = self.residual.index(worst) + 1
             parts.append(f"largest residual {worst:.2g} of the latents' spread, in step {at}")
+            if worst > _POOR:
+                parts.append("that is much: more steps, or a lower cfg, bring it down")
         if self.round_trip is not None and self.relative is not None:
             errors = ", ".join(f"{error:.3g} ({share:.2%})" for error, share in zip(self.round_trip, self.relative))
             parts.append(f"round-trip error {errors} of the image's spread")
@@ -161,6 +165,7 @@ class _Inverting:
         spread = math.hypot(1.0 - high if self.flow else 1.0, high)
         y = x + (high - low) * self._extrapolated(high) if self.derivatives else x
         rows, live = [-1, *[1] * (x.ndim - 1)], torch.ones(x.shape[0], dtype=torch.bool, device=x.device)
+        best, least = y, torch.full((x.shape[0],), math.inf, device=x.device)
         images, residuals = [], []  # of the last iterates, newest first
         call = 0
         while True:
@@ -170,9 +175,13 @@ class _Inverting:
             images, residuals = [image, *images[:_MEMORY]], [image - y, *residuals[:_MEMORY]]
             y = torch.where(live.reshape(rows), _mixed(images, residuals), y)
             left = _rms(residuals[0]) / spread
+            # Under strong guidance long steps need not contract: what came after the least residual is kept.
+            better = live & (left < least)
+            best, least = torch.where(better.reshape(rows), y, best), torch.where(better, left, least)
             live = live & (left > self.settings.tolerance)
             if call == self.settings.corrections or not bool(live.any()):
                 break
+        y, left = best, least
         self.derivatives = [(high, (y - x) / (high - low)), *self.derivatives[:1]]
         return _Upward(y, float(left.max()), denoised)
 

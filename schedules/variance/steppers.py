@@ -24,12 +24,15 @@ class Step:
 
     Attributes:
         sigma, sigma_next: 0-dim tensors on x's device, as hosts pass them.
+        start, end: the same as numbers: reading a tensor would wait for the device.
         eta: 0..1.
         noise: for this step.
     """
 
     sigma: Tensor
     sigma_next: Tensor
+    start: float
+    end: float
     eta: float
     noise: NoiseSampler
 
@@ -72,8 +75,7 @@ class OdeStepper:
         return False
 
     def take(self, model: Any, x: Tensor, step: Step, extra_args: dict[str, Any], callback: Callback) -> Tensor:
-        sigma, target = float(step.sigma), float(step.sigma_next)
-        plan = noisy_step(sigma, target, step.eta, flow=self.flow, form=self.noise_form)
+        plan = noisy_step(step.start, step.end, step.eta, flow=self.flow, form=self.noise_form)
         # The host's own tensor where nothing is added, so that eta 0 is bit-equal to the sampler alone.
         end = step.sigma_next if plan.std == 0.0 else step.sigma.new_tensor(plan.sigma_down)
         pair = torch.stack([step.sigma, end])
@@ -137,7 +139,7 @@ class SdeStepper:
         start_sigma = step.sigma.clamp(max=1.0 - FLOW_EDGE) if self.flow else step.sigma
         denoised = model(x, start_sigma * x.new_ones([x.shape[0]]), **extra_args)
         callback({"x": x, "i": 0, "sigma": step.sigma, "sigma_hat": start_sigma, "denoised": denoised})
-        sigma, target = float(start_sigma), float(step.sigma_next)
+        sigma, target = min(step.start, 1.0 - FLOW_EDGE) if self.flow else step.start, step.end
         if target == 0.0:
             return denoised
         h = math.log(ve_level(sigma) / ve_level(target)) if self.flow else math.log(sigma / target)
