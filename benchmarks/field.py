@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from .field_cases import STEPS, FieldCase, load_field_case
+from .cases import SAMPLER
+from .field_cases import SHOWN, STEPS, FieldCase, load_field_case
 from .hindsight import Sieve, host_records
-from .methods import Method, own_methods, published_methods
+from .methods import MULTISTEP, Method, ours, published_methods
 from .records import Record, figures_of
 
 
@@ -22,7 +23,7 @@ class FieldOptions:
         noises: held out of every fit.
         calibration: noises that every method fits on.
         steps: step counts.
-        efforts: of ours -> the step counts to fit at that effort, None for all.
+        fits: ours: sampler, effort, and the step counts to fit together, None for all.
         sieve: of the hosts' pairs.
         methods: names of the methods to run, None for all.
     """
@@ -30,21 +31,22 @@ class FieldOptions:
     noises: int = 128
     calibration: int = 64
     steps: tuple[int, ...] = STEPS
-    efforts: Mapping[str, tuple[int, ...] | None] = field(
-        default_factory=lambda: {"fast": None, "balanced": None, "thorough": (5, 10)}
+    fits: tuple[tuple[str, str, tuple[int, ...] | None], ...] = (
+        (SAMPLER, "fast", None),
+        (MULTISTEP, "fast", None),
+        (MULTISTEP, "balanced", None),
+        (MULTISTEP, "thorough", (SHOWN,)),
     )
     sieve: Sieve = field(default_factory=Sieve)
     methods: tuple[str, ...] | None = None
 
 
-QUICK = FieldOptions(
-    noises=32, calibration=16, steps=(5, 8, 10), efforts={"fast": None, "balanced": None}, sieve=Sieve(3, 8, 12, 2)
-)
+QUICK = FieldOptions(noises=32, calibration=16, steps=(5, 8, 10), fits=FieldOptions.fits[:3], sieve=Sieve(3, 8, 12, 2))
 
 
 def all_methods(options: FieldOptions) -> list[Method]:
     """The methods that are asked for."""
-    found = [*published_methods(), *own_methods(options.efforts)]
+    found = [*published_methods(), *(ours(*fit) for fit in options.fits)]
     return [method for method in found if options.methods is None or method.name in options.methods]
 
 

@@ -19,6 +19,8 @@ from .judge import Judge
 from .mixtures import MIXTURES, ModeClassifier, mixture_model, mixture_subject
 
 STEPS = (4, 5, 6, 8, 10, 15, 20)
+# The step count whose further figures the tables show.
+SHOWN = 10
 TEACHER_STEPS = 100
 FIELD_CASES = {f"{name}:{cfg:g}": (name, cfg) for name in (*DEMO_NAMES, *MIXTURES) for cfg in GUIDANCES}
 QUICK_FIELD_CASES = ("digits_eps:3", "digits_flow:1", "mixture_eps:3", "mixture_flow:3")

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 
 from .cases import SAMPLER
 from .entries import ANY, Comparison, Entry, average
-from .field_cases import trained
+from .field_cases import SHOWN, trained
 from .hindsight import TWICE
 from .methods import LEADING
 from .tables import verdict
 
-# The step count whose further figures the main table shows.
-SHOWN = 10
 # Below this a Frechet distance is rounding.
 _FLOOR = 1e-6
 

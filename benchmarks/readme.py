@@ -11,8 +11,9 @@ from pathlib import Path
 from .cases import SAMPLER
 from .chart import Line, chart_svg
 from .entries import Comparison, Entry, average, compare
-from .field_tables import SHOWN, leading_entry
-from .records import PUBLISHED, read_records
+from .field_cases import SHOWN
+from .field_tables import leading_entry
+from .records import OURS, PUBLISHED, read_records
 
 # Step counts of the table.
 COLUMNS = (5, 8, 10, 20)
@@ -75,8 +76,8 @@ def _drawn(comparison: Comparison, leading: Entry | None) -> list[Entry]:
     rated = [e for e in published if not math.isnan(comparison.gain(e, SHOWN))]
     found += sorted(rated, key=lambda e: -comparison.gain(e, SHOWN))[:1]
     if leading is not None:
-        plain = comparison.find(leading.method, SAMPLER)
-        found += [e for e in (plain, leading) if e is not None]
+        plain = [e for e in comparison.entries if e.kind == OURS and e.sampler == SAMPLER]
+        found += [*plain[-1:], leading]
     return list({id(e): e for e in found}.values())
 
 

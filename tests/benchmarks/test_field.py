@@ -14,6 +14,7 @@ from sigmasmith.benchmarks.field import FieldOptions, measure_case
 from sigmasmith.benchmarks.field_cases import FIELD_CASES, load_field_case
 from sigmasmith.benchmarks.field_tables import leading_entry, report
 from sigmasmith.benchmarks.hindsight import Sieve, host_records
+from sigmasmith.benchmarks.methods import MULTISTEP
 from sigmasmith.benchmarks.records import HOST, OURS, PUBLISHED, Record, read_records, write_records
 
 EVERYTHING = Sieve(rows=6, more_rows=6, more=1000, finalists=1000)
@@ -58,17 +59,23 @@ def test_the_sieve_keeps_what_an_exhaustive_run_finds_best():
 
 
 def test_every_method_is_measured_on_the_same_noises():
-    options = FieldOptions(noises=6, calibration=6, steps=(4, 5), efforts={"fast": (5,)}, sieve=Sieve(2, 3, 4, 1))
+    options = FieldOptions(
+        noises=6,
+        calibration=6,
+        steps=(4, 5),
+        fits=(("dpmpp_2m", "fast", (5,)), (MULTISTEP, "fast", (5,))),
+        sieve=Sieve(2, 3, 4, 1),
+    )
     found, seconds, _ = measure_case("mixture_eps:3", options)
     fitted = [r for r in found if r.kind != HOST]
     assert {r.method for r in fitted} == {"OSS", "GITS", "DMN", "AYS", "SharpEuler", "ours, fast"}
     assert all(r.judged and r.noises == 6 for r in fitted)
-    assert {r.steps for r in fitted if r.kind == OURS} == {5}
+    assert {(r.sampler, r.steps) for r in fitted if r.kind == OURS} == {("dpmpp_2m", 5), (MULTISTEP, 5)}
     cost = {r.method: r.evaluations for r in fitted}
     assert cost["OSS"] == 100 + 5 * 100
     assert (cost["GITS"], cost["DMN"], cost["AYS"], cost["SharpEuler"]) == (60.0, 0.0, 64.0, 50.0)
-    assert 0 < sum({r.method: r.seconds for r in fitted}.values()) < seconds
-    assert any("ours, fast" in line for line in report(compare(found)))
+    assert 0 < sum({(r.method, r.sampler[:4]): r.seconds for r in fitted if r.kind == OURS}.values()) < seconds
+    assert sum(line.startswith("ours, fast") for line in report(compare(found))) == 2
 
 
 def test_gains_are_geometric_averages_over_cases_beside_the_best_host():
