@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,23 +43,37 @@ class ExpertRuns:
         """The first row of the latest model output."""
         return None if self._latest is None else self._latest.preview
 
-    def __call__(self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice) -> None:
-        """Run one sampler function on these rows, once for each model that has a step."""
+    def __call__(self, sampler: Any, sigmas: Tensor, rows: slice) -> None:
+        """Run one sampler function on these rows, once for each model that has a step; see RunFunction."""
         from ..schedules.optimal.experts import parts
 
         noise, latent = self.noise[rows], self.first.latent[rows]
-        for runs, part in zip((self.first, self.second), parts(sigmas, self.boundary)):
-            if not len(part):
-                continue
-            self.turns += runs is not self._latest
-            self._latest = runs
-            calls, start = self.timer.seconds, time.perf_counter()
-            latent = runs.sample(sampler, part, rows, noise, latent)
+        upper, lower = parts(sigmas, self.boundary)
+        if not len(lower):
+            self._sample(self.first, sampler, upper, rows, noise, latent)
+            return
+        if len(upper):
+            # A run that differs from an earlier one below the boundary only needs the second model alone.
+            known = sampler.known(upper) if hasattr(sampler, "known") else None
+            latent = self._sample(self.first, sampler, upper, rows, noise, latent) if known is None else known
+            if hasattr(sampler, "keep"):
+                sampler.keep(latent)
             noise = torch.zeros_like(noise)
-            if self.timer.ready:  # before, the calls' own time is not known
-                rest = max(0.0, time.perf_counter() - start - (self.timer.seconds - calls))
-                self.seconds += rest
-                self.timer.seconds += rest
+        self._sample(self.second, sampler, lower, rows, noise, latent)
+
+    def _sample(
+        self, runs: GuiderRuns, sampler: Any, sigmas: Tensor, rows: slice, noise: Tensor, latent: Tensor
+    ) -> Tensor:
+        """One model's part of a run; returns the host's latent."""
+        self.turns += runs is not self._latest
+        self._latest = runs
+        calls, start = self.timer.seconds, time.perf_counter()
+        latent = runs.sample(sampler, sigmas, rows, noise, latent)
+        if self.timer.ready:  # before, the calls' own time is not known
+            rest = max(0.0, time.perf_counter() - start - (self.timer.seconds - calls))
+            self.seconds += rest
+            self.timer.seconds += rest
+        return latent
 
 
 def check_pair(first: Any, second: Any, low_input: str) -> None:

@@ -23,7 +23,9 @@ from .solvers import SamplerFunction
 
 # run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It runs `rows` alone, or, where it
 # has an attribute `splits` that is False, the whole batch. Where two models run in turn (experts.py) it starts the
-# function once for each, the second time on the rest of the sigmas, from where the first stopped.
+# function once for each, the second time on the rest of the sigmas, from where the first stopped. The function then
+# has `known(sigmas)`, what the first model handed over in an earlier run of the same sigmas, which need not be run
+# again, or None; and `keep(handed)`, to be called with what it hands over.
 RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
 
 
@@ -53,12 +55,15 @@ class Rollout:
         end: end state of the rows asked for, in model space.
         calls: its model calls.
         forgotten: whether `forget` dropped the model outputs.
+        handed: of two models, what the first handed over after its `first_calls` calls, as the host has it; or None.
     """
 
     sigmas: Tensor
     end: Tensor
     calls: list[Call]
     forgotten: bool = False
+    handed: Tensor | None = None
+    first_calls: int = 0
 
     @property
     def reusable(self) -> bool:
@@ -68,7 +73,7 @@ class Rollout:
     def forget(self) -> None:
         """Drop the model outputs, the bulk of the memory: the run can be judged, but its calls not be reused."""
         self.calls = [replace(call, denoised=None) for call in self.calls]
-        self.forgotten = True
+        self.forgotten, self.handed = True, None
 
 
 class ModelError(ValueError):
@@ -86,7 +91,6 @@ class RecordingModel:
         base: an earlier run that may share its beginning, or None.
         recorded: outputs of this very run from an interrupted fit, in order.
         on_call: called with (index, output) after every call that reached the model.
-        first_row: number of its first row in the whole batch.
     """
 
     def __init__(
@@ -97,7 +101,6 @@ class RecordingModel:
         base: Rollout | None,
         recorded: list[Tensor],
         on_call: Callable[[int, Tensor], None],
-        first_row: int = 0,
     ) -> None:
         self._model = model
         self._budget = budget
@@ -106,12 +109,12 @@ class RecordingModel:
         self._recalled = base is not None and not base.forgotten
         self._recorded = recorded
         self._on_call = on_call
-        self._first_row = first_row
+        self._first_row = 0
         self.calls: list[Call] = []
 
-    def go_on_with(self, model: Any) -> None:
-        """Ask another model from here on, in the same run."""
-        self._model = model
+    def go_on_with(self, model: Any, first_row: int) -> None:
+        """Ask this model from here on; `first_row` is the number of its first row in the whole batch."""
+        self._model, self._first_row = model, first_row
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -199,28 +202,11 @@ class Rollouts:
         return repeated
 
     def _run(self, sigmas: Tensor, rows: slice, base: Rollout | None, key: str) -> Rollout:
-        recording: RecordingModel | None = None
-        ends: list[Tensor] = []
-        journal = self.journal
-
-        def on_call(index: int, denoised: Tensor) -> None:
-            if journal is not None and key:
-                journal.write_call(key, index, denoised)
-
-        def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
-            nonlocal recording
-            if recording is None:
-                recorded = journal.read_calls(key) if journal is not None and key else []
-                shared = base if self.reuse else None
-                first_row = rows.start if x.shape[0] == rows.stop - rows.start else 0
-                recording = RecordingModel(model, self.budget, self.sketch, shared, recorded, on_call, first_row)
-            recording.go_on_with(model)
-            end = self.sampler(recording, x, sigmas, **kwargs)
-            ends.append(take_rows(end.detach(), rows))
-            return end
-
-        self.run(sample, sigmas.clone(), rows)  # some host samplers write into the list they are given
-        return Rollout(sigmas.detach().cpu().float(), ends[-1], recording.calls if recording is not None else [])
+        run = _Run(self, rows, base if self.reuse else None, key)
+        self.run(run, sigmas.clone(), rows)  # some host samplers write into the list they are given
+        return Rollout(
+            sigmas.detach().cpu().float(), run.ends[-1], run.recording.calls, False, run.handed, run.first_calls
+        )
 
     def _recalled(self, sigmas: Tensor, record: dict[str, Tensor]) -> Rollout:
         """A run from the journal; its evaluations count as they did, so that the fit decides as it did."""
@@ -230,6 +216,46 @@ class Rollouts:
             for sigma, state, output in zip(record["levels"], record["states"], record["outputs"])
         ]
         return Rollout(sigmas.detach().cpu().float(), record["end"], calls)
+
+
+class _Run:
+    """One run as a sampler function that records its calls and answers those of `base` from there."""
+
+    def __init__(self, rollouts: Rollouts, rows: slice, base: Rollout | None, key: str) -> None:
+        self.sampler, self.rows, self.base = rollouts.sampler, rows, base
+        self.handed: Tensor | None = None
+        self.first_calls = 0
+        self.ends: list[Tensor] = []
+        journal = rollouts.journal if key else None
+        recorded = journal.read_calls(key) if journal is not None else []
+
+        def on_call(index: int, denoised: Tensor) -> None:
+            if journal is not None:
+                journal.write_call(key, index, denoised)
+
+        self.recording = RecordingModel(None, rollouts.budget, rollouts.sketch, base, recorded, on_call)
+
+    def __call__(self, model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+        alone = x.shape[0] == self.rows.stop - self.rows.start
+        self.recording.go_on_with(model, self.rows.start if alone else 0)
+        end = self.sampler(self.recording, x, sigmas, **kwargs)
+        self.ends.append(take_rows(end.detach(), self.rows))
+        return end
+
+    def known(self, sigmas: Tensor) -> Tensor | None:
+        """What the first of two models handed over where `base` ran it on these very sigmas; its calls then stand."""
+        base = self.base
+        if base is None or base.handed is None or not base.reusable:
+            return None
+        if not torch.equal(base.sigmas[: len(sigmas)], sigmas.detach().cpu().float()):
+            return None
+        self.recording.calls.extend(base.calls[: base.first_calls])
+        self.handed, self.first_calls = base.handed, base.first_calls
+        return base.handed
+
+    def keep(self, handed: Tensor) -> None:
+        """Remember what the first of two models has handed over."""
+        self.handed, self.first_calls = handed, len(self.recording.calls)
 
 
 def _record(rollout: Rollout, rows: int) -> dict[str, Tensor]:

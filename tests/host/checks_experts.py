@@ -5,6 +5,7 @@ Run by in_process.py in the host's interpreter.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import comfy.latent_formats
@@ -69,6 +70,21 @@ def test_a_run_gives_what_two_advanced_ksamplers_give():
             theirs = as_advanced(low, half, runs.noise, sampler, sigmas, switch, 10_000)
             assert torch.equal(ours.cpu(), theirs.cpu()), (kind, sampler)
             assert runs.turns == 2
+
+
+def test_the_first_model_is_left_alone_where_its_part_of_a_run_is_known():
+    run = part("schedules.optimal.rollouts")._Run
+    known, found = run.known, []
+    for answer in (lambda *_: None, known):
+        high, low = pair_of()
+        run.known = answer
+        try:
+            found.append(fitted(high, low=low, name="known", steps="10"))
+        finally:
+            run.known = known
+    without, with_it = (int(re.findall(r"took turns (\d+) times", result.report)[0]) for result in found)
+    assert with_it < 0.8 * without
+    assert torch.equal(*(result.preset.sigmas(10) for result in found))
 
 
 def test_no_model_is_called_on_the_others_side():

@@ -106,6 +106,46 @@ def test_a_run_answers_shared_calls_of_both_models_from_an_earlier_one():
     assert torch.equal(again.end, rollouts(Experts(True), True)(moved, EVERY).end)
 
 
+class Host:
+    """A run function that loads one of two models at a time, and hands over as hosts do."""
+
+    def __init__(self, model: Experts) -> None:
+        self.model = model
+        self.loaded: list[str] = []
+
+    def __call__(self, sampler: Any, sigmas: torch.Tensor, rows: slice) -> None:
+        upper, lower = parts(sigmas, self.model.boundary)
+        handed = sampler.known(upper)
+        if handed is None:
+            self.loaded.append("first")
+            handed = sampler(self.model.high, FLOW.sigma_max * normal(6)[rows], upper)
+        sampler.keep(handed)
+        self.loaded.append("second")
+        sampler(self.model.low, handed, lower)
+
+
+def test_a_run_that_differs_below_the_boundary_only_needs_the_second_model_alone():
+    model, sigmas = Experts(True), schedule(True)
+    host = Host(model)
+    runs = Rollouts(host, own_sampler("dpmpp_2m"), Budget(6, 1e9), Sketch(DIM, 512))
+    base = runs(sigmas, EVERY)
+    late, early = sigmas.clone(), sigmas.clone()
+    late[6] *= 0.95
+    early[1] = 0.5 * (early[0] + early[1])
+    ends = [runs(moved, EVERY, base) for moved in (late, early)]
+    assert host.loaded == ["first", "second", "second", "first", "second"]
+    for moved, run in zip((late, early), ends):
+        assert torch.equal(run.end, rollouts(Experts(True), True)(moved, EVERY).end)
+        assert len(run.calls) == 8
+    again = runs(late, EVERY, ends[0])  # from a run that skipped the first model itself
+    assert host.loaded[-1] == "second"
+    assert torch.equal(again.end, ends[0].end)
+    assert len(host.loaded) == 6
+    base.forget()
+    runs(late, EVERY, base)
+    assert host.loaded[-2:] == ["first", "second"]
+
+
 @pytest.mark.parametrize("flow", [False, True])
 def test_the_teacher_converges_across_the_boundary(flow):
     ends = []
