@@ -285,7 +285,12 @@ def _answers(name: str, schedule: Callable[[int], Tensor], steps: tuple[int, ...
 
 def say(text: str, *, warning: bool = False) -> None:
     """Tell the log."""
-    logging.getLogger(LOGGER_NAME).log(logging.WARNING if warning else logging.INFO, "Sigmasmith: %s", text)
+    logging.getLogger(LOGGER_NAME).log(logging.WARNING if warning else logging.INFO, "%s", signed(text))
+
+
+def signed(text: str) -> str:
+    """A sentence for a place where everybody speaks, with our name where it does not begin with it."""
+    return text if text.startswith("Sigmasmith") else f"Sigmasmith: {text}"
 
 
 def show_log() -> None:

@@ -87,7 +87,7 @@ def answer(
     sigmas = at_sigma_max(sliced_list(curve, slicing, mode), sigma_range.sigma_max)
     given = before_drop(sigmas) if slicing.drops else sigmas
     if used is not None:
-        source = f"preset {used.name or 'without a name'} ({used.short_hash})"
+        source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
     else:
         source = "cosine curve" if name == COSINE else "fallback curve"
     return Answer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))

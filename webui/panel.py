@@ -11,7 +11,7 @@ from . import panel_actions, samplers
 from .inputs import DEFAULTS, FIELDS, HOST_SLICING, NOISE_LEVEL
 
 # The host's components whose values decide what will run, by the end of their element id.
-WATCHED = ("steps", "sampling", "scheduler", "denoising_strength")
+WATCHED = ("steps", "sampling", "scheduler", "cfg_scale", "denoising_strength")
 EFFORTS = ["fast", "balanced", "thorough"]
 _PRESS_GENERATE = "() => gradioApp().getElementById('{tab}_generate').click()"
 _DARK = "(...values) => [document.body.classList.contains('dark'), ...values.slice(1)]"
@@ -52,6 +52,7 @@ class Panel:
                     label="Preset",
                     choices=panel_actions.choices(),
                     value=DEFAULTS["preset"],
+                    allow_custom_value=True,  # a preset saved since the page was loaded can be pasted
                     elem_id=elem_id("preset"),
                     info="For the schedule types Sigmasmith Optimal and Sigmasmith Adaptive.",
                 )
@@ -167,7 +168,7 @@ class Panel:
         self._bind_files()
 
     def _bind_files(self) -> None:
-        parts, quiet = self.parts, {"show_progress": False}
+        parts, quiet = self.parts, {"show_progress": False, "queue": False}
         chosen = [parts["dark"], parts["preset"], parts["code"]]
         parts["show"].click(panel_actions.inspected, _js=_DARK, inputs=chosen, outputs=[parts["inspected"]], **quiet)
         parts["export"].click(
@@ -183,11 +184,11 @@ class Panel:
 
     def _bind(self, log: Any) -> None:
         """Bind what needs the host's components: its log changes when a generation has ended."""
-        parts, quiet = self.parts, {"show_progress": False}
+        parts, quiet = self.parts, {"show_progress": False, "queue": False}
         arguments: dict[str, Any] = {}
-        if all(name in self.host for name in WATCHED[:3]):
+        if all(name in self.host for name in WATCHED if self._decides(name)):
             own = [parts[name] for name in ("dark", "preset", "code", "denoise")]
-            watched = [self.host[name] for name in WATCHED if name in self.host and self._decides(name)]
+            watched = [self.host[name] for name in WATCHED if self._decides(name)]
             arguments = {
                 "fn": panel_actions.will_run_image if not self.fits else panel_actions.will_run_noise,
                 "inputs": own + watched,

@@ -43,20 +43,24 @@ def cost(steps: Any, noises: Any, effort: str) -> str:
         return panel_text.lines([str(error)], kind="sigmasmith-warning")
 
 
-def will_run_noise(dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str) -> str:
+def will_run_noise(
+    dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any
+) -> str:
     """What txt2img will run, with a plot."""
-    return _will_run(dark, Choice(preset, code, _mode(denoise)), sampler, scheduler, int(steps), None)
+    return _will_run(dark, Choice(preset, code, _mode(denoise)), sampler, scheduler, int(steps), float(cfg), None)
 
 
 def will_run_image(
-    dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, strength: Any
+    dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any, strength: Any
 ) -> str:
     """What img2img will run, with a plot."""
     choice = Choice(preset, code, _mode(denoise))
-    return _will_run(dark, choice, sampler, scheduler, int(steps), float(strength))
+    return _will_run(dark, choice, sampler, scheduler, int(steps), float(cfg), float(strength))
 
 
-def _will_run(dark: bool, choice: Choice, label: str, scheduler: str, steps: int, strength: float | None) -> str:
+def _will_run(
+    dark: bool, choice: Choice, label: str, scheduler: str, steps: int, guidance: float, strength: float | None
+) -> str:
     config = _host.sampler_config(label)
     if scheduler == "Automatic" and config is not None:
         scheduler = config.options.get("scheduler") or scheduler
@@ -73,7 +77,8 @@ def _will_run(dark: bool, choice: Choice, label: str, scheduler: str, steps: int
         return panel_text.lines(["At this denoising strength nothing runs."], kind="sigmasmith-warning")
     identity = _host_identity.model_identity(sigma_range)
     try:
-        chosen = choose(name, choice, identity, sampler=_host.known_function(label) or None, steps=slicing.total)
+        known = _host.known_function(label) or None
+        chosen = choose(name, choice, identity, sampler=known, guidance=guidance, steps=slicing.total)
         result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     except ValueError as error:
         return panel_text.lines([str(error)], kind="sigmasmith-warning")
@@ -160,9 +165,9 @@ def _chosen(preset: str, code: str) -> Preset:
 
 
 def pasted_preset(params: dict[str, Any]) -> Any:
-    """The dropdown for a pasted infotext."""
+    """The dropdown for a pasted infotext; a plain value, for the HTTP API of Forge takes no updates here."""
     found = infotext.pasted(params, _host.store())
-    return None if found is None else gr.update(choices=choices(), value=found.choice)
+    return None if found is None else found.choice
 
 
 def pasted_code(params: dict[str, Any]) -> Any:

@@ -21,8 +21,8 @@ def lines(texts: Iterable[str], *, kind: str = "") -> str:
 
 
 def report(texts: Iterable[str]) -> str:
-    """What a run or a fit said, tables in a fixed pitch."""
-    body = "".join(f"<pre>{escape(text)}</pre>" for text in texts if text)
+    """What a run or a fit said; texts with tables in them in a fixed pitch."""
+    body = "".join(f"<pre>{escape(text)}</pre>" if "\n" in text else f"<p>{escape(text)}</p>" for text in texts if text)
     return f'<div class="{_BOX}"><b>Last run</b>{body}</div>' if body else ""
 
 

@@ -90,7 +90,7 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: P
         generation.said.append(text)
         _host.say(text, warning=result.fallback or bool(chosen.warnings))
         if p is not None and (result.fallback or chosen.warnings):
-            p.comment(f"Sigmasmith: {text}")
+            p.comment(_host.signed(text))
     if p is not None:
         _write(p.extra_generation_params, result, now, choice, identity)
     return result.given

@@ -113,7 +113,7 @@ def finish(p: Any, generation: Generation) -> None:
     if said not in generation.said:
         generation.said.append(said)
         _host.say(said, warning=True)
-        p.comment(f"Sigmasmith: {said}")
+        p.comment(_host.signed(said))
 
 
 def watch(params: Any) -> None:

@@ -134,6 +134,6 @@ def test_an_exact_list_refuses_other_counts_and_serves_its_own():
 def test_the_sentence_names_what_runs_of_it():
     mine, slicing = preset(10), img2img(10, 0.5)
     text = in_words(OPTIMAL, answer(OPTIMAL, slicing, VE, preset=mine), slicing)
-    assert "the last 6 of 10 steps of the preset mine" in text
+    assert "the last 6 of 10 steps of the preset 'mine'" in text
     assert mine.short_hash in text
     assert "Sigmasmith Optimal" in text

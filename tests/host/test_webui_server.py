@@ -1,0 +1,252 @@
+"""Our entries in a real Forge and a real reForge, over their HTTP API and their page's description."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.fallback import fallback_sigmas
+from sigmasmith.schedules.model_identity import ModelIdentity
+from sigmasmith.schedules.preset_file import load_preset, save_preset
+from sigmasmith.schedules.presets import Preset
+
+from .webui_server import WebuiServer, find_webui
+
+pytestmark = [pytest.mark.host, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ["Sigmasmith Optimal", "Sigmasmith Cosine", "Sigmasmith Adaptive"]
+# The ends of the table that the tiny checkpoint's family has in every host.
+LOW, HIGH = 0.029167158529162407, 14.614641189575195
+MATCH, HOST, LEVEL = "Match the checkpoint", "Host's slicing", "Noise level"
+FIT = [MATCH, "", HOST, True, "5", 4, "fast", 0, "fitted", True]
+
+
+@pytest.fixture(scope="module", params=["FORGE", "REFORGE"])
+def server(request, tmp_path_factory):
+    host, reason = find_webui(request.param)
+    if host is None:
+        pytest.skip(reason)
+    with WebuiServer(host, tmp_path_factory.mktemp(request.param.lower()), ROOT) as running:
+        yield running
+
+
+def preset(name: str, *counts: int, **fields: Any) -> Preset:
+    model = ModelIdentity(family="SD15", prediction="eps", sigma_min=LOW, sigma_max=HIGH, flow=False)
+    schedules = {count: CURVES["laplace"](count, LOW, HIGH, flow=False) for count in counts}
+    return Preset(schedules=schedules, sampler="", model=model, name=name, **fields)
+
+
+def put(server: WebuiServer, found: Preset) -> Preset:
+    save_preset(server.presets / f"{found.name}.safetensors", found, overwrite=True)
+    return found
+
+
+def values(sigmas: torch.Tensor) -> list[float]:
+    return [float(sigma) for sigma in sigmas]
+
+
+def test_the_extension_loads_without_an_error(server):
+    log = server.log()
+    assert "Error loading script" not in log.split("sigmasmith_webui.py")[0][-200:]
+    for marker in ("Error calling: ", "Error running after_component", "Error creating UI"):
+        assert not [line for line in log.splitlines() if marker in line and "sigmasmith" in line]
+
+
+def test_the_api_lists_every_entry_once_under_name_and_label(server):
+    found = server.get("/sdapi/v1/schedulers")
+    for label in OURS:
+        named = [entry for entry in found if entry["label"] == label]
+        assert [entry["name"] for entry in named] == [label.lower().replace(" ", "_")]
+    assert found[0]["name"] == "automatic"
+    assert "Sigmasmith Fit" not in [entry["name"] for entry in server.get("/sdapi/v1/samplers")]
+
+
+def test_the_page_offers_them_in_txt2img_img2img_and_hires(server):
+    components = {part["props"].get("elem_id"): part["props"] for part in server.get("/config")["components"]}
+    for elem_id in ("txt2img_scheduler", "img2img_scheduler", "hr_scheduler"):
+        choices = [choice if isinstance(choice, str) else choice[0] for choice in components[elem_id]["choices"]]
+        assert [choice for choice in choices if choice.startswith("Sigmasmith")] == OURS, elem_id
+    for tab in ("txt2img", "img2img"):
+        assert f"script_{tab}_sigmasmith_panel" in components
+
+
+def test_without_a_preset_optimal_runs_the_frozen_fallback_and_says_so(server):
+    server.probed()
+    for scheduler in ("Sigmasmith Optimal", "sigmasmith_adaptive"):
+        reply = server.txt2img(sampler_name="Probe", scheduler=scheduler, steps=7)
+        assert server.probed() == [values(fallback_sigmas(7, LOW, HIGH, flow=False))]
+        assert "Sigmasmith preset: fallback" in reply.infotext
+    assert "7 steps of the fallback curve" in server.log()
+    assert "No preset matches this checkpoint" in server.log()
+
+
+def test_cosine_runs_the_cosine_curve(server):
+    server.probed()
+    reply = server.txt2img(sampler_name="Probe", scheduler="Sigmasmith Cosine", steps=6)
+    assert server.probed() == [values(CURVES["cosine"](6, LOW, HIGH, flow=False))]
+    assert "Schedule type: Sigmasmith Cosine" in reply.infotext
+
+
+def test_a_chosen_preset_runs_bit_for_bit_and_is_written_with_its_sigmas(server):
+    mine = put(server, preset("mine", 5, 10))
+    server.probed()
+    reply = server.txt2img(["mine"], sampler_name="Probe", scheduler="Sigmasmith Optimal", steps=10)
+    assert server.probed() == [values(mine.schedules[10])]
+    assert f"Sigmasmith preset: mine ({mine.short_hash})" in reply.infotext
+    assert "Sigmasmith sigmas: " in reply.infotext
+    server.txt2img(["mine"], sampler_name="Probe dropping", scheduler="Sigmasmith Optimal", steps=10)
+    assert server.probed() == [values(mine.schedules[10])]
+    server.txt2img(["mine"], sampler_name="Probe", scheduler="Sigmasmith Optimal", steps=7)
+    assert server.probed() == [values(mine.sigmas(7))]
+
+
+def test_in_img2img_the_hosts_slicing_stays_and_noise_level_mode_is_pythons(server):
+    mine = put(server, preset("mine", 5, 10))
+    image = server.txt2img(steps=2).images[0]
+    server.probed()
+    asked = {"sampler_name": "Probe", "scheduler": "Sigmasmith Optimal", "steps": 10, "denoising_strength": 0.5}
+    server.img2img(image, ["mine"], **asked)
+    assert server.probed() == [values(mine.schedules[10][-7:])]
+    reply = server.img2img(image, ["mine", "", LEVEL], **asked)
+    assert server.probed() == [values(mine.sigmas(6, 0.5, mode="noise_level"))]
+    assert "Sigmasmith denoise: noise level" in reply.infotext
+    asked["sampler_name"] = "Probe dropping"
+    server.img2img(image, ["mine", "", LEVEL], **asked)
+    assert server.probed() == [values(mine.sigmas(6, 0.5, mode="noise_level"))]
+
+
+def test_the_hires_pass_runs_as_many_steps_as_asked_for(server):
+    mine = put(server, preset("mine", 5, 10))
+    server.probed()
+    asked = {
+        "sampler_name": "Probe",
+        "scheduler": "Sigmasmith Optimal",
+        "enable_hr": True,
+        "hr_scale": 1.5,
+        "hr_upscaler": "Latent",
+        "denoising_strength": 0.5,
+        "hr_second_pass_steps": 4,
+    }
+    reply = server.txt2img(["mine"], **asked)
+    assert server.probed() == [values(mine.sigmas(5)), values(mine.sigmas(8)[-5:])]
+    assert "Sigmasmith hires sigmas: " in reply.infotext
+    server.txt2img(["mine", "", LEVEL], **asked)
+    assert server.probed() == [values(mine.sigmas(5)), values(mine.sigmas(4, 0.5, mode="noise_level"))]
+
+
+def test_a_preset_of_the_checkpoint_is_matched_by_its_hash(server):
+    digest = server.get("/sdapi/v1/sd-models")[0]["sha256"]
+    assert len(digest) == 64
+    plain = preset("of the checkpoint", 5)
+    model = ModelIdentity(
+        family="SD15", prediction="eps", sigma_min=LOW, sigma_max=HIGH, flow=False, checkpoint_hash=digest
+    )
+    mine = put(server, Preset(schedules=plain.schedules, sampler="", model=model, name="of the checkpoint"))
+    reply = server.txt2img(sampler_name="Probe", scheduler="Sigmasmith Optimal")
+    assert f"Sigmasmith preset: of the checkpoint ({mine.short_hash})" in reply.infotext
+    (server.presets / "of the checkpoint.safetensors").unlink()
+
+
+def test_a_pasted_infotext_restores_the_preset_or_its_very_sigmas(server):
+    mine = put(server, preset("goes away", 5))
+    asked = {"sampler_name": "Probe", "scheduler": "Sigmasmith Optimal"}
+    first = server.txt2img(["goes away"], **asked)
+    # Forge's API cannot read its own styles field from an infotext, so it is given one.
+    pasted = {"infotext": first.infotext, "styles": []}
+    server.probed()
+    again = server.post("/sdapi/v1/txt2img", pasted)
+    assert server.probed() == [values(mine.schedules[5])]
+    assert again.infotext == first.infotext
+    assert again.images == first.images
+    (server.presets / "goes away.safetensors").unlink()
+    gone = server.post("/sdapi/v1/txt2img", pasted)
+    assert server.probed() == [values(mine.schedules[5])]
+    assert gone.images == first.images
+
+
+def test_a_sampler_that_knows_no_schedulers_is_named(server):
+    put(server, preset("mine", 5, 10))
+    reply = server.txt2img(["mine"], sampler_name="DDIM", scheduler="Sigmasmith Optimal")
+    assert "Sigmasmith sigmas" not in reply.infotext
+    assert "DDIM did not ask for Sigmasmith Optimal" in server.log()
+
+
+def test_a_sampler_with_its_own_levels_does_not_claim_the_schedule(server):
+    put(server, preset("mine", 5, 10))
+    reply = server.txt2img(["mine"], sampler_name="DPM fast", scheduler="Sigmasmith Optimal")
+    assert "Sigmasmith sigmas" not in reply.infotext
+    assert "DPM fast was given Sigmasmith Optimal but ran at other noise levels" in server.log()
+
+
+def test_a_wrong_input_stops_the_generation_and_is_named(server):
+    for panel, named in (
+        (["no such preset"], "no such preset"),
+        (["Share code below", "sigmasmith1:__import__('os')"], "Share code"),
+        ([MATCH, "", HOST, True, "ten"], "steps"),
+        ([MATCH, "", HOST, True, "5", 2], "Noises"),
+    ):
+        reply = server.txt2img(panel, sampler_name="Euler", scheduler="Sigmasmith Optimal")
+        assert reply.status == 500
+        assert named in str(reply.body) + server.log()[-3000:]
+    assert server.txt2img(sampler_name="Euler", scheduler="Karras").status == 200
+
+
+def test_a_fit_saves_a_preset_and_shows_the_images_that_it_makes(server):
+    asked = {"sampler_name": "DPM++ 2M", "scheduler": "Karras", "enable_hr": True, "denoising_strength": 0.5}
+    fitted = server.txt2img(FIT, **asked)
+    found = load_preset(server.presets / "fitted.safetensors")
+    assert found.sampler == "dpmpp_2m"
+    assert found.guidance == 5.0
+    assert found.latent_shape == (4, 8, 8)
+    assert found.model.family == "SD15"
+    assert found.model.checkpoint_hash == server.get("/sdapi/v1/sd-models")[0]["sha256"]
+    assert (found.model.sigma_min, found.model.sigma_max) == (LOW, HIGH)
+    errors = found.errors[5]
+    assert errors["fitted"] < min(error for name, error in errors.items() if name != "fitted")
+    assert "The fit takes about" in server.log()
+    assert "Saved as fitted" in server.log()
+    again = server.txt2img(
+        ["fitted"], sampler_name="DPM++ 2M", scheduler="Sigmasmith Optimal", seed=0, batch_size=4, enable_hr=False
+    )
+    assert len(fitted.images) == len(again.images)
+    assert again.images == fitted.images
+    assert again.infotext == fitted.infotext
+
+
+def test_an_interrupted_fit_saves_nothing_and_goes_on_where_it_stopped(server):
+    panel = [*FIT[:8], "interrupted", True]
+    replies: list[Any] = []
+    thread = threading.Thread(target=lambda: replies.append(server.txt2img(panel, sampler_name="Euler")))
+    thread.start()
+    end = time.monotonic() + 120.0
+    while time.monotonic() < end and server.get("/sdapi/v1/progress")["state"]["sampling_step"] < 30:
+        time.sleep(0.2)
+    assert 0.0 < server.get("/sdapi/v1/progress")["progress"] < 1.0
+    server.post("/sdapi/v1/interrupt", {})
+    thread.join(60.0)
+    assert replies[0].status == 200
+    assert not (server.presets / "interrupted.safetensors").exists()
+    assert "The fit was interrupted" in server.log()
+    records = list((server.base / "cache" / "sigmasmith" / "unfinished").rglob("*.safetensors"))
+    assert records
+    assert server.txt2img(panel, sampler_name="Euler").status == 200
+    assert (server.presets / "interrupted.safetensors").exists()
+    assert not [path for path in records if path.exists()]
+
+
+def test_a_plain_generation_is_not_touched_by_us(server):
+    reply = server.txt2img(sampler_name="Euler", scheduler="Karras")
+    assert "Sigmasmith" not in reply.infotext
+
+
+def test_nothing_is_written_but_presets_and_records(server):
+    own = {path.relative_to(server.base).parts[0] for path in server.base.rglob("*sigmasmith*")}
+    assert own <= {"models", "cache", "extensions"}
+    assert json.loads((server.base / "config.json").read_text()).get("sigmasmith_folder", "") == ""
