@@ -69,7 +69,7 @@ def test_every_state_has_the_spread_of_its_level_under_churn_restarts_and_eta(fl
     assert len(model.sigmas) == 400 + 2 * (last - first)
     for sigma, state in zip(model.sigmas, model.states):
         share = 1.0 - sigma if flow else 1.0
-        assert float(state.std()) == pytest.approx((share**2 + sigma**2) ** 0.5, rel=0.02)
+        assert float(state.std()) == pytest.approx((share**2 + sigma**2) ** 0.5, rel=0.03)
 
 
 def test_restarts_run_the_same_levels_again_and_count_the_same_steps():
