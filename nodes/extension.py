@@ -11,6 +11,7 @@ from .curves import SigmasmithCosine, SigmasmithCurve
 from .feedback import SigmasmithErrorMap, SigmasmithRefine
 from .fit import SigmasmithFit, SigmasmithFitGuider
 from .guidance import SigmasmithGuidance
+from .multistep import SigmasmithMultistep
 from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
 from .sampler_names import register_samplers
@@ -34,6 +35,7 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithDDIM,
     SigmasmithAdaptiveSampler,
     SigmasmithAdaptiveSchedule,
+    SigmasmithMultistep,
 ]
 
 

@@ -109,6 +109,7 @@ def _runs(request: FitRequest, latents: Tensor, subject: Subject) -> GuiderRuns 
 
 def _memory_in_words(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | ExpertRuns) -> str:
     """How much memory the fit will take, said before it begins; a warning where there is less."""
+    from ..schedules.multistep import NAME
     from ..schedules.optimal.effort import effort_named
     from ..schedules.optimal.memory import in_bytes, memory_of_fit
     from ._host_fit import free_memory
@@ -116,7 +117,13 @@ def _memory_in_words(request: FitRequest, steps: tuple[int, ...], runs: GuiderRu
     shape, rows = tuple(runs.noise.shape[1:]), runs.noise.shape[0]
     # Two calls per step: how often a sampler calls the model is not known before it runs.
     kept = memory_of_fit(
-        shape, rows, steps, effort_named(request.effort), samplers=len(request.samplers), calls_per_step=2
+        shape,
+        rows,
+        steps,
+        effort_named(request.effort),
+        samplers=len(request.samplers),
+        calls_per_step=2,
+        solver=NAME in request.samplers,
     )
     said = (
         f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "

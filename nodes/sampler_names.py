@@ -21,8 +21,29 @@ def _adaptive() -> SamplerFunction:
     return sample_by_steps
 
 
+def _multistep() -> SamplerFunction:
+    from ._host_multistep import sample_by_model
+
+    return sample_by_model
+
+
+def _ddim() -> SamplerFunction:
+    from ._host_variance import sample_ddim_by_name
+
+    return sample_ddim_by_name
+
+
+def _weighted() -> SamplerFunction:
+    from ..schedules.feedback.weighted import sample_weighted_2m
+
+    return sample_weighted_2m
+
+
 SAMPLERS: dict[str, Callable[[], SamplerFunction]] = {
     "sigmasmith_adaptive": _adaptive,
+    "sigmasmith_2m_weighted": _weighted,
+    "sigmasmith_multistep": _multistep,
+    "sigmasmith_ddim": _ddim,
 }
 
 

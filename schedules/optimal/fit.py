@@ -27,6 +27,8 @@ MANY_STEPS = 12
 # Sketch lengths: of trajectories (local errors, gains) and of end states (Gauss-Newton residuals).
 STATE_SKETCH = 512
 END_SKETCH = 16_384
+# Of end states where coefficients are fitted too, whose Jacobian has seven columns for every step.
+SOLVER_SKETCH = 4_096
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,8 @@ class Fit:
 
     def objective(self, reference: Tensor, rows: slice) -> Objective:
         """Errors of schedules on some rows against the reference end states (B, ...) of the whole batch."""
-        return Objective(
-            self.rollouts(rows), reference[rows], rows, Sketch(self._values, END_SKETCH, seed=1), self.splits
-        )
+        sketch = Sketch(self._values, SOLVER_SKETCH if self.fits_solver else END_SKETCH, seed=1)
+        return Objective(self.rollouts(rows), reference[rows], rows, sketch, self.splits)
 
     @property
     def _values(self) -> int:

@@ -69,7 +69,7 @@ class TableCoordinates:
         gradient = torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()
         prior: Array = np.full(len(at), _PRIOR * len(residual))
         prior[: self._moving] = 0.0
-        diagonal: Array = normal.diagonal()
+        diagonal = normal.diagonal()
         damped: Array = normal + np.diag(damping * diagonal + 1e-9 * max(diagonal.max(), 1e-30) + prior)
         gradient = gradient + prior * at
         sigmas, free = at[: self._moving], np.ones(len(at), dtype=bool)

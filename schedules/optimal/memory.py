@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from .coefficients import features
 from .effort import Effort
-from .fit import END_SKETCH, STATE_SKETCH
+from .fit import END_SKETCH, SOLVER_SKETCH, STATE_SKETCH
+from .solver_fit import MOST_OUTPUTS
 
 _FLOAT32, _FLOAT64 = 4, 8
 # Runs of the step count in work beside its best one: first candidates, and what a refinement holds of its last moves.
@@ -33,6 +35,7 @@ def memory_of_fit(
     samplers: int = 1,
     calls_per_step: int = 1,
     method: str = "gauss_newton",
+    solver: bool = False,
 ) -> int:
     """Bytes that a fit keeps at most.
 
@@ -43,6 +46,7 @@ def memory_of_fit(
         samplers: that it may choose among.
         calls_per_step: model calls of the sampler, 2 for heun and its kind.
         method: as for `calibrate`.
+        solver: whether coefficients are fitted, as for sigmasmith_multistep: every step has unknowns of its own then.
     """
     values, searched = math.prod(shape), rows - max(2, rows // 4)
     latent, most, nodes = _FLOAT32 * values, max(steps), effort.teacher_nodes
@@ -50,10 +54,14 @@ def memory_of_fit(
     unknowns = _UNKNOWNS
     if method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, and no refinement
         outputs, unknowns = searched * nodes * most, 0
+    residual = min(values, SOLVER_SKETCH if solver else END_SKETCH)
+    if solver:
+        outputs += searched * sum(steps)  # the best run without coefficients, and the best one with them
+        unknowns = most * (1 + features(MOST_OUTPUTS))
     kept = latent * (outputs + _BATCHES * rows + _TRIALS * searched * len(steps) * samplers)
     sketched = min(values, STATE_SKETCH) * nodes * rows
     along_teacher = _FLOAT64 * (12 * sketched + 3 * (2 * nodes) ** 3)
-    residuals = min(values, END_SKETCH) * searched
+    residuals = residual * searched
     refined = _FLOAT64 * residuals * (_TRIALS * len(steps) * samplers + _JACOBIANS * unknowns)
     return kept + along_teacher + refined
 

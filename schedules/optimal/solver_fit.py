@@ -12,6 +12,7 @@ from .objective import Objective, Trial
 # Model outputs weighed and pull to DPM++ 2M: from free to tame. The held-out rows choose, for the freest always wins
 # on the rows that it was fitted to.
 _CHOICES = ((4, 1e-3), (3, 1e-2), (2, 1e-1))
+MOST_OUTPUTS = max(order for order, _ in _CHOICES)
 
 
 def fit_solver(
@@ -26,19 +27,21 @@ def fit_solver(
     """
     stop = fit.budget.spent + allowance
     fit.budget.message = f"{start.steps} steps: coefficients"
-    trials: list[Trial] = []
-    errors: list[float] = []
+    best: Trial | None = None
+    least = float("inf")
     for order, ridge in _CHOICES:
-        if order > start.steps or (trials and fit.budget.spent + start.steps > stop):
+        if order > start.steps or (best is not None and fit.budget.spent + start.steps > stop):
             continue
-        trials.append(_greedy(fit, teacher, objective, start, order, ridge))
-        errors.append(held_out(start.sigmas, table=trials[-1].table).error)
-    if not trials:
+        trial = _greedy(fit, teacher, objective, start, order, ridge)
+        check = held_out(start.sigmas, table=trial.table)
+        check.rollout.forget()
+        worse = trial
+        if check.error < least:
+            best, worse, least = trial, best, check.error
+        if worse is not None:
+            worse.rollout.forget()
+    if best is None:
         return
-    best = trials[errors.index(min(errors))]
-    for trial in trials:
-        if trial is not best:
-            trial.rollout.forget()
     fit.budget.message = f"{start.steps} steps: schedule and coefficients"
     # The choice of order stands: a freer table would look better here whatever it does elsewhere.
     objective.best_table[start.steps] = best

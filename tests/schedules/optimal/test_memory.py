@@ -50,6 +50,8 @@ def most_kept(values: int, rows: int, **options: Any) -> int:
         (6_000, 6, {"steps": (6,), "sampler": ["dpmpp_2m", "deis", "ipndm"]}),
         (6_000, 6, {"steps": (6,), "sampler": "heun", "effort": "balanced"}),
         (6_000, 6, {"steps": (6,), "method": "oss"}),
+        (6_000, 6, {"steps": (5, 8), "sampler": "sigmasmith_multistep"}),
+        (40_000, 6, {"steps": (6,), "sampler": "sigmasmith_multistep", "effort": "balanced"}),
     ],
 )
 def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows, options):
@@ -62,6 +64,7 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
         samplers=len(names) if isinstance(names, list) else 1,
         calls_per_step=2 if names == "heun" else 1,
         method=options.get("method", "gauss_newton"),
+        solver=names == "sigmasmith_multistep",
     )
     kept = most_kept(values, rows, **options)
     assert kept <= stated <= 8.0 * kept

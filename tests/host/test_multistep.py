@@ -1,0 +1,64 @@
+"""The fitted multistep sampler in a real ComfyUI server: fitted, saved, and run from the dropdown and as a SAMPLER."""
+
+from __future__ import annotations
+
+import pytest
+
+from .answers import ok, pixels
+from .graphs import Graph, node
+from .pack_graphs import custom_sampler, fit_graph, use_graph
+from .server import ComfyServer, Result
+
+pytestmark = [pytest.mark.host, pytest.mark.slow]
+
+SAMPLER, STEPS = "sigmasmith_multistep", 4
+MODELS = ("tiny_sd15", "tiny_sd3")
+
+
+def fit(server: ComfyServer, model: str) -> Result:
+    return ok(
+        server.run(
+            fit_graph(model, sampler_name=SAMPLER, steps=str(STEPS), name=f"multi_{model}", noises=4), timeout=300
+        )
+    )
+
+
+def plain(model: str, **settings: object) -> Graph:
+    """A KSampler behind Apply Schedule."""
+    return use_graph(f"multi_{model}", model, **({"sampler": SAMPLER, "steps": STEPS} | settings))
+
+
+def custom(model: str) -> Graph:
+    """The same preset through its SIGMAS and its SAMPLER."""
+    graph = custom_sampler(plain(model), ["sigmas", 0])
+    graph["sample"]["inputs"]["model"] = ["load", 0]
+    graph["sigmas"] = node(
+        "SigmasmithSchedule", preset=["preset", 0], steps=STEPS, denoise=1.0, mode="host (keep the steps)"
+    )
+    graph["kind"] = node("SigmasmithMultistep", preset=["preset", 0])
+    del graph["apply"]
+    return graph
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_fitted_sampler_runs_from_the_dropdown_and_as_a_node_alike(server, model):
+    fit(server, model)
+    before = len(server.log())
+    dropdown = pixels(server, ok(server.run(plain(model))))
+    assert "runs as dpmpp_2m" not in server.log()[before:]
+    assert pixels(server, ok(server.run(custom(model)))) == dropdown
+    other = pixels(server, ok(server.run(plain(model, sampler="dpmpp_2m"))))
+    assert other != dropdown
+
+
+def test_other_steps_and_no_preset_run_as_dpmpp_2m_and_say_so(server):
+    fit(server, "tiny_sd15")
+    before = len(server.log())
+    ours = pixels(server, ok(server.run(plain("tiny_sd15", steps=7))))
+    assert "sigmasmith_multistep runs as dpmpp_2m: the coefficients belong to" in server.log()[before:]
+    assert pixels(server, ok(server.run(plain("tiny_sd15", steps=7, sampler="dpmpp_2m")))) == ours
+    graph = plain("tiny_sd15", scheduler="karras")
+    graph["sample"]["inputs"]["model"] = ["load", 0]
+    before = len(server.log())
+    ok(server.run(graph))
+    assert "no preset reached the sampler" in server.log()[before:]
