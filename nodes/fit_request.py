@@ -49,6 +49,15 @@ class FitRequest:
     low_input: str = "model_low"
     boundary: float = 0.875
 
+    def __post_init__(self) -> None:
+        from ..schedules.multistep import NAME
+
+        if self.low_guider is not None and self.sampler_name == NAME:
+            raise ValueError(
+                f"sampler_name: {NAME} is fitted for one model from the first step to the last, and a second one is "
+                f"connected to {self.low_input}; give another sampler, such as dpmpp_2m"
+            )
+
     @property
     def samplers(self) -> list[str]:
         """Names of the samplers to fit: the one asked for, and those to choose among where that is asked too."""

@@ -181,3 +181,10 @@ def test_a_boundary_is_a_share_of_noise_on_noise_prediction_models_too():
     sigma = part("nodes._host_experts").boundary_sigma(high, 0.7)
     assert 1.5 < sigma < 3.0  # 70 % noise: sigma / (1 + sigma), relative to sigma_max
     assert f"from sigma {sigma:.4g} upwards" in result.preset.notes
+
+
+def test_fitted_coefficients_are_for_one_model():
+    high, low = pair_of()
+    said = raises(ValueError, fitted, high, low=low, name="coefficients", sampler_name="sigmasmith_multistep")
+    assert said.startswith("sampler_name:")
+    assert "model_low" in said
