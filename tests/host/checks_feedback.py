@@ -198,3 +198,27 @@ def test_a_split_schedule_can_be_mapped():
     given = inputs(model_of("eps"))
     found = part("nodes.feedback_runs").error_map(**(given | {"sigmas": given["sigmas"][:5]}))
     assert "4 model calls" in found.report
+
+
+def test_the_weighted_2m_is_in_the_dropdown_and_runs_on_every_kind_of_latent():
+    assert "sigmasmith_2m_weighted" in comfy.samplers.KSampler.SAMPLERS
+    weighted = part("schedules.feedback.weighted")
+    for kind in KINDS:
+        given = inputs(model_of(kind), sampler="sigmasmith_2m_weighted")
+        error = float((plain(given) - exact(given)).std())
+        assert error < float((plain(inputs(given["model"], sampler="euler")) - exact(given)).std()), kind
+        video = inputs(model_of(kind, video=True), latent=latent(1, 4, 3, 8, 8), sampler="sigmasmith_2m_weighted")
+        assert plain(video).shape == (1, 4, 3, 8, 8)
+        unweighted = comfy.samplers.KSAMPLER(weighted.sample_weighted_2m, extra_options={"scale": float("inf")})
+        same = plain(given | {"sampler": unweighted})
+        torch.testing.assert_close(same, plain(given | {"sampler": comfy.samplers.sampler_object("dpmpp_2m")}))
+
+
+def test_the_weighted_2m_keeps_an_inpainting_mask():
+    image = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(2, 1, 64, 64)
+    mask[..., :32] = 1.0
+    masked = {"samples": image, "noise_mask": mask}
+    end = plain(inputs(model_of("flow"), sampler="sigmasmith_2m_weighted", latent=masked))
+    torch.testing.assert_close(end[..., 4:], image[..., 4:], atol=1e-5, rtol=0.0)
+    assert not torch.allclose(end[..., :4], image[..., :4], atol=0.1)
