@@ -5,6 +5,7 @@ Run with the host's interpreter: `python tiny_checkpoints.py COMFYUI MODELS`. It
     MODELS/checkpoints/tiny_sd15.safetensors   epsilon prediction, UNet, CLIP-L, TAESD
     MODELS/checkpoints/tiny_sd3.safetensors    rectified flow with shift 3, MMDiT, CLIP-L, TAESD
     MODELS/diffusion_models/tiny_wan.safetensors, MODELS/vae/tiny_wan_vae.safetensors   see tiny_video.py
+    MODELS/text_encoders/tiny_clip_l.safetensors   their CLIP-L alone
     MODELS/loras/tiny_sd15_lora.safetensors    rank 4 on the attention of tiny_sd15
 
 The host detects a model by the shapes in the file, so only a few widths have to be the real ones. Names and shapes come
@@ -212,7 +213,7 @@ def main(comfyui: Path, models: Path) -> None:
 
     args.cpu = True  # read once, when comfy.model_management is imported below
 
-    for folder in ("checkpoints", "diffusion_models", "vae", "loras"):
+    for folder in ("checkpoints", "diffusion_models", "vae", "text_encoders", "loras"):
         (models / folder).mkdir(parents=True, exist_ok=True)
     unet, clip = unet_weights(), clip_weights()
     sd15 = prefixed("model.diffusion_model.", unet)
@@ -223,6 +224,7 @@ def main(comfyui: Path, models: Path) -> None:
     sd3 |= prefixed("text_encoders.clip_l.transformer.", clip)
     sd3 |= prefixed("first_stage_model.", vae_weights(16, *VAE_SCALES["tiny_sd3"]))
     write_sparse(models / "checkpoints" / "tiny_sd3.safetensors", sd3)
+    write_sparse(models / "text_encoders" / "tiny_clip_l.safetensors", clip)
     wan = wan_weights(random_weights, keep_slow_waves, noise)
     write_sparse(models / "diffusion_models" / "tiny_wan.safetensors", wan)
     write_sparse(models / "vae" / "tiny_wan_vae.safetensors", wan_vae_weights())
