@@ -39,7 +39,7 @@ class AdaptiveReport:
 
     def in_words(self) -> str:
         """A sentence for the log, and one per row of a small batch."""
-        lines = [f"{self.calls} model calls for {_count(len(self.sigmas), 'image')}, method {self.method}."]
+        lines = [f"{_count(self.calls, 'model call')} for {_count(len(self.sigmas), 'image')}, method {self.method}."]
         for row, sigmas in enumerate(self.sigmas[:8]):
             taken = _count(self.accepted[row], "step")
             back = f", {self.rejected[row]} taken back" if self.rejected[row] else ""

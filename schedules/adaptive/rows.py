@@ -18,13 +18,14 @@ Counts = NDArray[np.int64]
 
 def per_row(values: Array, like: Tensor) -> Tensor:
     """One number per row as a tensor (B, 1, ...) that multiplies `like`."""
-    shape = (-1, *[1] * (like.ndim - 1))
-    return torch.as_tensor(np.asarray(values, dtype=np.float32), device=like.device).to(like.dtype).reshape(shape)
+    # To x's type on the CPU: float64 never reaches a device.
+    numbers = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).to(like.dtype)
+    return numbers.to(like.device).reshape(-1, *[1] * (like.ndim - 1))
 
 
 def row_rms(values: Tensor) -> Array:
     """(B,) root mean square of each row."""
-    return values.flatten(1).float().square().mean(dim=1).sqrt().double().cpu().numpy()
+    return values.flatten(1).float().square().mean(dim=1).sqrt().cpu().double().numpy()
 
 
 def choose(rows: Mask, yes: Tensor, no: Tensor) -> Tensor:
