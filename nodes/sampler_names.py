@@ -39,15 +39,8 @@ def _weighted() -> SamplerFunction:
     return sample_weighted_2m
 
 
-def _weighted() -> SamplerFunction:
-    from ..schedules.feedback.weighted import sample_weighted_2m
-
-    return sample_weighted_2m
-
-
 SAMPLERS: dict[str, Callable[[], SamplerFunction]] = {
     "sigmasmith_adaptive": _adaptive,
-    "sigmasmith_2m_weighted": _weighted,
     "sigmasmith_2m_weighted": _weighted,
     "sigmasmith_multistep": _multistep,
     "sigmasmith_ddim": _ddim,
