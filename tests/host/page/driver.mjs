@@ -71,12 +71,12 @@ class Tab {
     await sleep(500);
   }
 
-  async hasVueNodes() {
-    await this.page.evaluate(() => window.ss.add("CheckpointLoaderSimple", 100, 100));
-    return this.page.waitForSelector("[data-node-id]", { timeout: 5000 }).then(
-      () => true,
-      () => false,
-    );
+  /** Front ends before 1.30 have an early trial of Nodes 2.0 that shows no elements of packs. */
+  hasVueNodes() {
+    return this.page.evaluate(() => {
+      const [major, minor] = (window.__COMFYUI_FRONTEND_VERSION__ ?? "0.0").split(".").map(Number);
+      return major > 1 || minor >= 30;
+    });
   }
 
   async clear() {
