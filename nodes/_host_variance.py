@@ -107,6 +107,25 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
     return SeededSampler(comfy.samplers.KSAMPLER(sample_sigmasmith_ddim), noise.seeds)
 
 
+def sample_ddim_by_name(
+    model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
+) -> Tensor:
+    """The dropdown's sigmasmith_ddim: without noise, inverting where the sigmas rise.
+
+    Raises:
+        ValueError: an inversion to a flow sigma of 1.
+    """
+    from ..schedules.variance.ddim import sample_ddim
+
+    flow = _host.is_flow(_sampling_of(model))
+    if flow and float(sigmas[-1]) >= 1.0:
+        raise ValueError(
+            "sigmas: an inversion that ends at sigma 1 is divided by 0 by the host; connect the Sigmasmith DDIM node, "
+            "which ends a hair below it"
+        )
+    return sample_ddim(model, x, sigmas, extra_args, callback, flow=flow)
+
+
 def host_sampler(sampler: Any) -> HostSampler:
     """A SAMPLER as plain values.
 

@@ -35,7 +35,7 @@ def variance(sampler: Any, **changed: Any) -> Any:
 
 def ddim(**changed: Any) -> Any:
     inputs = {
-        "eta": "0", "noise": "per image, drawn on the CPU", "seeds": "", "corrections": 8, "tolerance": 0.01,
+        "eta": "0", "noise": "per image, drawn on the CPU", "seeds": "", "corrections": 12, "tolerance": 0.005,
         "check": False,
     }  # fmt: skip
     return out(NODES["SigmasmithDDIM"], **(inputs | changed))
@@ -217,6 +217,30 @@ def test_the_check_reports_the_round_trip_and_the_hosts_samplers_take_the_noise_
     back = run(model, sampler_of("euler"), levels(model, 12), image=kept[0], add_noise=False, cfg=1.0)
     error = float((back - image).square().mean().sqrt())
     assert abs(error / float(told.split("round-trip error ")[1].split(" ")[0]) - 1.0) < 0.05
+
+
+def test_the_dropdowns_ddim_is_eulers_and_inverts():
+    for kind in KINDS:
+        model = model_of(kind)
+        assert torch.equal(run(model, sampler_of("euler")), run(model, sampler_of("sigmasmith_ddim"))), kind
+    model = model_of(VE)
+    image = run(model, sampler_of("dpmpp_2m"), levels(model, 40), cfg=1.0)
+    up = flipped_by_the_host(levels(model, 12))
+    ours, node = (
+        run(model, s, up, image=image, add_noise=False, cfg=1.0) for s in (sampler_of("sigmasmith_ddim"), ddim())
+    )
+    assert torch.equal(ours, node)
+    flow = model_of(FLOW)
+    said = raises(
+        ValueError,
+        run,
+        flow,
+        sampler_of("sigmasmith_ddim"),
+        flipped_by_the_host(levels(flow)),
+        image=image,
+        add_noise=False,
+    )
+    assert "Sigmasmith DDIM node" in said
 
 
 def test_a_mask_keeps_what_it_hides():

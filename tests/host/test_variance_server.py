@@ -27,7 +27,7 @@ VARIANCE = {
     "restarts": "",
     "noise": "the sampler's own",
 }
-DDIM = {"eta": "0", "noise": "per image, drawn on the CPU", "corrections": 8, "tolerance": 0.01, "check": False}
+DDIM = {"eta": "0", "noise": "per image, drawn on the CPU", "corrections": 12, "tolerance": 0.005, "check": False}
 
 
 def sampled(model: str, sampler: dict[str, Any], steps: int = 4, kind: str = "euler", **settings: Any) -> Graph:
