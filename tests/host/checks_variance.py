@@ -11,7 +11,7 @@ import torch
 from loaded_pack import KINDS, NODES, latent, model_of, part, prompt, raises
 from torch import Tensor
 
-CPU = torch.device("cpu")
+K_DIFFUSION = comfy.samplers.k_diffusion_sampling
 VE, FLOW = "eps", "flow"
 # Samplers that run step by step, deterministic and not, and their eta = 0.5 runs at once.
 STOCHASTIC = ("euler_ancestral", "dpm_2_ancestral", "dpmpp_2s_ancestral", "dpmpp_sde", "seeds_2", "seeds_3")
@@ -272,6 +272,35 @@ def test_the_readout_names_every_step_its_noise_and_what_ran():
     assert "Own DPM-Solver++(2M)" in text_of(lambda: run(model, variance(sampler_of("dpmpp_2m"), eta="0.5")))
     assert "Own DDIM" in text_of(lambda: run(model_of(FLOW), variance(sampler_of("euler_ancestral"), posterior=0.5)))
     assert "restart" in text_of(lambda: run(model, variance(sampler_of("euler"), restarts="0.3-3")))
+
+
+def added_and_said(kind: str, name: str, sigmas: Tensor, eta: str) -> tuple[float, float]:
+    """Standard deviation of the noise that one step of a host's sampler adds, and what the readout says of it."""
+    model = model_of(kind)
+    # With this answer a step's end is linear in its noise.
+    model.model.diffusion_model.denoised = lambda x, sigma, context: torch.zeros_like(x)
+    ends, told = [], ""
+    for factor in ("0", "1"):
+        sampler = variance(sampler_of(name), s_noise=factor, eta=eta)
+        told = text_of(lambda s=sampler: ends.append(run(model, s, sigmas, shape=(1, 4, 64, 64))))
+    added = float((ends[1] - ends[0]).square().mean().sqrt())
+    # The host divides what a flow run ends with by 1 - sigma.
+    added *= 1.0 - float(sigmas[-1]) if kind == FLOW else 1.0
+    last = [line for line in told.splitlines() if f"-> {float(sigmas[-1]):.4g}," in line][-1]
+    return added, float(last.split("noise std ")[1].split(",")[0])
+
+
+def test_the_readout_is_the_noise_that_every_sampler_of_the_host_adds():
+    for kind, sigmas in ((VE, torch.tensor([2.0, 1.2])), (FLOW, torch.tensor([0.8, 0.55]))):
+        for name, how in part("schedules.variance.routes").NOISY.items():
+            form = how.ve if kind == VE else how.flow
+            if form is None or not hasattr(K_DIFFUSION, f"sample_{name}"):
+                continue
+            etas = [] if name == "ddpm" else ["window 1 from 1000 to 0 else 0.9"] * how.one_step
+            # Both draws of a step of seeds are told when it runs at once, and they overlap.
+            for eta in [*etas, ""] if how.posterior else etas:
+                added, said = added_and_said(kind, name, sigmas, eta)
+                assert abs(added / said - 1.0) < 0.01, (kind, name, eta, added, said)
 
 
 def test_the_callback_counts_the_runs_own_steps():
