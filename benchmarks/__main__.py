@@ -46,25 +46,28 @@ def _field(args: argparse.Namespace) -> int:
             return 2
     keys = args.cases or (QUICK_FIELD_CASES if args.quick else tuple(FIELD_CASES))
     started = time.monotonic()
-    records = _measure_all(keys, options, args.jobs)
+    records = _measure_all(keys, options, args.jobs, args.csv)
     print(
         f"{len(keys)} cases (model:guidance), {options.noises} held-out and {options.calibration} calibration noises."
     )
     for line in report(compare(records)):
         print(line)
-    write_records(args.csv, records)
     print(f"\nEvery measurement is in {args.csv}. Done in {time.monotonic() - started:.0f} s.")
     return 0
 
 
-def _measure_all(keys: Sequence[str], options: FieldOptions, jobs: int) -> list[Record]:
-    """Records in the order of the keys; the longest cases are started first: trained models, guided before others."""
+def _measure_all(keys: Sequence[str], options: FieldOptions, jobs: int, csv: Path) -> list[Record]:
+    """Records in the order of the keys; the longest cases are started first: trained models, guided before others.
+    The file grows case by case, so that a run cut short leaves what it measured."""
     order = sorted(keys, key=lambda key: (not trained(key), -FIELD_CASES[key][1]))
     found: dict[str, list[Record]] = {}
+    records: list[Record] = []
     for key, (records, seconds, cpu) in measured(measure_case, order, options, jobs):
         found[key] = records
+        records = [record for name in keys for record in found.get(name, [])]
+        write_records(csv, records)
         print(f"  {key}: {seconds:.0f} s, {cpu:.0f} s of processor", file=sys.stderr, flush=True)
-    return [record for key in keys for record in found[key]]
+    return records
 
 
 def _parser() -> argparse.ArgumentParser:
