@@ -12,6 +12,7 @@ from torch import Tensor
 
 from . import _host
 from ._host_guard import step_state
+from ._host_guidance import guidance_curve_of
 
 
 def sampler_registry() -> tuple[Any, list[Any]]:
@@ -64,7 +65,7 @@ def _sample(
         callback,
         flow=_host.is_flow(sampling),
         sigma_min=float(torch.as_tensor(sampling.sigma_min)),
-        reset_at=tuple(change_sigmas(guider.conds)),
+        reset_at=(*change_sigmas(guider.conds), *guidance_jumps(guider)),
         together=bool(shared),
         report=report,
         **settings,
@@ -93,9 +94,18 @@ def change_sigmas(conds: dict[str, list[dict[str, Any]]]) -> Iterator[float]:
                 yield float(np.nextafter(np.float32(float(end)), np.float32(0.0)))
 
 
+def guidance_jumps(guider: Any) -> tuple[float, ...]:
+    """Noise levels at which a guidance interval begins or ends: there it is the one or the other side already."""
+    curve = guidance_curve_of(guider.model_patcher)
+    return curve.jumps if curve is not None else ()
+
+
 def one_level_readers(guider: Any, extra_args: dict[str, Any]) -> list[str]:
     """What on the model takes the first image's noise level for that of all, in words."""
     found = step_state(guider)
     if "denoise_mask_function" in extra_args.get("model_options", {}):
         found.append("Differential Diffusion")
+    curve = guidance_curve_of(guider.model_patcher)
+    if curve is not None and not curve.jumps:  # rows at different levels would each cost a model call of their own
+        found.append("a Sigmasmith Guidance curve")
     return found

@@ -206,3 +206,31 @@ def test_video_latents_and_cfg_plus_plus_run_under_the_curve():
     end = k.sample(torch.randn(empty.shape), prompt(0.5), prompt(0.0), 4.0, empty, disable_pbar=True, seed=5)
     assert end.shape == empty.shape
     assert bool(torch.isfinite(end).all())
+
+
+def test_the_adaptive_sampler_stops_where_the_interval_jumps_and_keeps_its_budget_under_a_ramp():
+    adaptive = part("nodes._host_adaptive")
+    for shape in ("interval", "falling line"):
+        model = model_of("eps")
+        on = guided(model, shape, 4.0, 0.5, unit="sigma")
+        seen: list[float] = []
+        network = model.model.diffusion_model
+        inner = network.forward
+
+        def forward(
+            xc: Tensor, *args: Any, transformer_options: Any = None, seen: Any = seen, inner: Any = inner, **kwargs: Any
+        ) -> Tensor:
+            seen.append(float(transformer_options["sigmas"][0]))
+            return inner(xc, *args, transformer_options=transformer_options, **kwargs)
+
+        network.forward = forward
+        sigmas = comfy.samplers.calculate_sigmas(on.get_model_object("model_sampling"), "karras", 20)
+        noise = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+        guider = guider_of(on, cfg=5.0)
+        sampler = adaptive.adaptive_sampler(None, calls=20)
+        end = guider.sample(noise, torch.zeros(3, 4, 8, 8), sampler, sigmas, disable_pbar=True, seed=1)
+        assert bool(torch.isfinite(end).all())
+        assert len(seen) <= 20, (shape, len(seen))
+        if shape == "interval":
+            assert any(abs(sigma - 4.0) < 1e-5 for sigma in seen)
+            assert any(abs(sigma - 0.5) < 1e-5 for sigma in seen)
