@@ -113,6 +113,8 @@ def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
     """A result as the node gives it out and shows it."""
     from ._picture import plot_images
 
+    # In place of the last progress line, which would stay below the node.
+    _host.show("\n".join(title for title, *_ in result.plots), cls.hidden.unique_id)
     plot = plot_images(result.plots)
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
     return io.NodeOutput(result.preset, result.sigmas, plot, result.report, ui=shown | {"text": (result.report,)})

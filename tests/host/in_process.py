@@ -22,6 +22,7 @@ CHECKS = (
     "checks_samplers",
     "checks_use",
     "checks_variance",
+    "checks_words",
 )
 
 
