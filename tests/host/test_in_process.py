@@ -38,7 +38,7 @@ def run_script(host: Host) -> dict[str, str | None]:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
