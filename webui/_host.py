@@ -19,6 +19,7 @@ from ..schedules.preset_checks import check_label
 from . import LOGGER_NAME
 from .answers import Slicing
 from .registration import LABELS, SamplerEntry, clear_caches, register_samplers, register_schedulers
+from .samplers import own_sampler
 from .store import PresetStore
 
 FOLDER = "sigmasmith"
@@ -117,9 +118,11 @@ def known_function(label: str | None) -> str:
 
 def ignores_schedulers(label: str) -> str | None:
     """Why a sampler does not follow the scheduler, in words, or None where it does (or the model decides)."""
-    config = sampler_config(label)
+    config, own = sampler_config(label), own_sampler(label)
     if config is None:
         return None
+    if own is not None and own.own_levels and own.runner == "predictive":
+        return "chooses its noise levels itself, between the first and the last of the schedule"
     if config in _timestep_samplers():
         return "is a timestep sampler, which knows no schedulers"
     if config in _own_table_samplers():
@@ -154,6 +157,10 @@ def _own_table_samplers() -> list[Any]:
 
 def check_fittable(label: str, sampler: Any) -> None:
     """Raise ValueError where no schedule can be fitted for a sampler of the host."""
+    if own_sampler(label) is not None:
+        raise ValueError(
+            f"Sampling method: {label} is fitted for by its base; fit for Euler or DPM++ 2M and use that schedule"
+        )
     why = ignores_schedulers(label)
     if why is None and "sigmas" not in inspect.signature(sampler.func).parameters:
         why = "chooses its noise levels itself"

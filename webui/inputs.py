@@ -36,7 +36,7 @@ class Inputs:
     """
 
     values: dict[str, Any]
-    options: dict[str, float]
+    options: dict[str, float | str]
 
     @property
     def choice(self) -> Choice:
@@ -58,9 +58,8 @@ class Inputs:
 def read(args: Sequence[Any]) -> Inputs:
     """The inputs from what the host passes to the script's hooks."""
     given = {name: value for name, value in zip(FIELDS, args) if value is not None}
-    known = samplers.options()
-    values = [option.default for option in known]
-    for at, value in enumerate(args[len(FIELDS) : len(FIELDS) + len(known)]):
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            values[at] = min(max(float(value), known[at].minimum), known[at].maximum)
-    return Inputs(DEFAULTS | given, {option.key: value for option, value in zip(known, values)})
+    passed = list(args[len(FIELDS) :])
+    options: dict[str, float | str] = {}
+    for at, option in enumerate(samplers.options()):
+        options[option.key] = option.read(passed[at]) if at < len(passed) else option.default
+    return Inputs(DEFAULTS | given, options)

@@ -82,15 +82,7 @@ class Panel:
     def _options(self, elem_id: Callable[[str], str]) -> None:
         with gr.Accordion("Samplers", open=False, elem_id=elem_id("samplers")):
             for option in samplers.options():
-                self.parts[option.key] = gr.Slider(
-                    label=option.label,
-                    info=option.help,
-                    value=option.default,
-                    minimum=option.minimum,
-                    maximum=option.maximum,
-                    step=option.step,
-                    elem_id=elem_id(option.key),
-                )
+                self.parts[option.key] = _input(option, elem_id(option.key))
 
     def _fit(self, elem_id: Callable[[str], str]) -> None:
         parts = self.parts
@@ -225,4 +217,14 @@ class Panel:
             (parts["code"], panel_actions.pasted_code),
             (parts["denoise"], panel_actions.pasted_denoise),
             (parts["message"], panel_actions.pasted_message),
+            *((parts[option.key], option.infotext) for option in samplers.options()),
         ]
+
+
+def _input(option: samplers.Option, elem_id: str) -> Any:
+    shared = {"label": option.label, "info": option.help, "value": option.default, "elem_id": elem_id}
+    if option.choices:
+        return gr.Dropdown(choices=list(option.choices), **shared)
+    if isinstance(option.default, str):
+        return gr.Textbox(**shared)
+    return gr.Slider(minimum=option.minimum, maximum=option.maximum, step=option.step, **shared)

@@ -17,7 +17,7 @@ from ..schedules.presets import Preset
 from ..schedules.share_code import from_share_code
 from . import _host, _host_identity, infotext
 from .answers import Answer, Slicing, answer, in_words
-from .registration import COSINE, LABELS
+from .registration import ADAPTIVE, COSINE, LABELS
 from .state import CODE, MATCH, NONE, Choice, Generation, Pass, current_pass
 
 
@@ -100,6 +100,11 @@ def _write(params: dict[str, Any], result: Answer, now: Pass, choice: Choice, id
     params.update(infotext.written(result, identity, hires=now.hires, mode=choice.mode))
 
 
+def is_adaptive(preset: Preset) -> bool:
+    """Whether a preset was frozen from a pilot run, and not fitted."""
+    return (preset.effort or "").startswith("pilot")
+
+
 def choose(
     name: str,
     choice: Choice,
@@ -121,9 +126,13 @@ def choose(
         return Chosen(None, "The panel asks for no preset.")
     run: dict[str, Any] = {"sampler": sampler, "guidance": guidance, "latent_shape": latent_shape}
     if choice.preset == MATCH:
-        match = best_match(_host.store().presets(), identity, **run, steps=steps)
+        known = {
+            key: preset for key, preset in _host.store().presets().items() if is_adaptive(preset) == (name == ADAPTIVE)
+        }
+        match = best_match(known, identity, **run, steps=steps)
         if match is None:
-            return Chosen(None, "No preset matches this checkpoint; fit one in the Sigmasmith panel, or choose one.")
+            how = "freeze one with Sigmasmith Adaptive Schedule" if name == ADAPTIVE else "fit one in the panel"
+            return Chosen(None, f"No preset matches this checkpoint; {how}, or choose one.")
         return Chosen(match.preset, f"It was {match.reason}.", tuple(match.preset.differences(identity, **run)))
     try:
         preset = from_share_code(choice.code) if choice.preset == CODE else _host.store().load(choice.preset)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from modules import script_callbacks, scripts
 
-from . import _host, _host_identity, fitting, infotext, inputs, state
+from . import _host, _host_identity, fitting, infotext, inputs, samplers, state
 from .panel import Panel
 from .registration import FIT_SAMPLER, LABELS, scheduler_name
 from .state import Generation, Pass
@@ -61,7 +61,8 @@ class SigmasmithScript(scripts.Script):
         generation = state.generation_of(p) or state.begin(inputs.read(args).choice, p)
         if generation.current is not None:
             finish(p, generation)
-        generation.current = announced(p, kwargs.get("x"))
+        now = generation.current = announced(p, kwargs.get("x"))
+        p.extra_generation_params.update(samplers.written(now.sampler, generation.choice.options))
 
     def postprocess_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
         generation = state.generation_of(p)
@@ -83,14 +84,17 @@ def announced(p: Any, x: Any) -> Pass:
     config = getattr(sampler, "config", None)
     if chosen in (None, "", "Automatic") and config is not None:
         chosen = config.options.get("scheduler")
+    label = getattr(config, "name", "") or ""
+    own = samplers.own_sampler(label)
     return Pass(
         scheduler=scheduler_name(chosen),
-        sampler=getattr(config, "name", "") or "",
+        sampler=label,
         function=_host.function_name(sampler),
         slicing=_host.slicing_of(p, sampler, image_start=hires or _host.starts_from_image(p)),
         hires=hires,
         guidance=_host_identity.guidance_of(p),
         latent_shape=tuple(x.shape[1:]) if isinstance(x, torch.Tensor) else None,
+        own_levels=own is not None and own.own_levels,
     )
 
 

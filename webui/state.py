@@ -39,7 +39,7 @@ class Choice:
     preset: str = MATCH
     code: str = ""
     mode: DenoiseMode = "steps"
-    options: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass

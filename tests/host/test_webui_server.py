@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.fallback import fallback_sigmas
 from sigmasmith.schedules.model_identity import ModelIdentity
@@ -24,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ["Sigmasmith Optimal", "Sigmasmith Cosine", "Sigmasmith Adaptive"]
 # The ends of the table that the tiny checkpoint's family has in every host.
 LOW, HIGH = 0.029167158529162407, 14.614641189575195
+SAMPLERS = ["Sigmasmith Predictive", "Sigmasmith Variance", "Sigmasmith DDIM-eta", "Sigmasmith Multistep"]
 MATCH, HOST, LEVEL = "Match the checkpoint", "Host's slicing", "Noise level"
 FIT = [MATCH, "", HOST, True, "5", 4, "fast", 0, "fitted", True]
 
@@ -46,6 +51,12 @@ def preset(name: str, *counts: int, **fields: Any) -> Preset:
 def put(server: WebuiServer, found: Preset) -> Preset:
     save_preset(server.presets / f"{found.name}.safetensors", found, overwrite=True)
     return found
+
+
+def difference(left: str, right: str) -> int:
+    """The largest difference between two images as the API sends them, of 255."""
+    pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(image)))).astype(int) for image in (left, right)]
+    return int(abs(pixels[0] - pixels[1]).max())
 
 
 def values(sigmas: torch.Tensor) -> list[float]:
@@ -169,6 +180,37 @@ def test_a_pasted_infotext_restores_the_preset_or_its_very_sigmas(server):
     gone = server.post("/sdapi/v1/txt2img", pasted)
     assert server.probed() == [values(mine.schedules[5])]
     assert gone.images == first.images
+
+
+@pytest.mark.parametrize("label", SAMPLERS)
+def test_our_samplers_run_and_an_image_is_the_same_alone_and_in_a_batch(server, label):
+    put(server, preset("mine", 5, 10))
+    panel = ["mine", "", HOST, False, "5", 4, "fast", 0, "", False, 6, 0, "Euler a", "cosine 1 to 0", 1.05]
+    asked = {"sampler_name": label, "scheduler": "Sigmasmith Optimal"}
+    batch = server.txt2img(panel, batch_size=2, seed=1, **asked)
+    alone = server.txt2img(panel, seed=2, **asked)
+    assert len(batch.images) == 2
+    assert difference(batch.images[1], alone.images[0]) <= 2  # of 255: a batch is summed in another order
+    assert difference(batch.images[0], alone.images[0]) > 2
+    assert f"Sampler: {label}, Schedule type: Sigmasmith Optimal" in alone.infotext
+    if label in ("Sigmasmith Variance", "Sigmasmith DDIM-eta"):
+        assert "Sigmasmith eta: cosine 1 to 0, Sigmasmith s noise: 1.05" in alone.infotext
+        changed = server.txt2img([*panel[:13], "0", 1.0], seed=2, **asked)
+        assert difference(changed.images[0], alone.images[0]) > 2
+    pasted = server.post("/sdapi/v1/txt2img", {"infotext": alone.infotext, "styles": []})
+    assert pasted.infotext == alone.infotext
+    assert pasted.images == alone.images
+
+
+def test_our_samplers_are_listed_once_and_no_host_takes_their_names_apart(server):
+    names = [entry["name"] for entry in server.get("/sdapi/v1/samplers")]
+    for label in SAMPLERS:
+        assert names.count(label) == 1
+        # The old way of writing both into one name: it must not be read out of ours.
+        reply = server.post(
+            "/sdapi/v1/txt2img", {"infotext": f"a\nSteps: 2, Sampler: {label}, Size: 64x64", "styles": []}
+        )
+        assert f"Sampler: {label}" in reply.infotext
 
 
 def test_a_sampler_that_knows_no_schedulers_is_named(server):

@@ -38,7 +38,12 @@ FLAGS = [
     "127.0.0.1",
 ]
 # Previews without a download; the rest as it comes.
-CONFIG = {"show_progress_type": "Approx cheap", "live_previews_enable": True, "samples_save": False}
+CONFIG = {
+    "show_progress_type": "Approx cheap",
+    "live_previews_enable": True,
+    "samples_save": False,
+    "return_grid": False,
+}
 BODY: dict[str, Any] = {"prompt": "a cat", "width": 64, "height": 64, "steps": 5, "seed": 1, "cfg_scale": 5}
 
 
