@@ -97,6 +97,28 @@ def test_going_back_to_a_state_over_all_pixels_repeats_the_run():
             assert again.calls == 8 - start
 
 
+def test_an_image_that_is_changed_is_refined_on_its_own_noise_whatever_the_latents_scale():
+    for kind in KINDS:
+        model = model_of(kind)
+        model.model.latent_format.scale_factor = 0.3
+        image = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+        given = inputs(model, latent={"samples": image}, sampler="euler")
+        given["sigmas"] = given["sigmas"][3:]
+        run = part("nodes._host_feedback")
+        runs = run.ObservedRuns(run.SamplingInputs(**given), 5)
+        first = runs.first(keep_states=True)
+        assert torch.equal(first.end, plain(given))
+        again = runs.again(first.record.states[2], given["sigmas"][2:], first.end, torch.ones(2, 8, 8), 99)
+        assert again is not None
+        torch.testing.assert_close(again.end, first.end, atol=1e-4, rtol=0.0)
+        # Half of the image only: the other half is held on the way and kept in the end.
+        left = torch.zeros(2, 8, 8)
+        left[..., :4] = 1.0
+        again = runs.again(first.record.states[2], given["sigmas"][2:], first.end, left, 99)
+        assert again is not None
+        torch.testing.assert_close(again.end[..., 4:], first.end[..., 4:], atol=1e-4, rtol=0.0)
+
+
 def test_refine_lowers_the_true_error_and_keeps_the_rest_bit_equal():
     for kind in KINDS:
         for shape in ((2, 4, 8, 8), (1, 4, 3, 8, 8)):
