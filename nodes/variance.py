@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 SAMPLERS_OWN = "the sampler's own"
 NOISES = {
-    "per image, drawn on the CPU": ("white", True),
-    "per image, drawn on the device": ("white", False),
-    "one path for all step counts, CPU": ("path", True),
-    "one path for all step counts, device": ("path", False),
+    "per image, CPU": ("white", True),
+    "per image, device": ("white", False),
+    "one path, CPU": ("path", True),
+    "one path, device": ("path", False),
 }
 _CURVE = "A number, or over the run: cosine 1 to 0 | linear 1 to 0 | window 1 from 5 to 0.3 (sigmas) | list 1, 0.5, 0 "
 _CURVE += "(one per step)."

@@ -79,8 +79,11 @@ class InversionReport:
             if worst > _POOR:
                 parts.append("that is much: more steps, or a lower cfg, bring it down")
         if self.round_trip is not None and self.relative is not None:
-            errors = ", ".join(f"{error:.3g} ({share:.2%})" for error, share in zip(self.round_trip, self.relative))
-            parts.append(f"round-trip error {errors} of the image's spread")
+            errors = ", ".join(
+                f"{error:.3g} ({100.0 * share:.2g} % of the image's spread)"
+                for error, share in zip(self.round_trip, self.relative)
+            )
+            parts.append(f"round-trip error {errors}")
         return "; ".join(parts)
 
 

@@ -35,7 +35,7 @@ def variance(sampler: Any, **changed: Any) -> Any:
 
 def ddim(**changed: Any) -> Any:
     inputs = {
-        "eta": "0", "noise": "per image, drawn on the CPU", "seeds": "", "corrections": 12, "tolerance": 0.005,
+        "eta": "0", "noise": "per image, CPU", "seeds": "", "corrections": 12, "tolerance": 0.005,
         "check": False,
     }  # fmt: skip
     return out(NODES["SigmasmithDDIM"], **(inputs | changed))
@@ -177,7 +177,7 @@ def test_a_factor_of_the_noise_is_what_the_hosts_s_noise_is():
 def test_rows_with_seeds_are_the_same_alone_and_in_a_batch_and_as_the_hosts_image_of_that_seed():
     for kind in KINDS:
         model = model_of(kind)
-        for noise in ("per image, drawn on the CPU", "one path for all step counts, CPU"):
+        for noise in ("per image, CPU", "one path, CPU"):
             for make in (
                 lambda seeds, noise=noise: ddim(eta="1", noise=noise, seeds=seeds),
                 lambda seeds, noise=noise: variance(sampler_of("dpmpp_sde"), eta="1", noise=noise, seeds=seeds),

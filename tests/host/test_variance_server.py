@@ -27,7 +27,7 @@ VARIANCE = {
     "restarts": "",
     "noise": "the sampler's own",
 }
-DDIM = {"eta": "0", "noise": "per image, drawn on the CPU", "corrections": 12, "tolerance": 0.005, "check": False}
+DDIM = {"eta": "0", "noise": "per image, CPU", "corrections": 12, "tolerance": 0.005, "check": False}
 
 
 def sampled(model: str, sampler: dict[str, Any], steps: int = 4, kind: str = "euler", **settings: Any) -> Graph:
@@ -65,7 +65,7 @@ def test_every_control_runs_and_says_what_it_added(server, model):
         "posterior": variance(eta="", posterior=0.5),
         "clamp": variance(eta="0.5", clamp="cosine 1 to 0"),
         "churn": variance(eta="0", s_churn=4.0, s_tmin=0.05, s_tmax=0.95),
-        "restarts": variance(eta="", restarts="0.1-0.6 x2", noise="one path for all step counts, CPU", seeds="7, 9"),
+        "restarts": variance(eta="", restarts="0.1-0.6 x2", noise="one path, CPU", seeds="7, 9"),
     }
     for name, sampler in cases.items():
         kind = "euler_ancestral" if name == "posterior" else "euler"
