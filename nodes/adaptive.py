@@ -87,6 +87,9 @@ class SigmasmithAdaptiveSampler(io.ComfyNode):
     def execute(
         cls, calls: int, tolerance: float, method: str, max_step: float = 4.0, min_step: float = 0.001
     ) -> io.NodeOutput:
+        # Old hosts do not check combos of such nodes.
+        if method not in METHODS:
+            raise ValueError(f"method: there is no {method!r}; choose one of {', '.join(METHODS)}")
         settings = {"calls": calls, "method": METHODS[method], "max_step": max_step, "min_step": min_step}
         if tolerance > 0.0:
             settings["atol"] = tolerance

@@ -14,7 +14,7 @@ from ..noise_space import Array, SigmaRange
 from ..optimal.rollouts import RunFunction, check_finite, take_rows
 from ..optimal.teacher import teacher_sigmas
 from ..sigmas import finish_sigmas
-from .quadrature import MAX_NODES, step_weights
+from .quadrature import MAX_NODES, step_terms
 from .rows import combine, row_rms
 from .step_variable import StepVariable
 
@@ -104,9 +104,12 @@ class _PilotRun:
         return outputs[0]
 
     def _step(self, x: Tensor, times: list[float], outputs: list[Tensor], sigma: float, sigma_to: float) -> Tensor:
-        nodes, count = np.array(times[:MAX_NODES])[:, None], min(len(times), MAX_NODES)
-        carry, weights = step_weights(self.variable, nodes, np.array([count]), np.array([sigma]), np.array([sigma_to]))
-        return combine(carry, x, weights, outputs)
+        nodes = np.array([*times[:MAX_NODES], *[0.0] * MAX_NODES][:MAX_NODES])[:, None]
+        count = np.array([min(len(times), MAX_NODES)])
+        step = step_terms(self.variable, nodes, count, np.array([sigma]), np.array([sigma_to]))
+        # One set of weights for all rows: they stand at the same levels.
+        carry, weights = (np.repeat(values, len(x), axis=-1) for values in (step.carry, step.weights()))
+        return combine(carry, x, weights, outputs[:MAX_NODES])
 
     def _write_down(self, output: Tensor, newest: list[Tensor], times: list[float]) -> list[Tensor]:
         """Append this output's derivatives; its divided differences."""

@@ -15,7 +15,7 @@ from ..noise_space import Array
 from ..optimal.rollouts import ModelError
 from .expected import StepDensity, state_weight
 from .planners import Place, planner_for
-from .quadrature import step_weights
+from .quadrature import StepTerms, step_terms
 from .report import AdaptiveReport
 from .rows import Counts, Mask, Rows, choose, combine, row_rms
 from .settings import Settings
@@ -84,8 +84,9 @@ class AdaptiveRun:
         variable = self.variable
         density = StepDensity(variable, float(variable.at(stretch.start)), float(variable.at(stretch.end)))
         rows.sigma = np.full(len(everyone), stretch.start)
-        output = self._call(rows.x, rows.sigma, everyone)
-        rows.push(everyone, rows.x, rows.sigma, variable.at(rows.sigma), output)
+        start = variable.at(rows.sigma)
+        output, measured = self._call(rows.x, rows.sigma, everyone, start)
+        rows.push(everyone, rows.x, rows.sigma, start, output, measured)
         self._tell()
         used, moving = everyone.astype(np.float64), everyone.copy()
         while True:
@@ -113,7 +114,7 @@ class AdaptiveRun:
         rows, settings = self.rows, self.settings
         tolerance = np.zeros(len(rows.sigma))
         if settings.has_tolerance:
-            tolerance = settings.tolerance(row_rms(rows.outputs[0])) + tolerance
+            tolerance = settings.tolerance(rows.size) + tolerance
             if settings.together:
                 tolerance[:] = tolerance.min()
         return Place(density, rows, self.variable.at(rows.sigma), steps_left, tolerance, stretch.unfinished)
@@ -125,42 +126,35 @@ class AdaptiveRun:
         sigma = np.where(moving, np.maximum(np.minimum(sigma, below), stretch.end), 0.5 * self.rows.sigma)
         return sigma, self.variable.at(sigma)
 
-    def _weights(self, times: Array, counts: Counts, sigma: Array) -> tuple[Array, Array]:
-        return step_weights(self.variable, times, counts, self.rows.sigma, sigma)
+    def _terms(self, times: Array, counts: Counts, sigma: Array) -> StepTerms:
+        return step_terms(self.variable, times, counts, self.rows.sigma, sigma)
 
     def _predict(self, sigma: Array) -> Tensor:
         """States at `sigma`, extrapolated from the known outputs."""
-        rows, order = self.rows, self.planner.orders[0]
-        count = len(rows.outputs)
-        times = rows.times[:count]
-        carry, weights = self._weights(times, np.minimum(rows.counts, min(order, 2)), sigma)
-        if order > 2 and np.any(rows.counts > 2):
-            linear = np.minimum(rows.counts, 1)
-            second = np.abs((weights - self._weights(times, linear, sigma)[1])[1]) * rows.change
-            third = self._weights(times, rows.counts, sigma)[1] - weights
-            size = row_rms(combine(np.zeros_like(carry), rows.x, third, rows.outputs))
-            weights = weights + third * np.minimum(1.0, _THIRD_ORDER_LIMIT * second / np.maximum(size, 1e-30))
-        return combine(carry, rows.x, weights, rows.outputs)
+        rows = self.rows
+        step = self._terms(rows.times, np.minimum(rows.counts, self.planner.orders[0]), sigma)
+        second, third = np.abs(step.terms[1]) * rows.rate, np.abs(step.terms[2]) * rows.bend
+        step = step.limited(np.minimum(1.0, _THIRD_ORDER_LIMIT * second / np.maximum(third, 1e-30)))
+        return combine(step.carry, rows.x, step.weights(), rows.outputs)
 
     def _correct(self, output: Tensor, t: Array, sigma: Array) -> Tensor:
         """The same states with the output at their end known: interpolated instead of extrapolated."""
         rows, order = self.rows, self.planner.orders[1]
-        outputs = [output, *rows.outputs][:order]
-        times = np.concatenate([t[None], rows.times])[: len(outputs)]
-        carry, weights = self._weights(times, np.minimum(rows.counts + 1, order), sigma)
-        return combine(carry, rows.x, weights, outputs)
+        times = np.concatenate([t[None], rows.times[:-1]])
+        step = self._terms(times, np.minimum(rows.counts + 1, order), sigma)
+        return combine(step.carry, rows.x, step.weights(), [output, *rows.outputs][:order])
 
     def _try(self, trial: Mask, predicted: Tensor, sigma: Array, t: Array, place: Place, left: Array) -> Mask:
         """Evaluate predicted states, keep what the planner keeps; the rows that were kept."""
         rows, report = self.rows, self.report
         x = choose(trial, predicted, self.last_x)
-        output = self._call(x, np.where(trial, sigma, self.last_sigma), trial)
+        output, measured = self._call(x, np.where(trial, sigma, self.last_sigma), trial, t)
         corrected = self._correct(output, t, sigma)
         error = np.zeros(len(sigma))
         if self.settings.method != "predictive":
             error = row_rms(corrected - predicted) * state_weight(self.variable, t)
         kept = self.planner.keep(place, t, error, trial, left <= 1)
-        rows.push(kept, corrected, sigma, t, output)
+        rows.push(kept, corrected, sigma, t, output, measured)
         for row in np.flatnonzero(trial).tolist():
             if kept[row]:
                 report.accepted[row] += 1
@@ -180,20 +174,20 @@ class AdaptiveRun:
                 self.report.accepted[row] += 1
                 self.report.sigmas[row].append(float(sigma[row]))
 
-    def _call(self, x: Tensor, sigma: Array, active: Mask) -> Tensor:
-        """Model outputs for the whole batch; those of rows that are not active may be anything."""
+    def _call(self, x: Tensor, sigma: Array, active: Mask, t: Array) -> tuple[Tensor, tuple[Array, Array, Array]]:
+        """Model outputs for the whole batch, and what they measure; of rows that are not active, anything."""
         self.last_x, self.last_sigma = x, sigma
         levels = torch.as_tensor(sigma.astype(np.float32), device=x.device).to(x.dtype)
         output = self.model(x, levels, **self.extra_args)
         self.report.calls += 1
-        finite = torch.isfinite(output.flatten(1)).all(dim=1).cpu().numpy()
-        bad = np.flatnonzero(active & ~finite)
+        measured = self.rows.measure(output, t)
+        bad = np.flatnonzero(active & ~np.isfinite(measured[0]))
         if len(bad):
             raise ModelError(
                 f"model: it returned NaN or infinity at sigma {sigma[bad[0]]:.6g} (call {self.report.calls}) for "
                 f"sample {bad[0]}"
             )
-        return output
+        return output, measured
 
     def _note(self, moving: Mask, tolerance: Array) -> None:
         for row in np.flatnonzero(moving).tolist():

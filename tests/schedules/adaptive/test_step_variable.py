@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.adaptive.quadrature import step_weights
+from sigmasmith.schedules.adaptive.quadrature import moments, step_terms
 from sigmasmith.schedules.adaptive.step_variable import StepVariable
 
 FLOWS = (False, True)
+
+
+def step_weights(*given):
+    step = step_terms(*given)
+    return step.carry, step.weights()
+
+
 levels = st.floats(0.003, 0.999)
 
 
@@ -78,3 +85,23 @@ def test_rows_with_shorter_histories_use_what_they_have():
     assert np.allclose(both[:, 1], alone[:, 0])
     assert both[1, 0] != 0.0
     assert both[1, 1] == 0.0
+
+
+@given(st.floats(1e-6, 12.0))
+def test_moments_keep_their_digits_in_steps_of_any_length(h):
+    from scipy.integrate import quad
+
+    for k, value in enumerate(moments(np.array([h]))):
+        wanted = quad(lambda s, k=k: s**k * np.exp(s - h), 0.0, h, epsabs=0.0, epsrel=1e-12)[0]
+        assert float(value[0]) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_limited_step_keeps_its_first_two_orders():
+    variable = StepVariable(False)
+    nodes = np.array([[0.0], [-0.5], [-1.2]])
+    given = variable, nodes, np.array([3]), np.array([1.0]), np.array([0.4])
+    _, second = step_weights(variable, nodes, np.array([2]), np.array([1.0]), np.array([0.4]))
+    full = step_terms(*given)
+    assert np.allclose(full.limited(np.zeros(1)).weights(), second)
+    half = full.limited(np.array([0.5])).weights()
+    assert np.allclose(half, 0.5 * (full.weights() + second))

@@ -1,0 +1,55 @@
+"""The adaptive benchmark measures what it says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sigmasmith.benchmarks import adaptive
+from sigmasmith.schedules.optimal.baselines import host_schedules
+
+# k-diffusion 0.1.1 imports packages that deprecate what they import.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    torch.manual_seed(0)
+    return {key: adaptive.mixture_cell(key) for key in ("mixture_eps:4", "mixture_flow:1")}
+
+
+def test_the_references_are_converged(cells):
+    for cell in cells.values():
+        ours, _ = cell.adaptive(calls=200)
+        assert ours < 2e-4
+        fine = host_schedules(cell.sigma_range)["beta"](1000)
+        assert cell.dpmpp_2m(fine) < 5e-3
+
+
+def test_ours_runs_with_exactly_as_many_calls_as_dpm_adaptive(cells, monkeypatch):
+    monkeypatch.setattr(adaptive, "RTOLS", (0.05, 0.8))
+    cell = cells["mixture_eps:4"]
+    runs = list(adaptive.dpm_adaptive_runs(cell))
+    assert {order for order, _, _ in runs} == {2, 3}
+    for _, calls, error in runs:
+        assert adaptive.CALLS[0] <= calls <= adaptive.CALLS[1]
+        ours, report = cell.adaptive(calls=calls)
+        assert report.calls == calls
+        assert 0.0 < ours < error
+
+
+def test_a_run_beyond_the_range_of_calls_is_left_out(cells, monkeypatch):
+    monkeypatch.setattr(adaptive, "RTOLS", (1e-6,))
+    assert list(adaptive.dpm_adaptive_runs(cells["mixture_flow:1"])) == []
+
+
+def test_averages_and_verdicts():
+    assert adaptive.average([1.0, 4.0]) == pytest.approx(2.0)
+    assert adaptive.verdict("least", 1.0, 1.0).endswith(": reached")
+    assert adaptive.verdict("least", 0.99, 1.0).endswith("NOT REACHED")
+
+
+def test_the_overhead_is_a_time_per_step():
+    lines = adaptive.overhead(repeats=1, steps=4)
+    assert len(lines) == 4
+    assert "dpmpp_2m" in lines[0]
+    assert all(" ms: " in line for line in lines[1:])
