@@ -7,8 +7,11 @@ from pathlib import Path
 
 import torch
 
+from ..schedules.multistep import NAME
 from ..schedules.optimal.budget import OutOfTimeError
 from ..schedules.optimal.calibration import Calibration
+from ..schedules.optimal.effort import effort_named
+from ..schedules.optimal.memory import in_bytes, memory_of_fit
 from ..schedules.preset_file import save_preset
 from ..schedules.preset_names import SUFFIX, check_name
 from ..schedules.presets import MAX_SCHEDULES, Preset
@@ -34,6 +37,11 @@ def run(args: argparse.Namespace) -> None:
     subject = chosen_subject(args)
     name, sampler = named_sampler(args.sampler)
     noise = subject.noise(args.noises, args.seed)
+    # Two calls per step: how often a sampler calls the model is not known before it runs.
+    kept = memory_of_fit(
+        noise.shape[1:], len(noise), args.steps, effort_named(args.effort), calls_per_step=2, solver=name == NAME
+    )
+    print(f"The fit keeps at most {in_bytes(kept)} in memory.")
     try:
         with progress_bar(f"Fitting {name} to {subject.name}") as bar:
             found = subject.fit(noise, sampler, args.steps, effort=args.effort, progress=bar, minutes=args.minutes)
