@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
 MAX_FITTED = 2  # further step counts of a preset that are drawn faintly
 _STABLE_DIFFUSION = (0.0291671582, 14.6146412293)
+# Nodes that save what they find under their `name`.
+_WRITERS = ("SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule")
 # The host's ddim runs euler's function.
 _SAME_SAMPLER = {"ddim": "euler"}
 
@@ -139,7 +141,7 @@ def _preset_of(chain: tuple[NodeValues, ...], sources: Sources) -> Preset:
     for node in chain:
         if node.kind == "SigmasmithLoadPreset":
             return _loaded(node, sources)
-        if node.kind in ("SigmasmithFit", "SigmasmithFitGuider"):
+        if node.kind in _WRITERS:
             return _fitted(node, sources)
     if chain:
         raise ValueError(f"preset: {chain[-1].kind} has to run before its preset can be drawn")
@@ -190,6 +192,7 @@ def _fit(request: LiveRequest, sources: Sources) -> Drawn:
 
 
 def _save(request: LiveRequest, sources: Sources) -> Drawn:
+    """Nodes that take a preset as it is."""
     return _whole_preset(_preset_of(request.preset, sources), request, sources)
 
 
@@ -258,8 +261,8 @@ _KINDS: dict[str, Callable[[LiveRequest, Sources], Drawn]] = {
     "SigmasmithSchedule": _schedule,
     "SigmasmithLoadPreset": _load,
     "SigmasmithSavePreset": _save,
-    "SigmasmithFit": _fit,
-    "SigmasmithFitGuider": _fit,
+    "SigmasmithMultistep": _save,
+    **dict.fromkeys(_WRITERS, _fit),
     "SigmasmithApply": _apply,
     "SigmasmithCosine": _cosine,
     "SigmasmithCurve": _any_curve,

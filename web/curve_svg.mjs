@@ -77,8 +77,10 @@ export function readout(answer, frame, x) {
 export function hoverMarkup(reading, frame) {
   const wide = 14 + 0.92 * LETTER * Math.max(...reading.lines.map((text) => text.length));
   const tall = 8 + TEXT_LINE * reading.lines.length;
-  const left = reading.x + wide + 8 > frame.width ? Math.max(2, reading.x - wide - 8) : reading.x + 8;
-  const top = Math.min(Math.max(2, reading.y - tall - 8), frame.bottom - tall);
+  // Curves fall: free are the places above on the right and below on the left.
+  const onRight = reading.x + wide + 8 <= frame.width;
+  const left = onRight ? reading.x + 8 : Math.max(2, reading.x - wide - 8);
+  const top = Math.min(Math.max(2, onRight ? reading.y - tall - 8 : reading.y + 8), frame.bottom - tall);
   const texts = reading.lines.map(
     (text, index) =>
       `<text class="${index ? "ss-quiet" : "ss-text"}" x="${number(left + 6)}" ` +

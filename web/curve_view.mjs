@@ -8,6 +8,7 @@ const TALLEST = 340;
 export class CurveView {
   constructor({ onCopy, onWheel, onTaller }) {
     this.answer = null;
+    this.pointed = null; // share of the picture's width, while the pointer is over it
     this.onTaller = onTaller;
     this.height = 180; // what it needs, in pixels; only grows
     this.element = make("div", "sigmasmith sigmasmith-curve");
@@ -83,21 +84,29 @@ export class CurveView {
       this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.pictureHeight}`);
       this.svg.innerHTML = curveMarkup(this.answer, this.width, this.pictureHeight);
       this.frame = frameOf(this.answer.plot, this.width, this.pictureHeight);
+      this.read();
     }
   }
 
   hover(event) {
-    const layer = this.svg.querySelector(".ss-hover");
-    if (!this.frame || !layer) return;
     // The canvas scales its nodes: pixels on the screen are not those of the picture.
     const box = this.svg.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * this.frame.width;
-    layer.innerHTML = hoverMarkup(readout(this.answer, this.frame, x), this.frame);
-    layer.setAttribute("visibility", "visible");
+    this.pointed = (event.clientX - box.left) / box.width;
+    this.read();
   }
 
   unhover() {
-    this.svg.querySelector(".ss-hover")?.setAttribute("visibility", "hidden");
+    this.pointed = null;
+    this.read();
+  }
+
+  /** Show what is under the pointer, or nothing. */
+  read() {
+    const layer = this.svg.querySelector(".ss-hover");
+    if (!this.frame || !layer) return;
+    const shown = this.pointed !== null;
+    if (shown) layer.innerHTML = hoverMarkup(readout(this.answer, this.frame, this.pointed * this.frame.width), this.frame);
+    layer.setAttribute("visibility", shown ? "visible" : "hidden");
   }
 }
 

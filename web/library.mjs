@@ -25,14 +25,21 @@ export class LibraryPanel {
     element.replaceChildren(this.root);
     element.style.height = "100%";
     this.reload = () => void this.load();
+    this.graphChanged = () => {
+      if (JSON.stringify(this.chain()) !== this.shownFor) this.reload();
+    };
     // Fits and Save nodes write presets; drops on the page do as well.
     api.addEventListener("execution_success", this.reload);
+    api.addEventListener("graphChanged", this.graphChanged);
+    document.addEventListener("sigmasmith-graph", this.graphChanged);
     document.addEventListener("sigmasmith-library", this.reload);
     this.reload();
   }
 
   destroy() {
     api.removeEventListener("execution_success", this.reload);
+    api.removeEventListener("graphChanged", this.graphChanged);
+    document.removeEventListener("sigmasmith-graph", this.graphChanged);
     document.removeEventListener("sigmasmith-library", this.reload);
     this.root.remove();
   }
@@ -61,7 +68,9 @@ export class LibraryPanel {
     if (this.loading) return;
     this.loading = true;
     try {
-      const answer = await ask("/sigmasmith/library", { model: modelOfGraph(app.canvas.graph ?? rootGraph(), rootGraph()) });
+      const model = this.chain();
+      this.shownFor = JSON.stringify(model);
+      const answer = await ask("/sigmasmith/library", { model });
       this.presets = answer.presets;
       this.mayRemove = answer.may_remove;
       this.model.textContent = answer.model ? `Those that fit ${answer.model} come first.` : "";
@@ -72,6 +81,10 @@ export class LibraryPanel {
       this.loading = false;
     }
     if (this.again) await this.load();
+  }
+
+  chain() {
+    return modelOfGraph(app.canvas.graph ?? rootGraph(), rootGraph());
   }
 
   render() {

@@ -9,7 +9,7 @@ const MAX_BATCH = 64;
 const MAX_REMEMBERED = 256;
 // Python's nodes/live_plot.py, UI_KEY: a curve that only a run could find.
 const EXECUTED_KEY = "sigmasmith_curve";
-const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithSavePreset"]);
+const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
 
 // It takes a preset as one of many schedules, and shows a table of them.
 const COMPARISON = "SigmasmithCompare";

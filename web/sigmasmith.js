@@ -68,5 +68,6 @@ app.registerExtension({
   },
   afterConfigureGraph() {
     curves.soon();
+    document.dispatchEvent(new Event("sigmasmith-graph"));
   },
 });

@@ -125,8 +125,9 @@ def test_a_schedule_without_a_preset_says_what_to_connect():
     assert "connect Sigmasmith Load Preset" in answer_of({"node": node("SigmasmithSchedule", steps=5)})["problem"]
 
 
-def test_a_fit_that_has_not_run_says_so_and_one_that_has_is_drawn():
-    request = {"node": node("SigmasmithFit", name="mine", sampler_name="euler")}
+@pytest.mark.parametrize("kind", ["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule"])
+def test_a_fit_that_has_not_run_says_so_and_one_that_has_is_drawn(kind):
+    request = {"node": node(kind, name="mine", sampler_name="euler")}
     assert "Queue it once" in answer_of(request, Host())["problem"]
     assert "Fitted for sampler dpmpp_2m, this run uses euler." in answer_of(request)["warnings"]
 
@@ -199,7 +200,7 @@ def test_the_text_alternative_says_summary_and_warnings():
 
 
 def test_a_node_whose_curve_only_a_run_finds_says_so():
-    assert "when it has run" in answer_of({"node": node("SigmasmithAdaptiveSchedule")})["problem"]
+    assert "when it has run" in answer_of({"node": node("SigmasmithOther")})["problem"]
 
 
 def test_thousands_of_steps_make_a_small_answer():

@@ -22,6 +22,8 @@ run({
     check(fits[0] === "sd3 quick: fits" && fits[1] === "portrait mix: other model", fits);
     check((await tab.in(() => document.querySelector(".sigmasmith-library .ss-model").textContent)).includes("tiny_sd3"), "the model is not named");
     check((await tab.in(() => document.querySelectorAll(".sigmasmith-library .ss-head svg .ss-main").length)) === 3, "thumbnails are missing");
+    await tab.clear();
+    await tab.until("no model, after the graph is gone", () => document.querySelector(".sigmasmith-library .ss-model").textContent === "");
   },
 
   async "a card opens with what the preset was fitted for, its gain, author and licence"(tab) {
