@@ -39,17 +39,10 @@ def _weighted() -> SamplerFunction:
     return sample_weighted_2m
 
 
-def _ddim() -> SamplerFunction:
-    from ._host_variance import sample_ddim_by_name
-
-    return sample_ddim_by_name
-
-
 SAMPLERS: dict[str, Callable[[], SamplerFunction]] = {
     "sigmasmith_adaptive": _adaptive,
     "sigmasmith_2m_weighted": _weighted,
     "sigmasmith_multistep": _multistep,
-    "sigmasmith_ddim": _ddim,
     "sigmasmith_ddim": _ddim,
 }
 
