@@ -1,7 +1,8 @@
-"""Figures of variance control and DDIM inversion: python -P -m sigmasmith.benchmarks.variance (about 2 minutes)
+"""Figures of variance control and DDIM: python -P -m sigmasmith.benchmarks.variance (about 2 minutes)
 
 Inversion: round-trip error against the plain flipped-sigmas inversion with the same number of model calls. Noise: the
-variance that every mode adds against its formula. Overhead: milliseconds per step beyond a bare loop.
+variance that every mode adds against its formula. Composition: how alike images of other step counts are. Overhead:
+milliseconds per step beyond a bare loop.
 """
 
 from __future__ import annotations
@@ -17,88 +18,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..cli.subjects import demo_subject
 from ..demo.network import Architecture, UNet
 from ..schedules.curves import CURVES
 from ..schedules.optimal.baselines import host_schedules
-from ..schedules.optimal.metrics import geometric_mean, sample_errors
 from ..schedules.variance.calls import sample_euler
 from ..schedules.variance.control import Churn, Control, Restart
 from ..schedules.variance.controlled import RunNoise, sample_controlled
 from ..schedules.variance.ddim import sample_ddim
 from ..schedules.variance.eta_curves import constant, parse_curve
-from ..schedules.variance.inversion import Inversion, InversionReport
-from ..schedules.variance.noise import NoiseSource
+from ..schedules.variance.noise import NoiseKind, NoiseSource
 from ..schedules.variance.noise_steps import Form
 from ..schedules.variance.readout import NoiseLog
 from ..schedules.variance.steppers import OdeStepper, SdeStepper, Stepper
-from .analytic import power_law, random_mixture
-from .cases import CASES, load_case
+from .cases import CASES
+from .inversion import Trip, analytic_trips, demo_trips, report_trips, verdict
 
-STEPS = (10, 20, 50)
-SCHEDULES = ("simple", "normal", "karras")
 QUICK_CASES = ("digits_eps:1", "digits_flow:1")
-# FlipSigmas of ComfyUI starts here.
-FIRST = 1e-4
-
-
-@dataclass(frozen=True)
-class Trip:
-    """One inversion and the run back.
-
-    Attributes:
-        steps, calls: of ours; the plain inversion ran `calls` steps.
-        ours, plain: round-trip error, geometric mean over images of the RMSE.
-    """
-
-    case: str
-    schedule: str
-    steps: int
-    calls: int
-    ours: float
-    plain: float
-
-    @property
-    def gain(self) -> float:
-        return self.plain / self.ours
-
-
-Levels = Callable[[int], Tensor]
-
-
-def trip(model: Any, image: Tensor, down: Tensor, inversion: Inversion, args: dict[str, Any]) -> tuple[float, int]:
-    """Round-trip error and model calls of the way up."""
-    up, said = down.flip(0).clone(), list[InversionReport]()
-    up[0] = FIRST
-    noise = sample_ddim(model, image, up, args, inversion=inversion, report=said.append)
-    back = sample_ddim(model, noise, down, args)
-    return geometric_mean(sample_errors(back, image)), sum(said[0].calls)
-
-
-def trips(case: str, model: Any, image: Tensor, args: dict[str, Any], schedules: dict[str, Levels]) -> Iterator[Trip]:
-    """Every schedule and step count of a case."""
-    for name, levels in schedules.items():
-        for steps in STEPS:
-            ours, calls = trip(model, image, levels(steps), Inversion(), args)
-            plain, _ = trip(model, image, levels(calls), Inversion(corrections=0), args)
-            yield Trip(case, name, steps, calls, ours, plain)
-
-
-def demo_trips(key: str, images: int) -> Iterator[Trip]:
-    """On a bundled model: its own finished images, inverted."""
-    case = load_case(key, images)
-    known = host_schedules(case.subject.sigma_range)
-    schedules = {name: known[name] for name in SCHEDULES}
-    yield from trips(key, case.subject.denoiser, case.end.float(), case.subject.extra_args(images), schedules)
-
-
-def analytic_trips(flow: bool, images: int) -> Iterator[Trip]:
-    """On a mixture whose denoiser is a formula: samples of it, inverted."""
-    low, high = (0.003, 1.0) if flow else (0.0292, 14.6146)
-    mixture = random_mixture(0, power_law(128, 1.0), flow=flow)
-    draw = torch.Generator().manual_seed(1)
-    levels = lambda steps: CURVES["karras"](steps, low, high, flow=flow)  # noqa: E731
-    image = sample_euler(mixture, high * torch.randn(images, 128, generator=draw), levels(250))
-    yield from trips(f"mixture {'flow' if flow else 'VE'}", mixture, image, {}, {"karras": levels})
 
 
 # Noise that every mode adds -------------------------------------------------------------------------------------------
@@ -238,29 +174,23 @@ def overhead() -> Iterator[tuple[str, float, float]]:
         yield name, extra, 100.0 * extra / (step + min(other for _, other in pairs))
 
 
+# Composition ----------------------------------------------------------------------------------------------------------
+
+
+def likeness(key: str, kind: NoiseKind, few: int, many: int = 160, images: int = 8) -> float:
+    """Mean correlation of images of `few` steps with those of `many` steps, eta 1, the same seeds."""
+    subject = demo_subject(*CASES[key])
+    schedule, start = host_schedules(subject.sigma_range)["normal"], subject.noise(images, 1)
+    ends = []
+    for steps in (few, many):
+        x = start * subject.sigma_range.sigma_max
+        source, flow = NoiseSource(kind, (3,)), subject.sigma_range.flow
+        args = subject.extra_args(images)
+        ends.append(sample_ddim(subject.denoiser, x, schedule(steps), args, eta=1.0, noise=source, flow=flow))
+    return sum(float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in zip(*ends)) / images
+
+
 # In print -------------------------------------------------------------------------------------------------------------
-
-
-def verdict(text: str, measured: float, asked: float, *, most: bool = False) -> str:
-    """One line: what, the figure measured, the figure asked, and whether it is reached."""
-    reached = measured <= asked if most else measured >= asked
-    relation = "at most" if most else "at least"
-    return f"  {text:<66} {measured:8.2f}   asked {relation} {asked:6.2f}   {'reached' if reached else 'NOT REACHED'}"
-
-
-def report_trips(found: Sequence[Trip]) -> Iterator[str]:
-    """A row per case and schedule: steps(calls) and the gain."""
-    yield f"Round trip: error of the plain inversion with the same model calls / ours, at {STEPS} steps (calls of both)"
-    for case in dict.fromkeys(one.case for one in found):
-        for schedule in dict.fromkeys(one.schedule for one in found if one.case == case):
-            row = [one for one in found if (one.case, one.schedule) == (case, schedule)]
-            cells = "".join(f"{one.gain:8.2f} ({one.calls})".rjust(16) for one in row)
-            yield f"  {case:<16}{schedule:<10}{cells}   ours {', '.join(f'{one.ours:.4f}' for one in row)}"
-    gains = [one.gain for one in found]
-    worst = min(found, key=lambda one: one.gain)
-    yield verdict("average", math.exp(sum(map(math.log, gains)) / len(gains)), 3.0)
-    yield verdict(f"worst: {worst.case}, {worst.schedule}, {worst.steps} steps", worst.gain, 3.0)
-    yield f"      {sum(gain >= 3.0 for gain in gains)} of {len(gains)} cells reach 3"
 
 
 def report_noise() -> Iterator[str]:
@@ -271,6 +201,14 @@ def report_noise() -> Iterator[str]:
         scores += pair
         yield f"  {mode.name:<24} VE {pair[0]:5.2f}   flow {pair[1]:5.2f}"
     yield verdict(f"largest of {len(scores)}", max(scores), 4.0, most=True)
+
+
+def report_composition() -> Iterator[str]:
+    yield "Composition: correlation of images of 10, 20, 40 steps with those of 160, eta 1, the same seeds"
+    for key in QUICK_CASES:
+        for kind in ("white", "path"):
+            cells = "".join(f"{likeness(key, kind, few):8.2f}" for few in (10, 20, 40))
+            yield f"  {key:<16}{'one path' if kind == 'path' else 'fresh noise':<14}{cells}"
 
 
 def report_overhead() -> Iterator[str]:
@@ -293,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found: list[Trip] = [*analytic_trips(False, args.images), *analytic_trips(True, args.images)]
     for key in QUICK_CASES if args.quick else CASES:
         found += demo_trips(key, args.images)
-    for part in (report_trips(found), report_noise(), report_overhead()):
+    for part in (report_trips(found), report_noise(), report_composition(), report_overhead()):
         for line in part:
             print(line, flush=True)
         print()

@@ -104,6 +104,8 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
             tell(log.text(), node_id)
         return x
 
+    if any(eta.values):  # what runs is not what the dropdown has under that name, and presets know samplers by it
+        sample_sigmasmith_ddim.__name__ += "_with_noise"
     return SeededSampler(comfy.samplers.KSAMPLER(sample_sigmasmith_ddim), noise.seeds)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WRAPPER_KEY = "sigmasmith"
 # Names of sampler functions that are not the dropdown's.
-_FUNCTION_NAMES = {"unipc": "uni_pc", "unipc_bh2": "uni_pc_bh2", "ddim": "euler"}
+_FUNCTION_NAMES = {"unipc": "uni_pc", "unipc_bh2": "uni_pc_bh2", "ddim": "euler", "sigmasmith_ddim": "euler"}
 
 
 def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:

@@ -1,0 +1,107 @@
+"""Round trips of DDIM inversion, held against the plain inversion with the same model calls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..schedules.curves import CURVES
+from ..schedules.optimal.baselines import host_schedules
+from ..schedules.optimal.metrics import geometric_mean, sample_errors
+from ..schedules.variance.calls import sample_euler
+from ..schedules.variance.ddim import sample_ddim
+from ..schedules.variance.inversion import Inversion, InversionReport
+from .analytic import power_law, random_mixture
+from .cases import load_case
+
+STEPS = (10, 20, 50)
+SCHEDULES = ("simple", "normal", "karras")
+# FlipSigmas of ComfyUI starts here.
+FIRST = 1e-4
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One inversion and the run back.
+
+    Attributes:
+        steps, calls: of ours; the plain inversion ran `calls` steps.
+        ours, plain: round-trip error, geometric mean over images of the RMSE.
+    """
+
+    case: str
+    schedule: str
+    steps: int
+    calls: int
+    ours: float
+    plain: float
+
+    @property
+    def gain(self) -> float:
+        return self.plain / self.ours
+
+
+Levels = Callable[[int], Tensor]
+
+
+def trip(model: Any, image: Tensor, down: Tensor, inversion: Inversion, args: dict[str, Any]) -> tuple[float, int]:
+    """Round-trip error and model calls of the way up."""
+    up, said = down.flip(0).clone(), list[InversionReport]()
+    up[0] = FIRST
+    noise = sample_ddim(model, image, up, args, inversion=inversion, report=said.append)
+    back = sample_ddim(model, noise, down, args)
+    return geometric_mean(sample_errors(back, image)), sum(said[0].calls)
+
+
+def trips(case: str, model: Any, image: Tensor, args: dict[str, Any], schedules: dict[str, Levels]) -> Iterator[Trip]:
+    """Every schedule and step count of a case."""
+    for name, levels in schedules.items():
+        for steps in STEPS:
+            ours, calls = trip(model, image, levels(steps), Inversion(), args)
+            plain, _ = trip(model, image, levels(calls), Inversion(corrections=0), args)
+            yield Trip(case, name, steps, calls, ours, plain)
+
+
+def demo_trips(key: str, images: int) -> Iterator[Trip]:
+    """On a bundled model: its own finished images, inverted."""
+    case = load_case(key, images)
+    known = host_schedules(case.subject.sigma_range)
+    schedules = {name: known[name] for name in SCHEDULES}
+    yield from trips(key, case.subject.denoiser, case.end.float(), case.subject.extra_args(images), schedules)
+
+
+def analytic_trips(flow: bool, images: int) -> Iterator[Trip]:
+    """On a mixture whose denoiser is a formula: samples of it, inverted."""
+    low, high = (0.003, 1.0) if flow else (0.0292, 14.6146)
+    mixture = random_mixture(0, power_law(128, 1.0), flow=flow)
+    draw = torch.Generator().manual_seed(1)
+    levels = lambda steps: CURVES["karras"](steps, low, high, flow=flow)  # noqa: E731
+    image = sample_euler(mixture, high * torch.randn(images, 128, generator=draw), levels(250))
+    yield from trips(f"mixture {'flow' if flow else 'VE'}", mixture, image, {}, {"karras": levels})
+
+
+def report_trips(found: Sequence[Trip]) -> Iterator[str]:
+    """A row per case and schedule: steps(calls) and the gain."""
+    yield f"Round trip: error of the plain inversion with the same model calls / ours, at {STEPS} steps (calls of both)"
+    for case in dict.fromkeys(one.case for one in found):
+        for schedule in dict.fromkeys(one.schedule for one in found if one.case == case):
+            row = [one for one in found if (one.case, one.schedule) == (case, schedule)]
+            cells = "".join(f"{one.gain:8.2f} ({one.calls})".rjust(16) for one in row)
+            yield f"  {case:<16}{schedule:<10}{cells}   ours {', '.join(f'{one.ours:.4f}' for one in row)}"
+    gains = [one.gain for one in found]
+    worst = min(found, key=lambda one: one.gain)
+    yield verdict("average", math.exp(sum(map(math.log, gains)) / len(gains)), 3.0)
+    yield verdict(f"worst: {worst.case}, {worst.schedule}, {worst.steps} steps", worst.gain, 3.0)
+    yield f"      {sum(gain >= 3.0 for gain in gains)} of {len(gains)} cells reach 3"
+
+
+def verdict(text: str, measured: float, asked: float, *, most: bool = False) -> str:
+    """One line: what, the figure measured, the figure asked, and whether it is reached."""
+    reached = measured <= asked if most else measured >= asked
+    relation = "at most" if most else "at least"
+    return f"  {text:<66} {measured:8.2f}   asked {relation} {asked:6.2f}   {'reached' if reached else 'NOT REACHED'}"
