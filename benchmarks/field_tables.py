@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from .cases import SAMPLER
 from .entries import ANY, Comparison, Entry, average
-from .field_cases import SHOWN, trained
+from .field_cases import SHOWN, TEACHER_STEPS, trained
 from .hindsight import TWICE
 from .methods import LEADING
+from .records import Record
 from .tables import verdict
 
 # Below this a Frechet distance is rounding.
@@ -59,7 +61,7 @@ def main_table(comparison: Comparison) -> Iterator[str]:
             f"{entry.method:<20} {entry.sampler:<21}{''.join(_number(gain, 6, 2) for gain in gains)} "
             f"{_percent(comparison.mean(entry, SHOWN, lambda r: r.switched)):>7}"
             f"{_number(_distance(comparison, entry), 9, 4)}"
-            f"{_percent(comparison.mean(entry, SHOWN, lambda r: r.agreement)):>8}"
+            f"{_percent(comparison.mean(entry, SHOWN, _agreement)):>8}"
             f"{evaluations:>7.0f}{seconds:>6.0f}{cpu:>6.0f}"
         )
 
@@ -91,8 +93,16 @@ def quantile_table(comparison: Comparison) -> Iterator[str]:
 
 
 def verdicts(comparison: Comparison, entry: Entry) -> Iterator[str]:
-    """Each figure that was asked for beside the figure measured."""
-    yield f"Figures asked of {entry.name}"
+    """Each figure that was asked for beside the figure measured: on all cases, and on the trained models alone, which
+    are nearer to what people run than mixtures are."""
+    groups = {"all cases": comparison.cases, "trained models alone": tuple(filter(trained, comparison.cases))}
+    for name, cases in groups.items():
+        if cases and (name == "all cases" or cases != comparison.cases):
+            yield f"Figures asked of {entry.name}: {name}"
+            yield from _asked(replace(comparison, cases=cases), entry)
+
+
+def _asked(comparison: Comparison, entry: Entry) -> Iterator[str]:
     for over, asked in (
         (comparison.base, {5: 2.3, 8: 4.0, 10: 4.0}),
         (comparison.best_of_all, {5: 1.8, 8: 2.3, 10: 2.3}),
@@ -104,23 +114,20 @@ def verdicts(comparison: Comparison, entry: Entry) -> Iterator[str]:
         held = [case for case in comparison.cases if (case, 2 * count) in comparison.base.cells]
         if count in comparison.steps and held:
             nearer = [entry.cells[c, count].error <= comparison.base.cells[c, 2 * count].error for c in held]
-            text = f"cases where {count} steps end as near as {2 * count} of the best host schedule, share"
-            yield verdict(text, sum(nearer) / len(held), 0.75)
+            yield verdict(f"share of cases: {count} steps as near as {2 * count} of the host", _mean(nearer), 0.75)
     if SHOWN in comparison.steps:
-        for one in (entry, *comparison.entries[:3]):
-            yield _agreement(comparison, one, asked=one is entry)
-    some = [case for case in comparison.cases if trained(case)]
-    if some and len(some) < len(comparison.cases):
-        shown = ", ".join(f"{count}: {comparison.gain(entry, count, cases=some):.2f}" for count in comparison.steps)
-        yield f"  On the {len(some)} trained cases alone, best host schedule with {SAMPLER} / ours at steps {shown}"
+        text = f"class agreement with the {TEACHER_STEPS}-step teacher, {SHOWN} steps, %"
+        yield verdict(text, 100.0 * comparison.mean(entry, SHOWN, _agreement), 99.4)
+        for one in comparison.entries[:3]:
+            yield f"      beside it, {one.name}: {100.0 * comparison.mean(one, SHOWN, _agreement):.2f}"
 
 
-def _agreement(comparison: Comparison, entry: Entry, *, asked: bool) -> str:
-    share = 100.0 * comparison.mean(entry, SHOWN, lambda r: r.agreement)
-    text = f"class agreement with the 100-step teacher at {SHOWN} steps, %"
-    if asked:
-        return verdict(text, share, 99.4)
-    return f"      beside it, {entry.name}: {share:.2f}"
+def _agreement(record: Record) -> float:
+    return record.agreement
+
+
+def _mean(values: Sequence[bool]) -> float:
+    return sum(values) / len(values)
 
 
 def _distance(comparison: Comparison, entry: Entry) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from .cases import SAMPLER
 from .chart import Line, chart_svg
 from .entries import Comparison, Entry, average, compare
-from .field_cases import SHOWN
+from .field_cases import SHOWN, trained
 from .field_tables import leading_entry
 from .records import OURS, PUBLISHED, read_records
 
@@ -23,11 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks readme", description=__doc__)
     parser.add_argument("--csv", type=Path, default=Path("out/benchmark.csv"), help="default %(default)s")
     parser.add_argument("--figure", type=Path, default=Path("docs/benchmark.svg"), help="default %(default)s")
+    parser.add_argument("--trained", action="store_true", help="of the trained models alone, without the mixtures")
     args = parser.parse_args(argv)
     if not args.csv.is_file():
         print(f"--csv: there is no {args.csv}; run python -P -m sigmasmith.benchmarks first", file=sys.stderr)
         return 2
-    comparison = compare(read_records(args.csv))
+    records = [record for record in read_records(args.csv) if not args.trained or trained(record.case)]
+    comparison = compare(records)
     for line in table(comparison):
         print(line)
     args.figure.write_text(figure(comparison), encoding="utf-8")

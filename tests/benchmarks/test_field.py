@@ -95,7 +95,8 @@ def test_every_figure_asked_for_is_printed_beside_the_one_measured():
     assert "best host schedule*, best of all* / ours, 10 steps" in text
     assert "2.00   asked at least    2.30   NOT REACHED" in text
     assert "100.00   asked at least   99.40   reached" in text
-    assert "10 steps end as near as 20" in text
+    assert "share of cases: 10 steps as near as 20 of the host" in text
+    assert text.count("best host schedule*, dpmpp_2m / ours, 10 steps") == 2  # on all cases, on trained models
     worse = "\n".join(report(compare(records(leading=0.3))))
     assert "0.00   asked at least    0.75   NOT REACHED" in worse
 
@@ -123,6 +124,8 @@ def test_the_readme_gets_its_table_and_figure_from_the_file(tmp_path, capsys):
     assert {"simple, dpmpp_2m", "best host schedule, dpmpp_2m", "GITS, dpmpp_2m", "ours, balanced, dpmpp_2m"} <= {
         *drawn
     }
+    assert readme.main(["--csv", str(tmp_path / "b.csv"), "--figure", str(tmp_path / "c.svg"), "--trained"]) == 0
+    assert "over 1 cases" in (tmp_path / "c.svg").read_text(encoding="utf-8")
     assert readme.main(["--csv", str(tmp_path / "none.csv")]) == 2
 
 
