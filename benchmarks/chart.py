@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-_WIDTH, _HEIGHT = 760, 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 250, 40, 46
+_WIDTH, _HEIGHT = 790, 420
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 280, 40, 46
 _LINE = 15  # between names
 # Okabe and Ito's colours, told apart by colour-blind readers; the strong line has its own.
 _COLOURS = ("#6b7280", "#0072b2", "#56b4e9", "#e69f00", "#009e73", "#7d5ba6")
