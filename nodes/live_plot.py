@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 STOCK = ("simple", "karras", "beta")
 MAX_OTHERS = 4  # faint curves that can still be told apart
 MAX_STOCK_STEPS = 1_000  # beyond, curves of tables of 1000 entries say nothing
-UI_KEY = "sigmasmith_curve"
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,6 @@ class Drawn:
     def run(self) -> Tensor:
         """The part that will run."""
         return self.sigmas[self.cut :].clone()
-
-
-def executed_ui(sigmas: Tensor, sigma_range: SigmaRange, summary: str = "") -> dict[str, Any]:
-    """An entry of a node's `ui` by which the page draws a schedule that only a run could find.
-
-    Args:
-        sigmas: (steps + 1,) as the node gives it out.
-        sigma_range: of the model.
-        summary: one sentence; empty says what will run.
-    """
-    drawn = Drawn(sigmas=sigmas, sigma_range=sigma_range, summary=summary or f"{will_run(sigmas)}.")
-    return {UI_KEY: (answer(drawn),)}
 
 
 def will_run(sigmas: Any) -> str:

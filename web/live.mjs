@@ -7,10 +7,8 @@ const MIN_WIDTH = 300;
 const MARGINS = 20; // that the classic canvas leaves above and below an element
 const MAX_BATCH = 64;
 const MAX_REMEMBERED = 256;
-// Python's nodes/live_plot.py, UI_KEY: a curve that only a run could find.
-const EXECUTED_KEY = "sigmasmith_curve";
+// Nodes that write presets, which others draw.
 const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
-
 // It takes a preset as one of many schedules, and shows a table of them.
 const COMPARISON = "SigmasmithCompare";
 
@@ -27,14 +25,14 @@ export class LiveCurves {
    * @param rootGraph gives the outermost graph.
    * @param ask (path, body) -> answer; rejects with an Error whose message is for the person.
    * @param copyCode called with a request when the person wants its share code.
-   * @param wheel takes wheel and drag events that are meant for the canvas.
+   * @param wheel takes wheel events over a curve, and the element of its words, which may scroll.
    */
   constructor({ rootGraph, ask, copyCode, wheel }) {
     this.rootGraph = rootGraph;
     this.ask = ask;
     this.copyCode = copyCode;
     this.wheel = wheel;
-    this.shown = new Map(); // node -> { view, key: what is drawn, wanted: what is to be, executed }
+    this.shown = new Map(); // node -> { view, key: what is drawn, wanted: what is to be }
     this.answers = new Map(); // key -> answer, the latest last
     this.waiting = false;
     this.busy = false;
@@ -57,9 +55,9 @@ export class LiveCurves {
       if (other !== widget) other.callback = after(other.callback, () => this.soon());
     }
     node.onConnectionsChange = after(node.onConnectionsChange, () => this.soon());
-    node.onExecuted = after(node.onExecuted, (output) => this.executed(node, output));
+    if (WRITERS.has(node.comfyClass)) node.onExecuted = after(node.onExecuted, () => this.forget());
     node.onRemoved = after(node.onRemoved, () => this.detach(node));
-    this.shown.set(node, { view, key: "", wanted: "", executed: false });
+    this.shown.set(node, { view, key: "", wanted: "" });
     grow(node);
     this.soon();
   }
@@ -87,7 +85,7 @@ export class LiveCurves {
   /** Forget all answers: files may have changed. */
   forget() {
     this.answers.clear();
-    for (const state of this.shown.values()) if (!state.executed) state.key = "";
+    for (const state of this.shown.values()) state.key = "";
     this.soon();
   }
 
@@ -113,7 +111,10 @@ export class LiveCurves {
       for (const state of this.shown.values()) if (missing.has(state.wanted)) this.show(state, this.answers.get(state.wanted));
     } catch (error) {
       // Not remembered for good: the server may be back at the next change.
-      for (const state of this.shown.values()) state.view.show({ problem: error.message });
+      for (const state of this.shown.values()) {
+        state.key = "";
+        state.view.show({ problem: error.message });
+      }
       return;
     } finally {
       this.busy = false;
@@ -123,25 +124,12 @@ export class LiveCurves {
 
   show(state, answer) {
     state.key = state.wanted;
-    state.executed = false;
     state.view.show(answer);
   }
 
   remember(key, answer) {
     this.answers.set(key, answer);
     while (this.answers.size > MAX_REMEMBERED) this.answers.delete(this.answers.keys().next().value);
-  }
-
-  /** A node has run: it may say its curve, or have written a preset that others draw. */
-  executed(node, output) {
-    const state = this.shown.get(node);
-    const [answer] = output?.[EXECUTED_KEY] ?? [];
-    if (state && answer) {
-      state.executed = true;
-      state.view.show(answer);
-    } else if (WRITERS.has(node.comfyClass)) {
-      this.forget();
-    }
   }
 }
 

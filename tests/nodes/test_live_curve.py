@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.nodes.live_curve import live_curve, shared_preset
-from sigmasmith.nodes.live_plot import executed_ui
 from sigmasmith.nodes.live_request import parse_request
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.share_code import from_share_code, to_share_code
@@ -220,12 +219,6 @@ def test_share_code_of_a_curve_node_is_its_exact_run():
     assert shared.model.family == "SD15"
     whole = CURVES["karras"](10, SD15.sigma_min, SD15.sigma_max, flow=False)
     assert torch.equal(shared.schedules[5], whole[-6:])
-
-
-def test_a_run_can_hand_its_curve_to_the_page():
-    (answer,) = executed_ui(MINE.sigmas(5), SD15.sigma_range)["sigmasmith_curve"]
-    assert answer["summary"] == "5 steps will run, from sigma 14.615 to 0."
-    assert len(answer["plot"]["curves"][0]["points"]) == 6
 
 
 @pytest.mark.parametrize(
