@@ -154,6 +154,7 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
         noise: None for the sampler's own.
         reference: finished LATENT whose spread is the target, or None.
     """
+    from ..schedules.variance.control import Control
     from ..schedules.variance.readout import NoiseLog
     from ..schedules.variance.routes import choose_route
     from ..schedules.variance.running import run_route
@@ -166,14 +167,15 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
         sampling, log = _sampling_of(model), NoiseLog()
         flow, settings = _host.is_flow(sampling), with_spread(control, model, reference)
         route = choose_route(host, settings, flow=flow, own_source=noise is not None)
-        source = _run_noise(host.name, noise, x, sigmas, extra_args or {}, sampling)
+        source = _run_noise(host, noise, x, sigmas, extra_args or {}, sampling)
         end = run_route(
             route, host, settings, source, model, x, sigmas, extra_args, callback, disable, flow=flow, log=log
         )
         tell(log.text(), node_id)
         return end
 
-    sample.__name__ = f"sample_{host.name}"
+    # A preset for the sampler alone, or a second node like this around it, must not take it for the sampler alone.
+    sample.__name__ = f"sample_{host.name}" if control == Control() else f"sample_{host.name}_with_variance"
     wrapped = copy.copy(sampler)
     wrapped.sampler_function, wrapped.extra_options = sample, {}
     return SeededSampler(wrapped, noise.seeds) if noise is not None and noise.seeds else wrapped
@@ -192,14 +194,16 @@ def with_spread(control: Control, model: Any, reference: Any) -> Control:
 
 
 def _run_noise(
-    name: str, noise: NoiseSource | None, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], sampling: Any
+    host: HostSampler, noise: NoiseSource | None, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], sampling: Any
 ) -> RunNoise:
     from ..schedules.variance.controlled import RunNoise
     from ..schedules.variance.noise import NoiseSource
 
     seed, flow = extra_args.get("seed") or 0, _host.is_flow(sampling)
     rows = (noise or NoiseSource()).start(x, seed, flow=flow)
-    between = rows if noise is not None else host_noise(name, x, sigmas, extra_args.get("seed"))
+    between = rows
+    if noise is None:  # another pack's node may have given the sampler its noise
+        between = host.options.get("noise_sampler") or host_noise(host.name, x, sigmas, extra_args.get("seed"))
     return RunNoise(between, rows.fresh, _noise_scale(sampling))
 
 

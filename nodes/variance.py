@@ -157,7 +157,7 @@ class SigmasmithVariance(io.ComfyNode):
             s_noise=parse_curve(s_noise, "s_noise", high=2.0, outside=1.0),
             posterior=posterior,
             clamp=parse_curve(clamp, "clamp"),
-            churn=Churn(s_churn, s_tmax, s_tmin),
+            churn=Churn(s_churn, s_tmax, s_tmin) if s_churn else Churn(),
             restarts=parse_restarts(restarts),
         )
         source, node_id = noise_source(noise, seeds), cls.hidden.unique_id

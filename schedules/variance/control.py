@@ -130,12 +130,6 @@ class Control:
         return any(self.clamp.values)
 
     @property
-    def is_deterministic(self) -> bool:
-        """Whether nothing random is asked for: eta is 0 everywhere, no churn, no restart."""
-        quiet = self.eta is not None and not any(self.eta.values) and not self.posterior
-        return quiet and not self.churn.amount and not self.restarts
-
-    @property
     def needs_steps(self) -> bool:
         """Whether something must happen between the steps, or change from step to step, but the noise's factor."""
         varies = self.eta is not None and not self.eta.is_constant

@@ -165,7 +165,7 @@ def _at_once(host: HostSampler, control: Control, *, flow: bool, own_source: boo
     stochastic = "noise_sampler" in takes
     if control.churn.amount:
         # The hosts' churn scales flow states as if they were VE ones, and draws from the global generator.
-        simple = control.eta is None or control.is_deterministic or not any(control.eta.values)
+        simple = control.eta is None or not any(control.eta.values)
         between = control.clamps or control.restarts or own_source
         return "s_churn" in takes and not flow and simple and not between and control.s_noise.is_constant
     if control.needs_steps:

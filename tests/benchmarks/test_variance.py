@@ -38,13 +38,11 @@ def test_the_bare_loop_is_euler_ancestral():
         k_diffusion = pytest.importorskip("k_diffusion.sampling", reason="pip install k-diffusion to compare with it")
     sigmas, x = CURVES["karras"](6, 0.03, 14.6), 14.6 * torch.randn(1, 8, generator=torch.Generator().manual_seed(0))
     noises = [torch.randn(1, 8, generator=torch.Generator().manual_seed(i)) for i in range(6)]
-    ends = []
-    for run in (bare_ancestral, k_diffusion.sample_euler_ancestral):
-        draw = iter(noises)
-        noise = {"noise": lambda a, b, draw=draw: next(draw)} if run is bare_ancestral else {}
-        noise = noise or {"noise_sampler": lambda a, b, draw=draw: next(draw), "disable": True}
-        ends.append(run(Ready(0.3 * x / 14.6), x, sigmas, **noise))
-    assert torch.allclose(*ends, atol=1e-5)
+    first, second = iter(noises), iter(noises)
+    model = Ready(0.3 * x / 14.6)
+    ours = bare_ancestral(model, x, sigmas, lambda a, b: next(first))
+    theirs = k_diffusion.sample_euler_ancestral(model, x, sigmas, noise_sampler=lambda a, b: next(second), disable=True)
+    assert torch.allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -340,6 +340,15 @@ def test_what_a_sampler_cannot_follow_is_said_by_input():
     assert "upside down" in raises(ValueError, variance, sampler_of("euler"), **upside_down)
 
 
+def test_a_second_node_around_the_first_is_refused_where_it_would_change_its_steps():
+    model = model_of(VE)
+    first = variance(sampler_of("euler"), eta="cosine 1 to 0")
+    assert "euler_with_variance" in raises(ValueError, run, model, variance(first, eta="0.5"))
+    seeded = variance(sampler_of("dpmpp_2m"), noise="per image, CPU", seeds="4")
+    assert seeded.sampler_function.__name__ == "sample_dpmpp_2m"
+    assert torch.equal(run(model, variance(seeded)), run(model, sampler_of("dpmpp_2m"), seed=4))
+
+
 def test_a_model_that_returns_nan_is_named():
     for make in (ddim, lambda: variance(sampler_of("euler")), lambda: variance(sampler_of("euler"), eta="0.5")):
         model = model_of(VE)
