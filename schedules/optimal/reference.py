@@ -43,13 +43,13 @@ class Reference:
 def make_reference(fit: Fit) -> Reference:
     """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
     fit.budget.message = "teacher"
-    fine, coarse = (
-        run_teacher(fit.run, _levels(fit, nodes), fit.everything, fit.state_sketch(), fit.budget, fit.journal)
-        for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)
-    )
+    fine = _teacher(fit, fit.effort.teacher_nodes, fit.everything)
     if isinstance(fit.run, DirectRun):
         fit.run.try_splitting(*fine.probe, [fit.search, fit.held_out], fit.budget)
-    disagreement, converged = agreement(fine.end, coarse.end, TOLERANCE)
+    # A model whose fine solution cannot be trusted shows it on any rows: the held-out ones are the fewest.
+    checked = fit.held_out if fit.splits else fit.everything
+    coarse = _teacher(fit, fit.effort.check_nodes, checked)
+    disagreement, converged = agreement(fine.end, coarse.end, TOLERANCE, checked)
     if not fit.stochastic or not converged:
         return Reference(fine, fine.end, disagreement, converged)
     spent = fit.budget.spent
@@ -62,14 +62,22 @@ def make_reference(fit: Fit) -> Reference:
     return Reference(fine, ends[0], *agreement(ends[0], ends[1], STOCHASTIC_TOLERANCE), on_path=True)
 
 
+def _teacher(fit: Fit, nodes: int, rows: slice) -> Teacher:
+    return run_teacher(fit.run, _levels(fit, nodes), rows, fit.state_sketch(), fit.budget, fit.journal)
+
+
 def _levels(fit: Fit, nodes: int) -> Array:
     """The reference's noise levels; of two models the second begins on one of them."""
     return levels_with_boundary(teacher_sigmas(nodes, fit.sigma_range), fit.boundary)
 
 
-def agreement(fine: Tensor, coarse: Tensor, tolerance: float) -> tuple[float, bool]:
-    """(geometric mean RMSE between two solutions, whether it is small beside the distance between samples)."""
-    difference = geometric_mean(sample_errors(coarse, fine))
+def agreement(fine: Tensor, coarse: Tensor, tolerance: float, rows: slice | None = None) -> tuple[float, bool]:
+    """(geometric mean RMSE between two solutions, whether it is small beside the distance between samples).
+
+    Args:
+        rows: of `fine`, where `coarse` holds these alone.
+    """
+    difference = geometric_mean(sample_errors(coarse, fine if rows is None else fine[rows]))
     flat = fine.flatten(1).cpu().double()
     distance = float((torch.pdist(flat) / flat.shape[1] ** 0.5).median())
     return difference, difference <= tolerance * max(distance, 1e-12)

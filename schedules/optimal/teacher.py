@@ -162,15 +162,17 @@ def run_teacher(
     levels = rounded[:-1].double().numpy()  # the weights must see the levels that the model sees
     key = journal.key("teacher", rounded, rows.start, rows.stop) if journal is not None else ""
     record = journal.read(key) if journal is not None else None
+    before = budget.rows_planned
     if record is None:
         trace = _Trace()
         run(_TeacherRun(levels, rows, sketch, budget, journal, key, trace), rounded, rows)
         record = {"states": torch.stack(trace.states), "outputs": torch.stack(trace.outputs), **trace.full}
+        record["rows"] = torch.tensor(budget.rows_planned - before)
         if journal is not None:
             journal.write(key, record)
             journal.drop_calls(key)
     else:
-        budget.count(len(levels) * budget.rows)
+        budget.count(int(record["rows"]))
     probe = (float(levels[len(levels) // 2]), record["probe_state"], record["probe_output"])
     return Teacher(levels, record["states"], record["outputs"], record["end"], sketch(record["end"]), probe)
 

@@ -100,7 +100,7 @@ def test_whatever_was_reached_is_returned_for_every_count(monkeypatch, minutes):
     assert_contract(fit)
 
 
-@pytest.mark.parametrize("minutes", [0.001, 0.5, 0.9])
+@pytest.mark.parametrize("minutes", [0.001, 0.5, 0.7])
 def test_minutes_too_few_for_the_teacher_raise(monkeypatch, minutes):
     with pytest.raises(OutOfTimeError):
         Timed().fit(monkeypatch, minutes=minutes)
