@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import struct
 import time
 from collections.abc import Iterator
@@ -22,15 +23,39 @@ pytestmark = [pytest.mark.host, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# What a host needs of the repository, and nothing else.
+PARTS = ("__init__.py", "nodes", "schedules", "web", "locales", "example_workflows", "node_list.json", "pyproject.toml")
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the pack, so that what is written into it can be seen."""
+    folder = tmp_path_factory.mktemp("pack")
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / part, folder)
+    return folder
+
+
+def files_of(pack: Path) -> dict[str, bytes]:
+    """Everything in the pack but what Python itself keeps beside modules."""
+    kept = [path for path in pack.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {str(path.relative_to(pack)): path.read_bytes() for path in kept}
+
+
 @pytest.fixture(scope="module")  # its own server, for these tests leave errors in the log
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+def server(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     host, reason = find_host()
     if host is None:
         pytest.skip(reason)
     base = tmp_path_factory.mktemp("comfy")
     make_tiny_models(host, base / "models")
-    with ComfyServer(host, base, pack=ROOT) as running:
+    before = files_of(pack)
+    with ComfyServer(host, base, pack=pack) as running:
         yield running
+    assert files_of(pack) == before, "something was written into the pack"
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +84,11 @@ def compare_graph(**changed: Any) -> Graph:
     }
     graph["compare"] = node("SigmasmithCompare", **(inputs | changed))
     return graph
+
+
+def test_the_pack_loads_without_its_tests_and_tools(server):
+    assert server.import_failures() == []
+    assert server.object_info("SigmasmithCompare")
 
 
 def test_the_table_and_a_sheet_per_pictured_seed_are_shown(server, result):
