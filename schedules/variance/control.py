@@ -44,7 +44,7 @@ class Restart:
 
     Both ends move to the nearest noise levels of the run, so that the model is called at levels it would be anyway.
 
-    Source: Xu et al. 2023, arXiv:2306.14878, algorithm 2.
+    Source: Xu et al. 2023, arXiv:2306.14878.
     """
 
     low: float

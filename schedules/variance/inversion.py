@@ -6,9 +6,9 @@ first order in every step. Here y is found as the fixed point of
 
     y = x + (s - sigma) d(y, s)
 
-started from the derivative extrapolated from the last two steps, which alone makes the first iterate third-order
-accurate for one model call. Further calls are made, row by row, where the residual is not small yet: mostly in the
-first step and where steps are long compared with sigma. They are accelerated by Anderson's mixing.
+started from the derivative extrapolated from the last two steps, which alone makes the round trip's error one of third
+order for one model call per step. Further calls are made, row by row, where the residual is not small yet: mostly in
+the first step and where steps are long compared with sigma. They are accelerated by Anderson's mixing.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def noisy_step(sigma: float, sigma_next: float, eta: float, *, flow: bool = Fals
         form: see Form; `rectified` exists for flow models only and is `ddim` on VE ones.
     Returns:
         With eta 0: sigma_down == sigma_next exactly, scale 1 and std 0.
-    Source: Song et al. 2020, arXiv:2010.02502, eq. 16 (ddim); Lu et al. 2022, arXiv:2211.01095, eq. 18 (sde).
+    Source: Song et al. 2020, arXiv:2010.02502, eq. 16 (ddim); Lu et al. 2022, arXiv:2211.01095, SDE-DPM-Solver++ (sde).
     Differs: equals k-diffusion's get_ancestral_step (VE) and ComfyUI's rectified-flow form within float32 rounding.
     """
     if eta == 0.0 or sigma_next == 0.0:
