@@ -18,6 +18,9 @@ sys.path[:0] = [str(COMFYUI), str(Path(__file__).parent)]
 from comfy.cli_args import args  # noqa: E402
 
 args.cpu = True
+# As a running host has them: its own utils first, for there is another one in a folder that it puts on the path later.
+import utils.extra_config  # noqa: E402, F401, I001
+import server  # noqa: E402, F401
 import comfy.model_management  # noqa: E402
 import comfy.samplers  # noqa: E402
 import comfy_api.latest  # noqa: E402, F401  (the host has these two before any pack)
