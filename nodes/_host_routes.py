@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import folder_paths
 from comfy.cli_args import args
 
-from . import _host, _host_metadata, _host_peek, preset_store
-from .library import Library
-from .routes import Answer, RefusedError, Routes
+from . import _host, _host_metadata, preset_store
 
 if TYPE_CHECKING:
     from ..schedules.presets import Preset
     from .live_request import NodeValues, RunningModel
+    from .routes import Answer, Routes
 
 
 class HostSources:
@@ -27,6 +27,8 @@ class HostSources:
         return preset_store.load(choice, share_code)
 
     def running_model(self, chain: tuple[NodeValues, ...]) -> RunningModel | None:
+        from . import _host_peek
+
         return _host_peek.running_model(chain)
 
 
@@ -42,15 +44,17 @@ def add_to_server() -> None:
     server = getattr(PromptServer, "instance", None)
     if server is None or server in _added:
         return
-    routes = make_routes()
-    for path in routes.table:
-        server.routes.post(path)(_handler(routes, path))
+    server.routes.post("/sigmasmith/{path:[a-z/]+}")(_answer)
     _host_metadata.add_prompt_handler(server)
     _added.append(server)
 
 
-def make_routes() -> Routes:
-    """The handlers over the host's folders."""
+@functools.lru_cache(maxsize=1)
+def _routes() -> Routes:
+    """The handlers over the host's folders, made for the first page that asks: most of a start needs none of them."""
+    from .library import Library
+    from .routes import Routes
+
     library = Library(
         folders=lambda: [Path(folder) for folder in folder_paths.get_folder_paths(_host.FOLDER_KEY)],
         may_remove=not args.multi_user,
@@ -80,24 +84,28 @@ def choices(kind: str) -> Iterator[str]:
                 yield from (option for option in options if isinstance(option, str))
 
 
-def _handler(routes: Routes, path: str) -> Any:
+async def _answer(request: Any) -> Any:
     from aiohttp import web
 
-    async def handle(request: Any) -> Any:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        try:
-            routes.check(path, headers, request.content_length or 0)
-            body = await _body(request, routes.table[path][1])
-        except RefusedError as error:
-            return _response(web, Answer(error.status, {"error": str(error)}))
-        # In a thread: a large library or a fit that runs must not hold up the page.
-        return _response(web, await asyncio.to_thread(routes.answer, path, headers, body))
+    from .routes import PREFIX, Answer, RefusedError
 
-    return handle
+    routes, path = _routes(), f"{PREFIX}/{request.match_info['path']}"
+    if path not in routes.table:
+        return web.Response(status=404)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        routes.check(path, headers, request.content_length or 0)
+        body = await _body(request, routes.table[path][1])
+    except RefusedError as error:
+        return _response(web, Answer(error.status, {"error": str(error)}))
+    # In a thread: a large library or a fit that runs must not hold up the page.
+    return _response(web, await asyncio.to_thread(routes.answer, path, headers, body))
 
 
 async def _body(request: Any, limit: int) -> bytes:
     """The body, read no further than the limit."""
+    from .routes import RefusedError
+
     body = bytearray()
     async for part in request.content.iter_chunked(64 * 1024):
         body += part

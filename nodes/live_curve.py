@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .live_plot import Drawn, answer, will_run
+from .live_plot import Drawn, answer
 from .live_request import LiveRequest, NodeValues, RunningModel, Sources
 from .registration import OPTIMAL
+from .schedule_words import MODES, schedule_info, will_run
 
 if TYPE_CHECKING:
     from ..schedules.presets import Preset
 
-MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
 MAX_FITTED = 2  # further step counts of a preset that are drawn faintly
 _STABLE_DIFFUSION = (0.0291671582, 14.6146412293)
 # Nodes that save what they find under their `name`.
@@ -67,22 +67,6 @@ def draw(request: LiveRequest, sources: Sources) -> Drawn:
     if kind not in _KINDS:
         raise ValueError(f"{kind}: its curve is drawn when it has run")
     return _KINDS[kind](request, sources)
-
-
-def schedule_info(preset: Preset, steps: int, denoise: float, sigmas: Any) -> str:
-    """What a schedule will do, in words."""
-    from ..schedules.sigmas import steps_before_truncation
-
-    full = steps_before_truncation(steps, denoise)
-    origin = preset.origin.get(full, "fitted")
-    if not preset.is_fitted(full):
-        kind = f"interpolated from {', '.join(map(str, preset.schedules))} steps"
-    else:
-        kind = (
-            "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
-        )
-    sampler = f" Made for {preset.sampler}." if preset.sampler else ""
-    return f"{will_run(sigmas)}; {kind}.{sampler}"
 
 
 def _model(request: LiveRequest, sources: Sources) -> RunningModel | None:

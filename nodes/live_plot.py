@@ -52,12 +52,6 @@ class Drawn:
         return self.sigmas[self.cut :].clone()
 
 
-def will_run(sigmas: Any) -> str:
-    """Steps and start sigma, in words without a full stop."""
-    steps = len(sigmas) - 1
-    return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"
-
-
 def answer(drawn: Drawn) -> dict[str, Any]:
     """The plot of a schedule, its stock curves and its words, as JSON can hold them."""
     from ..schedules.plot import schedule_plot, schedule_warnings, sigma_text

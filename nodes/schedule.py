@@ -9,13 +9,14 @@ from comfy_api.latest import io
 from . import _host
 from ._host_metadata import note_run
 from ._host_watch import with_preset
-from .live_curve import MODES, schedule_info
 from .registration import remember
+from .schedule_words import MODES, schedule_info
 from .schema import CATEGORY, PresetType, schema, text_ui
 from .text import plain_list
 
 if TYPE_CHECKING:
     from ..schedules.presets import Preset
+
 
 class SigmasmithSchedule(io.ComfyNode):
     """The sigmas of a preset."""
