@@ -31,8 +31,8 @@ class Sieve:
     """
 
     rows: int = 4
-    more_rows: int = 16
-    more: int = 20
+    more_rows: int = 12
+    more: int = 16
     finalists: int = 2
 
 
