@@ -11,7 +11,9 @@ from torch import Tensor
 from . import _host
 from ._host_compare import Runner, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
 from .comparison_grid import parse_samplers, parse_schedules
-from .registration import COSINE, PRESET_ATTRIBUTE, SCHEDULER_NAMES
+from .comparison_notes import fallbacks, low_starts, preset_differences
+from .registration import SCHEDULER_NAMES
+from .schedule import check_same_noise
 from .text import parse_steps
 
 if TYPE_CHECKING:
@@ -110,6 +112,8 @@ def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]
     if not runners:
         raise ValueError("samplers is empty; type one or more names, such as euler, dpmpp_2m")
     choices = parse_schedules(request.schedules, schedule_names(model))
+    if request.preset is not None:
+        check_same_noise(model, request.preset)
     counts = parse_steps(typed) if choices or request.preset else ()
     plans: list[_Plan] = []
     for runner in runners:
@@ -237,32 +241,18 @@ class _Running:
         self._bar(done, max(done, self._left), self.message)
 
     def _notes(self) -> list[str]:
+        request, model = self.request, self.runs.guider.model_patcher
+        starts = {plan.schedule: float(plan.sigmas[0]) for plan in reversed(self.plans)}
         notes = list(dict.fromkeys(plan.runner.note for plan in self.plans if plan.runner.note))
-        sigma_max = _host.sigma_range_of(self.runs.guider.model_patcher).sigma_max
-        for name in dict.fromkeys(plan.schedule for plan in self.plans):
-            start = next(float(plan.sigmas[0]) for plan in self.plans if plan.schedule == name)
-            if start < 0.999 * sigma_max:
-                notes.append(
-                    f"{name} starts at sigma {start:.4g}, below the model's {sigma_max:.4g}: its distance from the "
-                    "target comes from that too."
-                )
-        notes += self._fallbacks()
-        notes += [self._unseen_noise(name) for name in self.request.given_samplers]
-        if "noise_mask" in self.request.latent:
+        notes += low_starts(starts, _host.sigma_range_of(model).sigma_max)
+        notes += fallbacks(model, starts)
+        if request.preset is not None:
+            shape = tuple(self.runs.noise.shape[1:])
+            notes += preset_differences(request.preset, preset_label(request.preset), request.guider, shape)
+        notes += [self._unseen_noise(name) for name in request.given_samplers]
+        if "noise_mask" in request.latent:
             notes.append("The mask of the latent was not used: whole images are compared.")
         return list(filter(None, notes))
-
-    def _fallbacks(self) -> list[str]:
-        """Our names that run without a preset."""
-        model = self.runs.guider.model_patcher
-        if getattr(_host.model_sampling_of(model), PRESET_ATTRIBUTE, None) is not None:
-            return []
-        used = {plan.schedule for plan in self.plans}
-        return [
-            f"{name} ran on its fallback curve, for no preset is on the model: put Sigmasmith Apply Schedule in front."
-            for name in SCHEDULER_NAMES
-            if name in used and name != COSINE
-        ]
 
     def _unseen_noise(self, name: str) -> str:
         """What to say of a connected sampler that draws noise which cannot be given to it."""

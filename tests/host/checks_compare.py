@@ -95,6 +95,15 @@ def test_connected_sigmas_samplers_and_presets_are_cells():
     assert preset in said(result)
 
 
+def test_a_preset_that_does_not_suit_the_model_is_refused_or_said():
+    other = preset_for(model_of("eps"))
+    text = raises(ValueError, compared, model_of("flow"), preset=other)
+    assert text.startswith("preset: "), text
+    model = model_of("eps")
+    assert "guidance" not in said(compared(model, preset=preset_for(model)))
+    assert "guidance" in said(compared(model, preset=preset_for(model), guider=guider_of(model, cfg=7.0)))
+
+
 def test_the_preset_on_the_model_is_compared_under_its_dropdown_name():
     model = model_of("eps")
     on = applied(model, preset_for(model))
