@@ -39,8 +39,8 @@ from ..schedules.optimal.solvers import own_sampler
 from .analytic import power_law, random_mixture
 from .cases import CASES, HELD_OUT_SEED, reference
 
-ROWS = 10
-RTOLS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.5)
+ROWS = 8
+RTOLS = (0.01, 0.03, 0.1, 0.3, 1.0)
 # dpm_adaptive's defaults are rtol 0.05 and atol 0.0078.
 ATOL_SHARE = 0.0078 / 0.05
 CALLS = (10, 80)
@@ -165,12 +165,12 @@ def against_dpm_adaptive(cells: Sequence[Cell]) -> Iterator[str]:
             parts.append(f"{order}/{calls}: " + " ".join(f"{ratio:.3g}" for ratio in found.values()))
         yield (f"  {cell.name:18s} order/calls  " + " | ".join(parts))
     for method, found in ratios.items():
-        worst, below = min(found), sum(ratio < 1.0 for ratio in found)
         yield (
-            f"  {method}: error lower by {average(found):.2f}x on average over {len(found)} runs, least {worst:.2f}x, "
-            f"above dpm_adaptive in {below}   " + verdict("average", average(found), 1.5)
+            f"  {method}: error lower by {average(found):.2f}x on average over {len(found)} runs, least "
+            f"{min(found):.2f}x, above dpm_adaptive in {sum(ratio < 1.0 for ratio in found)}"
         )
-    yield ("  predictive " + verdict("least", min(ratios["predictive"]), 1.0))
+    default = ratios["predictive"]
+    yield f"  predictive, the default: {verdict('average', average(default), 1.5)}; {verdict('least', min(default), 1.0)}"
 
 
 def against_schedules(cells: Sequence[Cell]) -> Iterator[str]:
