@@ -170,7 +170,8 @@ def against_dpm_adaptive(cells: Sequence[Cell]) -> Iterator[str]:
             f"{min(found):.2f}x, above dpm_adaptive in {sum(ratio < 1.0 for ratio in found)}"
         )
     default = ratios["predictive"]
-    yield f"  predictive, the default: {verdict('average', average(default), 1.5)}; {verdict('least', min(default), 1.0)}"
+    yield "  predictive, the default: " + verdict("average", average(default), 1.5)
+    yield "  predictive, the default: " + verdict("least", min(default), 1.0)
 
 
 def against_schedules(cells: Sequence[Cell]) -> Iterator[str]:
