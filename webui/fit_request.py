@@ -6,7 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
-from ..schedules.optimal.effort import effort_named
+from ..schedules.multistep import NAME
+from ..schedules.optimal.effort import effort_for, effort_named
 from ..schedules.words import parse_steps
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
@@ -38,7 +39,8 @@ class FitRequest:
     @property
     def evaluations(self) -> float:
         """Model evaluations per noise that the fit stays under."""
-        return effort_named(self.effort).limit(self.steps)
+        solver = self.sampler == NAME
+        return effort_for(self.effort, self.steps, solver=solver).limit(self.steps, solver=solver)
 
 
 def fit_request(

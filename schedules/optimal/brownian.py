@@ -5,6 +5,7 @@ With it a stochastic sampler has a limit for many steps, and few steps can be he
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import math
 from typing import Any
@@ -70,7 +71,9 @@ class BrownianPath:
     def _normal(self, level: int, index: int) -> Tensor:
         rows = []
         for seed in self.seeds:
-            generator = torch.Generator().manual_seed(((seed * 64 + level) * 2 ** (_DEPTH + 1) + index) % 2**63)
+            # Hashed: torch's generator on the CPU reads the low 32 bits alone.
+            digest = hashlib.blake2b(f"{seed} {level} {index}".encode(), digest_size=4).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
             rows.append(torch.randn(self.shape, generator=generator))
         return torch.stack(rows)
 

@@ -17,7 +17,7 @@ from .brownian import is_stochastic
 from .budget import Budget, Progress
 from .calibration import Calibration
 from .direct import DirectRun
-from .effort import effort_named
+from .effort import effort_for
 from .experts import check_boundary
 from .fit import METHODS, Baselines, Fit
 from .journal import Journal, part_text
@@ -84,7 +84,7 @@ def calibrate(
         OutOfTimeError: `minutes` did not suffice for the teacher and one run.
     """
     sigma_range = SigmaRange(float(sigma_min), float(sigma_max), flow)
-    counts, rows, plan = check_step_counts(steps), check_noise(noise), effort_named(effort)
+    counts, rows = check_step_counts(steps), check_noise(noise)
     if run is None:
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
@@ -98,6 +98,7 @@ def calibrate(
     elif low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
     samplers = check_samplers(sampler)
+    plan = effort_for(effort, counts, solver=NAME in samplers or method != "gauss_newton")
     if boundary is not None and NAME in samplers:
         raise ValueError(f"sampler: {NAME} is fitted for one model; two in turn break its history")
     if method != "gauss_newton" and NAME in samplers:

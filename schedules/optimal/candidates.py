@@ -15,8 +15,6 @@ from .local_errors import DenseTeacher, LocalErrors
 from .objective import Trial
 from .rollouts import take_rows
 
-# Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
-GAINS = (1.0, 0.75, 0.5)
 # Width, as a share of the teacher's levels, of the kernel that smooths measured gains.
 _WIDTH = 0.08
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+# Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
+GAINS = (1.0, 0.75, 0.5)
 
 
 @dataclass(frozen=True)
@@ -14,14 +17,21 @@ class Effort:
         teacher_nodes: noise levels of the teacher.
         check_nodes: of the coarser teacher that it must agree with.
         base, per_step: the limit is base + per_step * (sum of the step counts).
-        all_baselines: whether every host schedule is compared, or the leading ones alone.
+        hosts: host schedules compared at most, the most promising first; None for all of them.
+        gains: constant propagation gains that schedules are solved for as first candidates.
+        measures_gains: whether the gains that those runs show make one more candidate, and neighbours and hosts others.
+        many: step count above which a step costs `per_step_beyond` in place of `per_step`.
     """
 
     teacher_nodes: int
     check_nodes: int
     base: float
     per_step: float
-    all_baselines: bool
+    hosts: int | None
+    gains: tuple[float, ...] = GAINS
+    measures_gains: bool = True
+    many: int = 10_000
+    per_step_beyond: float = 0.0
 
     def limit(self, steps: Iterable[int], *, solver: bool = False) -> float:
         """Evaluations per sample for a fit of these step counts together.
@@ -29,7 +39,8 @@ class Effort:
         Args:
             solver: coefficients are fitted too: six more unknowns per step than a schedule has.
         """
-        return self.base + self.per_step * sum(steps) * (_SOLVER_FACTOR if solver else 1.0)
+        per_count = [self.per_step * min(k, self.many) + self.per_step_beyond * max(k - self.many, 0) for k in steps]
+        return self.base + sum(per_count) * (_SOLVER_FACTOR if solver else 1.0)
 
 
 # One full Jacobian of schedule and coefficients at effort balanced, 8 steps and up; at fast they are tied to few knots.
@@ -38,10 +49,23 @@ _SOLVER_FACTOR = 2.0
 # Limits follow from what users are promised: for 5, 8, 10 and 20 steps together 120 (fast) and 250 (balanced) per step
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.
 EFFORTS: dict[str, Effort] = {
-    "fast": Effort(40, 20, 70.0, 9.4, False),
-    "balanced": Effort(48, 24, 110.0, 20.5, True),
-    "thorough": Effort(64, 32, 200.0, 60.0, True),
+    "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
+    "balanced": Effort(48, 24, 110.0, 20.5, hosts=None),
+    "thorough": Effort(64, 32, 200.0, 60.0, hosts=None),
 }
+# Effort fast for one step count of at most 10: 80 evaluations. One candidate and few hosts leave enough of them for a
+# Jacobian, which is worth more than the best of four candidates.
+SINGLE = Effort(28, 14, 40.0, 4.0, hosts=2, gains=(0.75,), measures_gains=False, many=10, per_step_beyond=10.0)
+
+
+def effort_for(name: str, steps: Sequence[int], *, solver: bool = False) -> Effort:
+    """The effort of a fit of these step counts; ValueError with the known names.
+
+    Args:
+        solver: whether coefficients are fitted too, which needs more than one count's share.
+    """
+    effort = effort_named(name)
+    return SINGLE if name == "fast" and len(steps) == 1 and not solver else effort
 
 
 def effort_named(name: str) -> Effort:

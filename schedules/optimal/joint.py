@@ -69,8 +69,9 @@ class TableCoordinates:
         gradient = torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()
         prior: Array = np.full(len(at), _PRIOR * len(residual))
         prior[: self._moving] = 0.0
-        diagonal = normal.diagonal()
-        damped: Array = normal + np.diag(damping * diagonal + 1e-9 * max(diagonal.max(), 1e-30) + prior)
+        diagonal: Array = np.array(normal.diagonal())
+        least = 1e-9 * max(float(diagonal.max()), 1e-30)
+        damped: Array = normal + np.diag(damping * diagonal + least + prior)
         gradient = gradient + prior * at
         sigmas, free = at[: self._moving], np.ones(len(at), dtype=bool)
         step = self._limited_step(damped, gradient, sigmas, free)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..sigmas import check_sigmas
 from ..step_counts import StepCounts
 from .baselines import DEFAULT_HOST
-from .candidates import GAINS, dp_schedules, measured_gains, path_cost
+from .candidates import dp_schedules, measured_gains, path_cost
 from .coordinate_descent import by_local_error, descend_by_coordinates
 from .dynamic_programming import propagation_weights
 from .fit import MANY_STEPS, Fit
@@ -25,8 +25,7 @@ from .teacher import Teacher, restricted
 
 # Starts that are refined, best first, as far as the step count's share of the budget goes.
 _REFINED_STARTS = 3
-# Host schedules compared at effort fast, and the share of the budget that comparing them may cost.
-_LEADING = 4
+# Share of the budget that comparing host schedules may cost.
 _CHECK_SHARE = 0.35
 # In log error: a sampler whose end states jump has slopes that lead nowhere, and refining along them gains less.
 _NO_GAIN = 0.02
@@ -47,12 +46,12 @@ def make_tables(fit: Fit, teacher: Teacher) -> Tables:
     """Local errors of the sampler's rule along the teacher."""
     dense = densify(restricted(teacher, fit.search), 2)
     errors = local_errors(dense, fit.rule)
-    return Tables(dense, errors, [dp_schedules(errors, gain, fit.ladder) for gain in GAINS])
+    return Tables(dense, errors, [dp_schedules(errors, gain, fit.ladder) for gain in fit.effort.gains])
 
 
 def most_hosts(fit: Fit) -> int:
     """Host schedules that are compared at most."""
-    return len(fit.baselines) if fit.effort.all_baselines else min(_LEADING, len(fit.baselines))
+    return len(fit.baselines) if fit.effort.hosts is None else min(fit.effort.hosts, len(fit.baselines))
 
 
 def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
@@ -66,7 +65,10 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
         for name, schedule in fit.baselines.items()
     }
     ranked = sorted(costs, key=lambda name: costs[name])
-    affordable = max(2, int(_CHECK_SHARE * fit.budget.limit / (sum(fit.steps) * fit.share(fit.held_out))))
+    one = sum(fit.steps) * fit.share(fit.held_out)
+    first_candidates = len(fit.effort.gains) * sum(fit.ladder) * fit.share(fit.search)
+    left = int((fit.budget.left - first_candidates) / one) - 1  # a fitted schedule is checked too
+    affordable = max(1, min(left, max(2, int(_CHECK_SHARE * fit.budget.limit / one))))
     leading = ranked[: min(affordable, most_hosts(fit))]
     if DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
         leading[-1] = DEFAULT_HOST
@@ -89,7 +91,7 @@ def search(
         fit.budget.message = f"{count} steps: first candidates"
         if count <= MANY_STEPS:
             starts = [schedules[count] for schedules in tables.by_gain if count in schedules]
-            if trials:
+            if trials and fit.effort.measures_gains:
                 gains = measured_gains(trials, tables.dense, objective.rows)
                 starts += dp_schedules(tables.errors, gains, (count,)).values()
             trials += _run_all(objective, starts, "dynamic programming")
@@ -101,7 +103,8 @@ def search(
         remaining.remove(count)
         stop = fit.budget.spent + share
         starts = _from_neighbours(fit, objective, count)
-        starts += _from_hosts(fit, hosts, count)[:1]
+        if fit.effort.measures_gains:
+            starts += _from_hosts(fit, hosts, count)[:1]
         trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
         if fit.fits_solver:  # which refines the schedule with its coefficients
             _forget_all_but_best(objective, trials)

@@ -84,3 +84,9 @@ def test_a_stochastic_sampler_on_a_path_converges_with_more_steps():
         ends.append(on_path(euler_ancestral, path())(gaussian, start, levels))
     coarse, fine = (float((ends[i] - ends[2]).square().mean().sqrt()) for i in (0, 1))
     assert fine < 0.6 * coarse
+
+
+def test_rows_far_apart_in_seed_have_paths_of_their_own():
+    path = BrownianPath((64,), 14.6146, 0, slice(0, 300))
+    noise = path(10.0, 1.0)
+    assert len({tuple(row.tolist()) for row in noise}) == 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.optimal.budget import OutOfTimeError
-from sigmasmith.schedules.optimal.effort import EFFORTS
+from sigmasmith.schedules.optimal.effort import effort_for
 from sigmasmith.schedules.optimal.report import FITTED
 
 from .fits import POOR, Counted, Timed, assert_contract, mixture, normal, small_fit
@@ -18,7 +18,7 @@ def test_nfe_is_what_the_denoiser_was_asked_for_and_stays_under_the_limit(flow, 
     model = Counted(mixture(flow), whole)
     fit = small_fit(model, normal(8), flow=flow, effort=effort, steps=steps)
     assert fit.nfe == pytest.approx(model.rows / 8)
-    assert fit.nfe <= EFFORTS[effort].limit(steps)
+    assert fit.nfe <= effort_for(effort, steps).limit(steps)
     said = any("whole batch only" in note for note in fit.report.notes)
     assert said == bool(whole)
     assert_contract(fit, flow)
@@ -26,7 +26,9 @@ def test_nfe_is_what_the_denoiser_was_asked_for_and_stays_under_the_limit(flow, 
 
 def test_one_count_at_effort_fast_costs_at_most_a_quarter_of_the_published_search():
     for steps in (5, 8, 10, 20):
-        assert EFFORTS["fast"].limit((steps,)) <= (100 + 100 * steps) / 4
+        limit = effort_for("fast", (steps,)).limit((steps,))
+        assert limit <= (100 + 100 * steps) / 4
+        assert steps > 10 or limit <= 80
 
 
 def test_progress_is_called_after_every_call_and_ends_at_what_was_spent():
@@ -47,7 +49,7 @@ def test_progress_is_called_after_every_call_and_ends_at_what_was_spent():
     assert any("5 steps" in message for message in messages)
 
 
-@pytest.mark.parametrize("after", [1, 30, 63, 100])
+@pytest.mark.parametrize("after", [1, 20, 35, 60])
 def test_raising_from_progress_cancels_cleanly(after):
     class CancelledError(Exception):
         pass
@@ -65,7 +67,7 @@ def test_raising_from_progress_cancels_cleanly(after):
 
 def test_enough_minutes_change_nothing(monkeypatch):
     timed, free = Timed().fit(monkeypatch, minutes=60.0), small_fit(mixture(), normal(8))
-    assert timed.nfe == free.nfe <= EFFORTS["fast"].limit((5,))
+    assert timed.nfe == free.nfe <= effort_for("fast", (5,)).limit((5,))
     assert torch.equal(timed.schedules[5], free.schedules[5])
 
 
@@ -100,7 +102,7 @@ def test_whatever_was_reached_is_returned_for_every_count(monkeypatch, minutes):
     assert_contract(fit)
 
 
-@pytest.mark.parametrize("minutes", [0.001, 0.5, 0.7])
+@pytest.mark.parametrize("minutes", [0.001, 0.3, 0.45])
 def test_minutes_too_few_for_the_teacher_raise(monkeypatch, minutes):
     with pytest.raises(OutOfTimeError):
         Timed().fit(monkeypatch, minutes=minutes)

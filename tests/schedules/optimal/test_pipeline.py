@@ -25,7 +25,7 @@ def test_each_of_several_samplers_gets_what_it_would_get_alone():
 
 
 def test_a_choice_that_runs_out_of_time_says_which_samplers_were_not_reached(monkeypatch):
-    found = Timed().fit(monkeypatch, minutes=2.0, steps=(6,), sampler=CHOICE)
+    found = Timed().fit(monkeypatch, minutes=1.0, steps=(6,), sampler=CHOICE)
     assert found.sampler == "dpmpp_2m"
     assert "euler not reached" in str(found.report)
     assert "nan" not in str(found.report)
