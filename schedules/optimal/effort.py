@@ -53,9 +53,9 @@ EFFORTS: dict[str, Effort] = {
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None),
     "thorough": Effort(64, 32, 200.0, 60.0, hosts=None),
 }
-# Effort fast for one step count of at most 10: 80 evaluations. One candidate and few hosts leave enough of them for a
-# Jacobian, which is worth more than the best of four candidates.
-SINGLE = Effort(28, 14, 40.0, 4.0, hosts=2, gains=(0.75,), measures_gains=False, many=10, per_step_beyond=10.0)
+# Effort fast for one step count of at most 10: 80 evaluations. A coarser teacher, one candidate and one host schedule
+# leave enough of them for a Jacobian, which is worth more than the best of four candidates.
+SINGLE = Effort(24, 18, 40.0, 4.0, hosts=1, gains=(0.65,), measures_gains=False, many=10, per_step_beyond=10.0)
 
 
 def effort_for(name: str, steps: Sequence[int], *, solver: bool = False) -> Effort:

@@ -57,7 +57,7 @@ def most_hosts(fit: Fit) -> int:
 def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     """Host schedules to compare, the most promising along the teacher first.
 
-    All of them where the effort says so and the budget allows; else the leading ones and the host's default.
+    All of them where the effort says so and the budget allows; else the leading ones, the host's default among several.
     """
     weights = propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
     costs = {
@@ -70,7 +70,7 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     left = int((fit.budget.left - first_candidates) / one) - 1  # a fitted schedule is checked too
     affordable = max(1, min(left, max(2, int(_CHECK_SHARE * fit.budget.limit / one))))
     leading = ranked[: min(affordable, most_hosts(fit))]
-    if DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
+    if len(leading) > 1 and DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
         leading[-1] = DEFAULT_HOST
     return leading
 

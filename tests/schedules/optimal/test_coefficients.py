@@ -188,7 +188,9 @@ def test_coefficients_that_lose_on_the_held_out_rows_are_not_returned(monkeypatc
 
     def spoiled(objective, count):
         found = real(objective, count)
-        table = found[FITTED].table * 1.5
+        table = found[FITTED].table
+        assert table is not None
+        table = table * 1.5
         return {**found, FITTED: type(found[FITTED])(found[FITTED].sigmas, table)}
 
     monkeypatch.setattr(pipeline, "found_for", spoiled)
