@@ -47,12 +47,12 @@ class Panel:
         parts = self.parts
         with gr.Accordion("Sigmasmith", open=False, elem_id=elem_id("panel")):
             parts["dark"] = gr.Checkbox(visible=False, value=False)
+            parts["pasted"] = gr.Textbox(visible=False, value="")
             with gr.Row():
                 parts["preset"] = gr.Dropdown(
                     label="Preset",
                     choices=panel_actions.choices(),
                     value=DEFAULTS["preset"],
-                    allow_custom_value=True,  # a preset saved since the page was loaded can be pasted
                     elem_id=elem_id("preset"),
                     info="For the schedule types Sigmasmith Optimal and Sigmasmith Adaptive.",
                 )
@@ -169,6 +169,7 @@ class Panel:
             outputs=[parts["exported"], parts["download"], parts["message"]],
             **quiet,
         )
+        parts["pasted"].change(panel_actions.refreshed, inputs=[parts["pasted"]], outputs=[parts["preset"]], **quiet)
         parts["refresh"].click(panel_actions.refreshed, inputs=[parts["preset"]], outputs=[parts["preset"]], **quiet)
         imported = [parts["preset"], parts["message"]]
         parts["save_code"].click(panel_actions.save_code, inputs=[parts["code"]], outputs=imported, **quiet)
@@ -217,6 +218,8 @@ class Panel:
             (parts["code"], panel_actions.pasted_code),
             (parts["denoise"], panel_actions.pasted_denoise),
             (parts["message"], panel_actions.pasted_message),
+            # Behind the dropdown's own value, its entries: a preset may be newer than the page.
+            (parts["pasted"], panel_actions.pasted_preset),
             *((parts[option.key], option.infotext) for option in samplers.options()),
         ]
 

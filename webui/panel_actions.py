@@ -88,12 +88,16 @@ def _will_run(
 
 
 def ended(chosen: str) -> tuple[Any, Any, Any]:
-    """After a generation: what it said, the presets that are there now, and no fit the next time."""
+    """After a generation: what it said, the preset that it made, and no fit the next time.
+
+    The dropdown is left alone where there is nothing new: Gradio 4 narrows the list of one that was updated to the
+    entry that it shows.
+    """
     fitted = state.last_fitted()
-    known = choices()
-    picked = fitted if fitted in known and chosen != CODE else chosen
-    update = gr.update(choices=known, value=picked if picked in known else MATCH)
-    return panel_text.report(state.last_messages()), update, False
+    said = panel_text.report(state.last_messages())
+    if fitted is None or chosen in (CODE, fitted):
+        return said, gr.update(), False
+    return said, refreshed(fitted), False
 
 
 def inspected(dark: bool, preset: str, code: str) -> str:
