@@ -40,7 +40,7 @@ class FitRequest:
     def evaluations(self) -> float:
         """Model evaluations per noise that the fit stays under."""
         solver = self.sampler == NAME
-        return effort_for(self.effort, self.steps, solver=solver).limit(self.steps, solver=solver)
+        return effort_for(self.effort, self.steps, more=solver).limit(self.steps, solver=solver)
 
 
 def fit_request(

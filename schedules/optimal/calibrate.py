@@ -98,7 +98,9 @@ def calibrate(
     elif low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
     samplers = check_samplers(sampler)
-    plan = effort_for(effort, counts, solver=NAME in samplers or method != "gauss_newton")
+    drawing = any(is_stochastic(function, name) for name, function in samplers.items())
+    more = NAME in samplers or drawing or method != "gauss_newton"
+    plan = effort_for(effort, counts, more=more)
     if boundary is not None and NAME in samplers:
         raise ValueError(f"sampler: {NAME} is fitted for one model; two in turn break its history")
     if method != "gauss_newton" and NAME in samplers:

@@ -58,14 +58,14 @@ EFFORTS: dict[str, Effort] = {
 SINGLE = Effort(24, 18, 40.0, 4.0, hosts=1, gains=(0.65,), measures_gains=False, many=10, per_step_beyond=10.0)
 
 
-def effort_for(name: str, steps: Sequence[int], *, solver: bool = False) -> Effort:
+def effort_for(name: str, steps: Sequence[int], *, more: bool = False) -> Effort:
     """The effort of a fit of these step counts; ValueError with the known names.
 
     Args:
-        solver: whether coefficients are fitted too, which needs more than one count's share.
+        more: whether more is asked than a schedule by refinement: coefficients, a path of noise, the recursive search.
     """
     effort = effort_named(name)
-    return SINGLE if name == "fast" and len(steps) == 1 and not solver else effort
+    return SINGLE if name == "fast" and len(steps) == 1 and not more else effort
 
 
 def effort_named(name: str) -> Effort:

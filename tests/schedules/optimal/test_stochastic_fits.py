@@ -8,7 +8,7 @@ import pytest
 import torch
 from sigmasmith.schedules.optimal import brownian
 from sigmasmith.schedules.optimal.brownian import BrownianPath
-from sigmasmith.schedules.optimal.effort import SINGLE
+from sigmasmith.schedules.optimal.effort import EFFORTS
 from sigmasmith.schedules.optimal.report import FITTED
 
 from .fits import Counted, mixture, normal, small_fit
@@ -34,7 +34,7 @@ def sample_jumpy(model, x, sigmas, extra_args=None, callback=None, disable=None,
 
 
 def test_it_is_searched_for_with_the_whole_limit_and_its_reference_comes_on_top():
-    model, effort = Counted(mixture()), SINGLE
+    model, effort = Counted(mixture()), EFFORTS["fast"]
     fit = small_fit(model, normal(8), sampler=sample_ancestral, steps=8)
     reference = effort.teacher_nodes + effort.check_nodes
     assert fit.nfe == pytest.approx(model.rows / 8)
