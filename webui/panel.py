@@ -83,6 +83,7 @@ class Panel:
         with gr.Accordion("Samplers", open=False, elem_id=elem_id("samplers")):
             for option in samplers.options():
                 self.parts[option.key] = _input(option, elem_id(option.key))
+            gr.HTML(panel_actions.own_tables(), elem_id=elem_id("own_tables"))
 
     def _fit(self, elem_id: Callable[[str], str]) -> None:
         parts = self.parts

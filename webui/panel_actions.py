@@ -43,6 +43,12 @@ def cost(steps: Any, noises: Any, effort: str) -> str:
         return panel_text.lines([str(error)], kind="sigmasmith-warning")
 
 
+def own_tables() -> str:
+    """The samplers of this host for which our schedule types cannot be used."""
+    names = _host.samplers_with_own_table()
+    return panel_text.lines([f"These samplers do not follow schedule types of extensions: {', '.join(names)}."])
+
+
 def will_run_noise(
     dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any
 ) -> str:
