@@ -98,6 +98,8 @@ class SigmasmithLoadPreset(io.ComfyNode):
 
 def preset_info(preset: Preset) -> str:
     """What a preset is for, in words."""
+    from ..schedules.multistep import NAME as MULTISTEP
+
     model = preset.model
     facts = [
         f"Steps: {', '.join(map(str, preset.schedules))}"
@@ -106,6 +108,10 @@ def preset_info(preset: Preset) -> str:
         f"Model: {model.family or 'not said'}" + (f", {model.checkpoint}" if model.checkpoint else ""),
         f"Sigmas: {model.sigma_min:.4g} to {model.sigma_max:.4g}" + (", flow" if model.flow else ""),
     ]
+    if preset.solver:
+        facts.append(f"Coefficients: for {', '.join(map(str, preset.solver))} steps; a share code leaves them out")
+    elif preset.sampler == MULTISTEP:
+        facts.append("Coefficients: none, as from a share code; the sampler runs as dpmpp_2m, the file has them")
     if model.shift is not None:
         facts.append(f"Shift: {model.shift:g}")
     if preset.guidance is not None:
