@@ -10,8 +10,9 @@ def sample_probe(model, x, sigmas, extra_args=None, callback=None, disable=None)
     with open(os.environ["SIGMASMITH_PROBE"], "a") as file:
         file.write(json.dumps([float(sigma).hex() for sigma in sigmas]) + "\n")
     for i in range(len(sigmas) - 1):
-        denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **extra_args)
-        callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+        denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **(extra_args or {}))
+        if callback is not None:
+            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
         x = x + (x - denoised) / sigmas[i] * (sigmas[i + 1] - sigmas[i])
     return x
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -63,7 +64,7 @@ def test_a_percent_ramp_is_even_in_the_models_own_time():
 def test_a_list_runs_through_its_values_whatever_the_samplers_guidance():
     axis = SigmaAxis("log sigma", SD)
     even = guidance_curve("list", 0.0, 1.0, axis, values=parse_values("1, 7; 5"))
-    assert [even.at(axis.sigma(p) if 0 < p < 1 else (99.0, 0.001)[p], 3.0) for p in (0, 0.5, 1)] == [1.0, 7.0, 5.0]
+    assert [even.at(sigma, 3.0) for sigma in (99.0, axis.sigma(0.5), 0.001)] == [1.0, 7.0, 5.0]
     assert even.at(axis.sigma(0.25), 3.0) == pytest.approx(4.0)
     by_sigma = guidance_curve("list", 14.0, 0.0, SigmaAxis("sigma", SD), values=parse_values("14: 1, 5: 7, 1: 3"))
     assert by_sigma.at(5.0, 3.0) == pytest.approx(7.0)
@@ -90,7 +91,7 @@ def test_guidance_stays_between_its_two_values(shape, start, width, cfg, sigma, 
 def test_every_input_changes_the_key_and_equal_inputs_do_not():
     axis = SigmaAxis("log sigma", SD)
 
-    def key(shape="interval", start=0.2, end=0.7, axis=axis, **settings):
+    def key(shape: Any = "interval", start=0.2, end=0.7, axis=axis, **settings: Any):
         return guidance_curve(shape, start, end, axis, **settings).key()
 
     keys = [

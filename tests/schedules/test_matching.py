@@ -26,7 +26,7 @@ MODEL = ModelIdentity(
 
 def preset(model: ModelIdentity = MODEL, counts=(10,), **fields: Any) -> Preset:
     schedules = {count: CURVES["karras"](count, model.sigma_min, model.sigma_max, flow=model.flow) for count in counts}
-    return Preset(schedules=schedules, model=model, **{"sampler": "euler"} | fields)
+    return Preset(**{"schedules": schedules, "model": model, "sampler": "euler"} | fields)
 
 
 OTHER_FILE = replace(MODEL, checkpoint="dog.safetensors", checkpoint_hash="cd" * 32)

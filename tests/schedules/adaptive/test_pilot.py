@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,6 +62,7 @@ def test_nan_and_a_pilot_of_too_few_calls_are_named():
 
     with pytest.raises(ValueError, match="sigma 0\\."):
         pilot_of(broken, False)
-    for calls in (0, 7, 1001, 8.5):
+    wrong: list[Any] = [0, 7, 1001, 8.5]
+    for calls in wrong:
         with pytest.raises(ValueError, match="calls of the pilot"):
             pilot_of(gaussian(False), False, calls)
