@@ -155,6 +155,7 @@ def published_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
 
 def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:
     """steps -> sigmas of a dropdown entry as the KSampler runs them; `drops` as drops_penultimate says it."""
+    from ..schedules.host_lists import keep_contract
 
     def schedule(steps: int) -> Tensor:
         sigmas = comfy.samplers.calculate_sigmas(sampling, name, steps + drops).detach().cpu().float()
@@ -163,22 +164,6 @@ def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], 
         return keep_contract(sigmas, steps)
 
     return schedule
-
-
-def keep_contract(sigmas: Tensor, steps: int) -> Tensor:
-    """A host's list with repeats removed and, where its length is not steps + 1, resampled.
-
-    Raises:
-        ValueError: it has no positive values, or too few to resample.
-    """
-    from ..schedules.sigmas import check_sigmas, finish_sigmas, resample_sigmas
-
-    if len(sigmas) == steps + 1 and float(sigmas[-1]) == 0.0 and bool((sigmas[1:] < sigmas[:-1]).all()):
-        return check_sigmas(sigmas)
-    positive = sigmas[sigmas > 0.0].double()
-    falling = torch.ones(len(positive), dtype=torch.bool)
-    falling[1:] = positive[1:] < torch.cummin(positive, 0).values[:-1]
-    return resample_sigmas(finish_sigmas(positive[falling].numpy()), steps)
 
 
 def _answers(name: str, schedule: Callable[[int], Tensor], steps: tuple[int, ...]) -> bool:

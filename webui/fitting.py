@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..schedules.noise_space import SigmaRange
 from ..schedules.words import duration
-from . import _host, _host_digest, _host_fit, _host_identity, infotext
+from . import _host, _host_digest, _host_fit, _host_identity, _host_schedules, infotext
 from .answers import Answer
 from .fit_request import FIT_SEED, FitRequest, default_name
 from .registration import LABELS, OPTIMAL
@@ -79,7 +79,7 @@ def _fit(generation: Generation, request: FitRequest, runs: _host_fit.HostRuns, 
     store = _host.store()
     store.check_free(name, replace=request.replace)
     _say(generation, f"Fitting {request.sampler} for {', '.join(map(str, request.steps))} steps as {name}.")
-    baselines = _host.baselines(target, request.steps)
+    baselines = _host_schedules.baselines(target, request.steps)
     calibration = _calibrated(generation, request, runs, sampler, sigma_range, identity, baselines, p)
     preset = calibration.to_preset(
         model=identity,
