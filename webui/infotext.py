@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,7 +52,9 @@ def written(result: Answer, identity: ModelIdentity, *, hires: bool, mode: Denoi
         guidance=preset.guidance if preset else None,
         name=preset.name if preset else "",
     )
-    texts = {PRESET: named, HIRES_SIGMAS if hires else SIGMAS: to_share_code(given)}
+    texts = {PRESET: named}
+    with suppress(PresetError):  # thousands of steps are too long for a code; the image is made without its list
+        texts[HIRES_SIGMAS if hires else SIGMAS] = to_share_code(given)
     return texts | ({DENOISE: NOISE_LEVEL} if mode == "noise_level" else {})
 
 

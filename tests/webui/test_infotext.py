@@ -44,6 +44,12 @@ def written(
     return found, infotext.written(found, MODEL, hires=hires, mode=mode)
 
 
+def test_a_list_too_long_for_a_share_code_is_left_out_and_the_image_is_made():
+    mine = preset(10)
+    _, texts = written(mine, Slicing(10_000, 1, 0.01))
+    assert texts == {infotext.PRESET: f"my model/fast ({mine.short_hash})"}
+
+
 @pytest.fixture
 def store(tmp_path) -> PresetStore:
     return PresetStore([tmp_path / "sigmasmith"])
