@@ -139,7 +139,9 @@ class Library:
         old, new, new_name = self._own_file(name), self._path(new_name), new_name.strip()
         if new == old.resolve():
             return new_name
-        only_case = new.parent == old.parent and new.name.casefold() == old.name.casefold()
+        only_case = new.parent == old.resolve().parent and new.name.casefold() == old.name.casefold()
+        if only_case and os.path.lexists(new) and not os.path.samefile(old, new):  # Linux tells them apart
+            only_case = False
         if not only_case and (os.path.lexists(new) or self._collides(new)):
             raise LibraryError(f"name: there is a preset {new_name} already", 409)
         preset, workflow = replace(self.preset(name), name=new_name), self._workflow(old)

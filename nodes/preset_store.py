@@ -83,10 +83,13 @@ def load(choice: str, share_code: str) -> Preset:
 
 def load_fingerprint(choice: str, share_code: str) -> str:
     """Changes whenever the preset behind these inputs changes."""
+    from ..schedules.preset_file import MAX_BYTES
+
     if share_code.strip() or _CODE.match(choice):
         return share_code + choice
     try:
-        return hashlib.sha256(file_of(choice).read_bytes()).hexdigest()
+        with open(file_of(choice), "rb") as file:  # a larger file is no preset, and may be a whole checkpoint
+            return hashlib.sha256(file.read(MAX_BYTES + 1)).hexdigest()
     except (OSError, ValueError):
         return "missing"
 

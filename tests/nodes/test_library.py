@@ -134,6 +134,26 @@ def test_rename_may_change_only_the_case(library, folder):
     assert [path.name for path in folder.iterdir()] == ["Mine.safetensors"]
 
 
+def test_rename_never_replaces_another_preset_that_differs_only_in_case(library, folder):
+    save_preset(folder / "mine.safetensors", preset())
+    (folder / "MINE.safetensors").write_bytes(to_bytes(preset((4,), name="MINE")))
+    if len(list(folder.iterdir())) < 2:
+        pytest.skip("this file system does not tell the two names apart")
+    with pytest.raises(LibraryError, match="already"):
+        library.rename("mine", "MINE")
+    assert load_preset(folder / "MINE.safetensors").hash == preset((4,)).hash
+    assert load_preset(folder / "mine.safetensors").hash == preset().hash
+
+
+def test_rename_of_the_case_works_in_a_folder_that_is_a_link(folder, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(folder, target_is_directory=True)
+    library = Library(lambda: [link])
+    library.add(preset())
+    assert library.rename("mine", "Mine") == "Mine"
+    assert [path.name for path in folder.iterdir()] == ["Mine.safetensors"]
+
+
 def test_with_several_people_nothing_is_renamed_or_deleted(folder):
     library = Library(lambda: [folder], may_remove=False)
     library.add(preset())
