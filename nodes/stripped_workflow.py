@@ -31,6 +31,7 @@ _GRAPH_KEYS = {
     "name",
 }
 _NODE_KEYS = {"id", "type", "pos", "size", "flags", "order", "mode", "inputs", "outputs", "color", "bgcolor", "shape"}
+_GROUP_KEYS = {"id", "bounding", "color", "font_size", "flags"}
 _KEPT_PROPERTIES = {"Node name for S&R", "cnr_id", "aux_id", "ver"}
 _PATH = re.compile(r"[A-Za-z]:[\\/]|[\\/]|~|file:", re.IGNORECASE)
 MAX_DEPTH = 12
@@ -58,7 +59,13 @@ def _graph(graph: Mapping[str, Any], choices: Choices, depth: int) -> dict[str, 
         raise ValueError("workflow: it is nested too deeply")
     kept = {key: value for key, value in graph.items() if key in _GRAPH_KEYS}
     kept["nodes"] = [_node(node, choices) for node in _mappings(graph.get("nodes"))]
-    kept["groups"] = [{**group, "title": "Group"} for group in _mappings(graph.get("groups"))]
+    kept["groups"] = [
+        {key: value for key, value in group.items() if key in _GROUP_KEYS} | {"title": "Group"}
+        for group in _mappings(graph.get("groups"))
+    ]
+    if "name" in kept:  # of a subgraph: what the person has called it
+        kept["name"] = "Subgraph"
+    kept |= _slots(graph)
     definitions = graph.get("definitions")
     inner = _mappings(definitions.get("subgraphs")) if isinstance(definitions, Mapping) else []
     if inner:
@@ -68,12 +75,21 @@ def _graph(graph: Mapping[str, Any], choices: Choices, depth: int) -> dict[str, 
     return kept
 
 
+def _slots(owner: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs and outputs of a node or subgraph without the labels that a person may have given them."""
+    return {
+        side: [{key: value for key, value in slot.items() if key != "label"} for slot in _mappings(owner[side])]
+        for side in ("inputs", "outputs")
+        if side in owner
+    }
+
+
 def _mappings(entries: Any) -> list[Mapping[str, Any]]:
     return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
 
 
 def _node(node: Mapping[str, Any], choices: Choices) -> dict[str, Any]:
-    kept = {key: value for key, value in node.items() if key in _NODE_KEYS}
+    kept = {key: value for key, value in node.items() if key in _NODE_KEYS} | _slots(node)
     kind = str(node.get("type", ""))
     properties = node.get("properties")
     if isinstance(properties, Mapping):

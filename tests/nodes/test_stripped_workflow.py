@@ -48,6 +48,7 @@ def test_settings_stay_and_typed_texts_go():
         node("UnknownPack", {"text": SECRET, "list": [[SECRET]]}),
         node("KSampler", title=SECRET),
         node("KSampler", properties={"note": SECRET, "Node name for S&R": "KSampler"}),
+        node("KSampler", inputs=[{"name": "model", "type": "MODEL", "label": SECRET}]),
         node("MarkdownNote", SECRET),
         node("SigmasmithSavePreset", "name", SECRET, SECRET, SECRET, False),
         node("SigmasmithLoadPreset", f"/home/{SECRET}"),
@@ -56,10 +57,10 @@ def test_settings_stay_and_typed_texts_go():
     ids=lambda entry: str(entry.get("type")),
 )
 def test_nothing_typed_survives_anywhere(hidden):
-    definitions = {"subgraphs": [{"id": "s", "nodes": [hidden], "extra": {"x": SECRET}}]}
-    found = stripped(
-        hidden, groups=[{"title": SECRET}], extra={"author": SECRET}, definitions=definitions, models=[SECRET]
-    )
+    inner = {"id": "s", "name": SECRET, "nodes": [hidden], "outputs": [{"name": "MODEL", "label": SECRET}]}
+    definitions = {"subgraphs": [inner | {"extra": {"x": SECRET}}]}
+    groups = [{"title": SECRET, "note": SECRET}]
+    found = stripped(hidden, groups=groups, extra={"author": SECRET}, definitions=definitions, models=[SECRET])
     assert SECRET not in json.dumps(found)
     assert found["definitions"]["subgraphs"][0]["nodes"][0]["type"] == hidden["type"]
 
