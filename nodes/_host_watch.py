@@ -28,15 +28,15 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
     setattr(sampling, PRESET_ATTRIBUTE, preset)
     patched.add_object_patch("model_sampling", sampling)
 
-    said: set[tuple[Any, str]] = set()
+    said: dict[str, Any] = {}  # sentence -> the prompt in which it was said last
 
     def watch(executor: Any, noise: Tensor, latent_image: Tensor, sampler: Any, sigmas: Tensor, *args: Any, **kw: Any):  # noqa: ANN202
         try:
             note_run(sigmas, preset, _sampler_name(sampler))
             for sentence in run_differences(executor.class_obj, preset, noise, sampler, sigmas, kw):
                 # Once per queued prompt: a tiled upscaler runs the model hundreds of times.
-                if (key := (_host.prompt_id(), sentence)) not in said:
-                    said.add(key)
+                if said.get(sentence) != (prompt := _host.prompt_id()):
+                    said[sentence] = prompt
                     _host.say(sentence, node_id, warning=True)
         except Exception:  # a look at the run must never stop it
             logging.getLogger(LOGGER_NAME).warning("Sigmasmith could not compare the run", exc_info=True)
