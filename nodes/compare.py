@@ -44,10 +44,12 @@ class SigmasmithCompare(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, samplers: str = "", steps: str = "10") -> bool | str:
+    def validate_inputs(cls, samplers: str | None = None, steps: str | None = None) -> bool | str:
+        # A linked input is None here; it is checked when the node runs.
         try:
-            parse_samplers(samplers, _host.sampler_names())
-            if steps.strip():
+            if samplers is not None:
+                parse_samplers(samplers, _host.sampler_names())
+            if steps is not None and steps.strip():
                 parse_steps(steps)
         except ValueError as error:
             return str(error)

@@ -125,18 +125,21 @@ class FitNode(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, sampler_name: str = "euler", steps: str = "10", choose_sampler: bool = False
+        cls, sampler_name: str | None = None, steps: str | None = None, choose_sampler: bool | None = None
     ) -> bool | str:
+        # A linked input is None here; it is checked when the node runs.
         try:
-            check_choice(sampler_name, choose_sampler)
-            parse_steps(steps)
+            if sampler_name is not None:
+                check_choice(sampler_name, bool(choose_sampler))
+            if steps is not None:
+                parse_steps(steps)
         except ValueError as error:
             return str(error)
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:
-        return preset_fingerprint(name, refit)
+    def fingerprint_inputs(cls, name: str | None = None, refit: bool | None = None, **_: Any) -> str:
+        return preset_fingerprint(name or "", bool(refit))
 
 
 class SigmasmithFit(FitNode):

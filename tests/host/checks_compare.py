@@ -38,6 +38,13 @@ def sigmas_of(model: Any, name: str, steps: int) -> Tensor:
     return comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), name, steps)
 
 
+def test_linked_inputs_are_not_refused_before_they_are_known():
+    node = part("nodes.compare").SigmasmithCompare
+    assert node.validate_inputs(samplers=None, steps=None) is True
+    assert "samplers" in node.validate_inputs(samplers="eulr", steps=None)
+    assert "steps" in node.validate_inputs(samplers=None, steps="ten")
+
+
 def test_errors_fall_with_the_steps_for_every_prediction_type():
     for kind in KINDS:
         found = compared(model_of(kind), samplers="euler, heun", steps="5, 20, 80", schedules="karras").comparison

@@ -155,6 +155,13 @@ def test_a_changed_preset_under_the_same_name_is_not_served_stale(server, sd3):
     assert pixels(server, before) != pixels(server, after)
 
 
+def test_fit_takes_linked_texts_and_is_not_run_again_for_them(server, sd3):
+    graph = fit_graph("tiny_sd3", name=["name", 0], steps=["steps", 0])
+    graph |= {"name": node("PrimitiveString", value="sd3"), "steps": node("PrimitiveString", value=str(STEPS))}
+    assert "no model call" in text_of(ok(server.run(graph)), "fit")
+    assert "fit" in ok(server.run(graph)).cached
+
+
 def test_load_takes_a_share_code_in_either_input_and_save_writes_presets(server, sd3):
     preset = load_preset(preset_file(server, "sd3"))
     code = to_share_code(preset)
