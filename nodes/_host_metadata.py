@@ -28,12 +28,12 @@ def on_prompt(data: dict[str, Any]) -> dict[str, Any]:
     graph = data.get("prompt")
     if graph is None or not uses_pack(graph):
         return data
-    if not isinstance(data.get("prompt_id"), str):
+    if data.get("prompt_id") is None:
         data["prompt_id"] = str(uuid.uuid4())  # as the host itself would choose one
     extra = data.setdefault("extra_data", {})
     if extra.get("extra_pnginfo") is None:
         extra["extra_pnginfo"] = {}
-    extra["extra_pnginfo"][KEY] = _records.expect(data["prompt_id"], graph)
+    extra["extra_pnginfo"][KEY] = _records.expect(str(data["prompt_id"]), graph)
     return data
 
 
