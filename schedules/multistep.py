@@ -41,10 +41,9 @@ class FittedSolver:
         A run may stop early (the first of two samplers that share a schedule); one that starts late lacks the history
         that the coefficients weigh.
         """
-        run = sigmas.detach().cpu().double()
+        run = sigmas.detach().cpu()
         for steps, table in self.coefficients.items():
-            known = self.schedules[steps].double()[: len(run)]
-            if len(run) == len(known) and bool(((run - known).abs() <= _SAME_SIGMA * known).all()):
+            if _same(run, self.schedules[steps][: len(run)]):
                 return table[: len(run) - 1]
         return None
 
@@ -53,10 +52,19 @@ class FittedSolver:
         if not self.coefficients:
             return "the preset holds no coefficients"
         counts = ", ".join(map(str, sorted(self.coefficients)))
+        steps = len(sigmas) - 1
+        if steps not in self.coefficients and steps in self.schedules and _same(sigmas, self.schedules[steps]):
+            return f"at {steps} steps the fit found no coefficients that held; the preset has them for {counts} steps"
         return (
             f"the coefficients belong to the preset's own schedules of {counts} steps at denoise 1, and these "
             f"{len(sigmas) - 1} steps follow another list of sigmas"
         )
+
+
+def _same(run: Tensor, known: Tensor) -> bool:
+    """Whether two sigma lists are one, within a host's arithmetic."""
+    run, known = run.detach().cpu().double(), known.double()
+    return len(run) == len(known) and bool(((run - known).abs() <= _SAME_SIGMA * known).all())
 
 
 @torch.no_grad()

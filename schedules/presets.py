@@ -53,7 +53,7 @@ class Preset:
         origin: steps -> "fitted", or the name of the host schedule that won there.
         errors: steps -> {schedule: held-out geometric-mean error}, the fitted one under "fitted".
         exact: a pasted list: never interpolated, only its own step counts.
-        solver: steps -> (steps, order) float32 solver coefficients; optional.
+        solver: steps -> (steps, 1 + order) float32 table of the fitted multistep sampler; optional.
         name, author, licence, notes: of the person; tool: name and version of the program that wrote it.
     Raises:
         PresetError: names the field.

@@ -52,7 +52,8 @@ def calibrate(
 
     Args:
         denoiser: k-diffusion's, (x (B, ...), sigma (B,), **extra_args) -> denoised; None where `run` is given.
-        noise: (B, ...) standard normal, B >= 3; the last quarter of the rows (at least 2) is held out of every choice.
+        noise: (B, ...) standard normal, B >= 3; the last quarter of the rows (at least 2) is held out of every choice
+            but one: how many model outputs fitted coefficients weigh.
         sigma_min, sigma_max: the model's noise range, 0 < sigma_min < sigma_max (flow: <= 1).
         sampler: a name with a host-free form (see solvers.own_sampler), or a function with k-diffusion's signature. Of
             several, each gets schedules of its own, and the one with the smallest error on the search rows is returned.

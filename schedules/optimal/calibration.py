@@ -78,6 +78,7 @@ class Calibration:
             sigma_max=self.sigma_range.sigma_max,
             flow=self.sigma_range.flow,
         )
+        kept = {steps: row.for_preset() for steps, row in self.report.rows.items() if steps in self.schedules}
         return Preset(
             schedules=self.schedules,
             solver=self.coefficients,
@@ -85,8 +86,8 @@ class Calibration:
             model=model or known,
             latent_shape=self.latent_shape,
             effort=self.effort,
-            origin={steps: row.chosen for steps, row in self.report.rows.items() if steps in self.schedules},
-            errors={steps: dict(row.errors) for steps, row in self.report.rows.items() if steps in self.schedules},
+            origin={steps: origin for steps, (origin, _) in kept.items()},
+            errors={steps: errors for steps, (_, errors) in kept.items()},
             **fields,
         )
 

@@ -1,4 +1,4 @@
-"""The held-out check: what was found against what the hosts ship, on rows that decided nothing."""
+"""The held-out check: what was found against what the hosts ship, on rows that the search did not fit to."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Effort:
         """Evaluations per sample for a fit of these step counts together.
 
         Args:
-            solver: coefficients are fitted too: six more unknowns per step than a schedule has.
+            solver: coefficients are fitted too: five more unknowns per step than a schedule has.
         """
         per_count = [self.per_step * min(k, self.many) + self.per_step_beyond * max(k - self.many, 0) for k in steps]
         return self.base + sum(per_count) * (_SOLVER_FACTOR if solver else 1.0)

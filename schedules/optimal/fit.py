@@ -27,7 +27,7 @@ MANY_STEPS = 12
 # Sketch lengths: of trajectories (local errors, gains) and of end states (Gauss-Newton residuals).
 STATE_SKETCH = 512
 END_SKETCH = 16_384
-# Of end states where coefficients are fitted too, whose Jacobian has seven columns for every step.
+# Of end states where coefficients are fitted too, whose Jacobian has six columns for every step and more.
 SOLVER_SKETCH = 4_096
 
 
@@ -78,6 +78,11 @@ class Fit:
         return self.sampler_name == NAME
 
     @property
+    def finds(self) -> int:
+        """Candidates per step count that the held-out check runs beside the hosts': with coefficients and without."""
+        return 2 if self.fits_solver else 1
+
+    @property
     def stochastic(self) -> bool:
         """Whether the sampler may draw noise."""
         return is_stochastic(self.sampler, self.sampler_name)
@@ -103,7 +108,9 @@ class Fit:
             sampler = on_path(sampler, BrownianPath(self.shape, self.sigma_range.sigma_max, self.seed, given))
         # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires.
         reuse = "cfg_pp" not in self.sampler_name
-        return Rollouts(self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse)
+        return Rollouts(
+            self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse, name=self.sampler_name
+        )
 
     def objective(self, reference: Tensor, rows: slice) -> Objective:
         """Errors of schedules on some rows against the reference end states (B, ...) of the whole batch."""

@@ -78,8 +78,10 @@ def _search(fit: Fit, objective: Objective, notes: list[str], later: float, refe
     tables = make_tables(fit, reference.teacher)
     hosts = compared_hosts(fit, tables)
     one_schedule = sum(fit.steps) * fit.share(fit.held_out)
-    fit.budget.reserve = one_schedule * (len(hosts) + 1) + later
-    fit.budget.reserve_in_time = 2.0 * one_schedule  # for the fitted schedule and one host's: the others can be skipped
+    fit.budget.reserve = one_schedule * (len(hosts) + fit.finds) + later
+    fit.budget.reserve_in_time = (
+        fit.finds + 1.0
+    ) * one_schedule  # what was found and one host's; others can be skipped
     try:
         search(fit, tables, reference.teacher, objective, fit.objective(reference.end, fit.held_out), hosts)
     except OutOfTimeError:
@@ -114,7 +116,7 @@ def _choice(fits: Sequence[Fit], objectives: Sequence[Objective], best: int) -> 
         f"{name} {np.exp(error - least):.2f}x" if np.isfinite(error) else f"{name} not reached"
         for name, error in sorted(errors.items(), key=lambda item: item[1])
     )
-    return f"Each sampler with its own fitted schedules, error on the search samples beside the best: {ratios}."
+    return f"Each sampler with its own fit, error on the samples it was fitted to beside the best: {ratios}."
 
 
 def _first_notes(fit: Fit, reference: Reference) -> list[str]:

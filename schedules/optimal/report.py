@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FITTED = "fitted"
-# Of a fitted multistep sampler: the schedule fitted for DPM++ 2M, run as such.
+# Of a fitted multistep sampler: the schedule that its coefficients were started from, run as DPM++ 2M.
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
 
 
@@ -25,6 +25,13 @@ class StepReport:
     errors: Mapping[str, float]
     switched: Mapping[str, int]
     chosen: str
+
+    def for_preset(self) -> tuple[str, dict[str, float]]:
+        """(origin, errors) as a preset holds them: of what was fitted only what is returned, as "fitted"."""
+        errors = {name: error for name, error in self.errors.items() if name != WITHOUT_COEFFICIENTS}
+        if self.chosen != WITHOUT_COEFFICIENTS:
+            return self.chosen, errors
+        return FITTED, errors | {FITTED: self.errors[WITHOUT_COEFFICIENTS]}
 
     @property
     def best_host(self) -> str | None:

@@ -160,7 +160,8 @@ class Rollouts:
         sketch: of states.
         journal: where runs are recorded, or None.
         reuse: False for samplers that read model state which a remembered output would leave stale (CFG++).
-        table: the coefficients that the sampler runs, where it runs a table; tells its records from others.
+        table: the coefficients that the sampler runs, where it runs a table.
+        name: of the sampler; with the table it tells its records from those of others.
     """
 
     run: RunFunction
@@ -170,6 +171,7 @@ class Rollouts:
     journal: Journal | None = None
     reuse: bool = True
     table: Tensor | None = None
+    name: str = ""
 
     def with_table(self, table: Tensor | None) -> Rollouts:
         """The same for a table of coefficients, (steps, 1 + order), in place of the sampler."""
@@ -182,7 +184,7 @@ class Rollouts:
     def __call__(self, sigmas: Tensor, rows: slice, base: Rollout | None = None) -> Rollout:
         """Run the sampler; calls before the first difference from `base` are answered from it."""
         journal = self.journal
-        parts = [sigmas, rows.start, rows.stop, *([self.table] if self.table is not None else [])]
+        parts = [self.name, sigmas, rows.start, rows.stop, *([self.table] if self.table is not None else [])]
         key = journal.key("run", *parts) if journal is not None else ""
         if journal is not None and (record := journal.read(key)) is not None:
             return self._recalled(sigmas, record)

@@ -67,7 +67,7 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     ranked = sorted(costs, key=lambda name: costs[name])
     one = sum(fit.steps) * fit.share(fit.held_out)
     first_candidates = len(fit.effort.gains) * sum(fit.ladder) * fit.share(fit.search)
-    left = int((fit.budget.left - first_candidates) / one) - 1  # a fitted schedule is checked too
+    left = int((fit.budget.left - first_candidates) / one) - fit.finds  # which are checked too
     affordable = max(1, min(left, max(2, int(_CHECK_SHARE * fit.budget.limit / one))))
     leading = ranked[: min(affordable, most_hosts(fit))]
     if len(leading) > 1 and DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
@@ -106,7 +106,7 @@ def search(
         if fit.effort.measures_gains:
             starts += _from_hosts(fit, hosts, count)[:1]
         trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
-        if fit.fits_solver:  # which refines the schedule with its coefficients
+        if fit.fits_solver and count in fit.steps:  # which refines the schedule with its coefficients
             _forget_all_but_best(objective, trials)
             left = stop - fit.budget.spent
             fit_solver(fit, tables.dense, objective, held_out, objective.best[count], left)

@@ -27,12 +27,15 @@ def fit_solver(
     """
     stop = fit.budget.spent + allowance
     fit.budget.message = f"{start.steps} steps: coefficients"
+    cost = start.steps * (objective.share + held_out.share)
     best: Trial | None = None
     least = float("inf")
     for order, ridge in _CHOICES:
-        if order > start.steps or (best is not None and fit.budget.spent + start.steps > stop):
+        if order > start.steps or (best is not None and fit.budget.spent + cost > stop):
             continue
         trial = _greedy(fit, teacher, objective, start, order, ridge)
+        # Should time run out in the check, what stood before it stands.
+        objective.best_table[start.steps] = best or trial
         check = held_out(start.sigmas, table=trial.table)
         check.rollout.forget()
         worse = trial

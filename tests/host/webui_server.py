@@ -57,8 +57,11 @@ class Webui:
 
 
 def find_webui(name: str) -> tuple[Webui | None, str]:
-    """The host named by <NAME>_PATH and <NAME>_PYTHON, else ~/webui/<name> and its .venv; or None and the reason."""
-    path = Path(os.environ.get(f"{name}_PATH", f"~/webui/{name.lower()}")).expanduser()
+    """The host named by <NAME>_PATH and <NAME>_PYTHON, else its .venv; or None and the reason."""
+    named = os.environ.get(f"{name}_PATH")
+    if not named:  # never by a default place: a host takes minutes to test
+        return None, f"{name}_PATH is not set: clone the host and name its folder there"
+    path = Path(named).expanduser()
     python = Path(os.environ.get(f"{name}_PYTHON", path / ".venv/bin/python")).expanduser()
     if not (path / "modules" / "sd_schedulers.py").is_file():
         return None, f"no {name} at {path}: clone it there, or set {name}_PATH"

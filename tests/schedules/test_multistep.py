@@ -61,6 +61,7 @@ def test_a_fitted_schedule_runs_its_own_coefficients():
     [
         (None, sigmas_of(8), "no preset reached the sampler"),
         (FittedSolver({8: sigmas_of(8)}, {}), sigmas_of(8), "the preset holds no coefficients"),
+        (FittedSolver({8: sigmas_of(8), 5: sigmas_of(5)}, {8: a_table(8)}), sigmas_of(5), "no coefficients that held"),
         (FittedSolver({8: sigmas_of(8)}, {8: a_table(8)}), sigmas_of(7), "8 steps at denoise 1, and these 7 steps"),
         (FittedSolver({8: sigmas_of(8)}, {8: a_table(8)}), sigmas_of(8) * 0.9, "another list of sigmas"),
         (FittedSolver({8: sigmas_of(8)}, {8: a_table(8)}), sigmas_of(8)[3:], "another list of sigmas"),
