@@ -45,7 +45,7 @@ def test_fit_runs_on_every_prediction_type():
         assert float(result.sigmas[0]) == float(torch.as_tensor(sampling.sigma_max).float())
         errors = preset.errors[5]
         assert preset.origin[5] in errors
-        assert {"simple", "karras"} & set(errors)
+        assert len(errors) >= 2  # the fitted schedule and a host's
         assert "5" in result.report
         assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
 

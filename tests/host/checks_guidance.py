@@ -166,7 +166,7 @@ def test_a_fit_under_the_curve_is_another_fit_and_says_so():
     fits = []
     for number, on in enumerate((model, guided(model, outside=1.0))):
         request = fitting.FitRequest(
-            guider=guider_of(on, cfg=5.0), latent=latent(), **fit_inputs(name=f"guided_{number}")
+            guider=guider_of(on, cfg=5.0), latent=latent(), **fit_inputs(name=f"guided_{number}", effort="balanced")
         )
         fits.append(fitting.fit(request))
     plain, under = fits

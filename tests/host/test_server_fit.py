@@ -68,7 +68,7 @@ def test_a_fit_may_choose_the_sampler_and_says_which(server):
     chosen = load_preset(preset_file(server, "chosen")).sampler
     assert chosen in {"dpmpp_2m", "res_multistep", "ipndm", "deis"}
     assert f"the sampler {chosen}" in said
-    assert "Each sampler with its own fitted schedules" in said
+    assert "Each sampler with its own fit" in said
 
 
 def test_a_sampler_that_draws_noise_is_fitted_against_itself(server):
