@@ -9,14 +9,12 @@ from itertools import product
 from ..schedules.optimal.baselines import host_schedules
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.solvers import SamplerFunction
-from ..schedules.presets import Preset
+from ..schedules.presets import FITTED, Preset
 from .comparison import REFERENCE_LEVELS, Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FALLBACK, Schedule, find_preset, named_schedule, preset_label
 from .progress import duration, progress_bar
 from .subjects import Subject, demo_subject, named_sampler
-
-FITTED = "fitted"
 
 
 def run(args: argparse.Namespace) -> None:

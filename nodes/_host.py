@@ -13,7 +13,6 @@ import comfy.model_management
 import comfy.model_sampling
 import comfy.samplers
 import folder_paths
-import torch
 from torch import Tensor
 
 from . import LOGGER_NAME
@@ -127,13 +126,15 @@ def host_baselines(model: Any, sampler: str, steps: tuple[int, ...]) -> Mapping[
     As the KSampler would run them with this sampler. What cannot be brought to the contract of a sigma list at the
     asked step counts is left out.
     """
+    from ..schedules.host_lists import usable
+
     sampling = model_sampling_of(model)
     found: dict[str, Callable[[int], Tensor]] = {}
     for name in comfy.samplers.SCHEDULER_NAMES:
         if name not in SCHEDULER_NAMES:
             found[name] = dropdown_schedule(sampling, name, drops_penultimate(sampler))
     found |= published_lists(model)
-    return {name: made for name, made in found.items() if _answers(name, made, steps)}
+    return usable(found, steps, logging.getLogger(LOGGER_NAME))
 
 
 def dropdown_names() -> list[str]:
@@ -155,26 +156,9 @@ def published_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
 
 def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:
     """steps -> sigmas of a dropdown entry as the KSampler runs them; `drops` as drops_penultimate says it."""
-    from ..schedules.host_lists import keep_contract
+    from ..schedules.host_lists import as_run
 
-    def schedule(steps: int) -> Tensor:
-        sigmas = comfy.samplers.calculate_sigmas(sampling, name, steps + drops).detach().cpu().float()
-        if drops:
-            sigmas = torch.cat([sigmas[:-2], sigmas[-1:]])
-        return keep_contract(sigmas, steps)
-
-    return schedule
-
-
-def _answers(name: str, schedule: Callable[[int], Tensor], steps: tuple[int, ...]) -> bool:
-    from ..schedules.preset_checks import check_label
-
-    try:
-        check_label("name", name)  # it goes into the preset's errors
-        return all(len(schedule(count)) == count + 1 for count in steps)
-    except Exception as error:  # another pack's function may raise anything
-        logging.getLogger(LOGGER_NAME).info("Sigmasmith: the schedule %s is not compared: %s", name, error)
-        return False
+    return lambda steps: as_run(comfy.samplers.calculate_sigmas(sampling, name, steps + drops), steps, drops)
 
 
 def say(text: str, node_id: Any = None, *, warning: bool = False) -> None:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..schedules.presets import FITTED
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..schedules.presets import Preset
 
 _THUMBNAIL_POINTS = 32
-FITTED = "fitted"
 
 
 def card(preset: Preset) -> dict[str, Any]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from .preset_checks import check_label
 from .sigmas import check_sigmas, finish_sigmas, resample_sigmas
 
 if TYPE_CHECKING:
     from .presets import Preset
 
+Schedule = Callable[[int], Tensor]
 # A printed 14.615 and the table's 14.614641 are one sigma_max.
 _SAME_SIGMA = 1e-3
 
@@ -58,3 +62,23 @@ def keep_contract(sigmas: Tensor, steps: int) -> Tensor:
     falling = torch.ones(len(positive), dtype=torch.bool)
     falling[1:] = positive[1:] < torch.cummin(positive, 0).values[:-1]
     return resample_sigmas(finish_sigmas(positive[falling].numpy()), steps)
+
+
+def as_run(sigmas: Tensor, steps: int, drops: bool) -> Tensor:
+    """A dropdown's answer for steps + drops as the host runs it: without the last sigma but one where it drops that."""
+    sigmas = sigmas.detach().cpu().float()
+    return keep_contract(torch.cat([sigmas[:-2], sigmas[-1:]]) if drops else sigmas, steps)
+
+
+def usable(found: Mapping[str, Schedule], steps: Sequence[int], log: logging.Logger) -> dict[str, Schedule]:
+    """The schedules that can be compared at these step counts; the log says why others cannot."""
+    return {name: made for name, made in found.items() if _answers(name, made, steps, log)}
+
+
+def _answers(name: str, schedule: Schedule, steps: Sequence[int], log: logging.Logger) -> bool:
+    try:
+        check_label("name", name)  # it goes into the preset's errors
+        return all(len(schedule(count)) == count + 1 for count in steps)
+    except Exception as error:  # another pack's function may raise anything
+        log.info("Sigmasmith: the schedule %s is not compared: %s", name, error)
+        return False

@@ -6,12 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from modules import sd_schedulers
 from torch import Tensor
 
-from ..schedules.host_lists import keep_contract
-from ..schedules.preset_checks import check_label
+from ..schedules.host_lists import as_run, usable
 from . import LOGGER_NAME, _host
 from .registration import LABELS
 
@@ -26,7 +24,7 @@ def baselines(sampler: Any, steps: tuple[int, ...]) -> dict[str, Callable[[int],
         for entry in sd_schedulers.schedulers
         if entry.function is not None and entry.name not in LABELS
     }
-    return {name: made for name, made in found.items() if _answers(name, made, steps)}
+    return usable(found, steps, logging.getLogger(LOGGER_NAME))
 
 
 def _dropdown_schedule(entry: Any, sampler: Any) -> Callable[[int], Tensor]:
@@ -36,18 +34,6 @@ def _dropdown_schedule(entry: Any, sampler: Any) -> Callable[[int], Tensor]:
         given["inner_model"] = model
 
     def schedule(steps: int) -> Tensor:
-        sigmas = entry.function(n=steps + drops, device=model.sigmas.device, **given).detach().cpu().float()
-        if drops:
-            sigmas = torch.cat([sigmas[:-2], sigmas[-1:]])
-        return keep_contract(sigmas, steps)
+        return as_run(entry.function(n=steps + drops, device=model.sigmas.device, **given), steps, drops)
 
     return schedule
-
-
-def _answers(name: str, schedule: Callable[[int], Tensor], steps: tuple[int, ...]) -> bool:
-    try:
-        check_label("name", name)  # it goes into the preset's errors
-        return all(len(schedule(count)) == count + 1 for count in steps)
-    except Exception as error:  # another extension's function may raise anything
-        logging.getLogger(LOGGER_NAME).info("Sigmasmith: the schedule %s is not compared: %s", name, error)
-        return False

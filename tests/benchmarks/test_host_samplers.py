@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from sigmasmith.benchmarks.host_samplers import host_samplers
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.noise_space import SigmaRange
 
-from ..host.locate import clean_environment, find_host
+from ..host.locate import answer_of, find_host
 from ..host.sampler_reference import Clusters
 
 RANGES = {False: SigmaRange(0.0292, 14.6146), True: SigmaRange(0.003 / 1.002, 1.0, flow=True)}
@@ -38,17 +36,8 @@ def ends() -> dict[str, list[Any]]:
     host, reason = find_host()
     if host is None:
         pytest.skip(reason)
-    done = subprocess.run(
-        [str(host.python), str(Path(__file__).with_name("host_sampler_ends.py")), str(host.path)],
-        input=json.dumps({"names": NAMES, "cases": cases()}),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=clean_environment(),
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    script = Path(__file__).with_name("host_sampler_ends.py")
+    return answer_of(script, host=host, asked={"names": NAMES, "cases": cases()})
 
 
 @pytest.mark.host

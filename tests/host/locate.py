@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 GENERATOR = Path(__file__).with_name("tiny_checkpoints.py")
 
@@ -41,6 +43,21 @@ def clean_environment() -> dict[str, str]:
     # Tiny models gain nothing from a second thread; on a busy machine waiting for it makes a step ten times longer.
     kept.setdefault("OMP_NUM_THREADS", "1")
     return kept | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+def answer_of(script: Path, *, host: Host, asked: Any) -> Any:
+    """What a script prints in its last line, as JSON, run by the host's interpreter with `asked` on its input."""
+    done = subprocess.run(
+        [str(host.python), str(script), str(host.path)],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=clean_environment(),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def make_tiny_models(host: Host, models: Path) -> None:

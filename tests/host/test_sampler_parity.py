@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import torch
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
 
-from .locate import clean_environment, find_host
+from .locate import answer_of, find_host
 from .sampler_reference import Clusters
 
 pytestmark = pytest.mark.host
@@ -42,17 +40,8 @@ def ends() -> dict[str, list[Any]]:
     host, reason = find_host()
     if host is None:
         pytest.skip(reason)
-    done = subprocess.run(
-        [str(host.python), str(Path(__file__).with_name("sampler_reference.py")), str(host.path)],
-        input=json.dumps({"names": NAMES, "cases": cases()}),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=clean_environment(),
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    script = Path(__file__).with_name("sampler_reference.py")
+    return answer_of(script, host=host, asked={"names": NAMES, "cases": cases()})
 
 
 @pytest.mark.parametrize("name", NAMES)
