@@ -19,6 +19,7 @@ CHECKS = (
     "checks_feedback",
     "checks_fit",
     "checks_guidance",
+    "checks_multistep",
     "checks_samplers",
     "checks_use",
     "checks_variance",

@@ -1,0 +1,52 @@
+"""The fitted multistep sampler on the host's own KSampler path.
+
+Run by in_process.py in the host's interpreter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import comfy.samplers
+import torch
+from loaded_pack import KINDS, Messages, applied, model_of, part, preset_for, prompt, sampled
+from torch import Tensor
+
+NAME = "sigmasmith_multistep"
+STEPS = 6
+
+
+def with_table(model: Any) -> Any:
+    """The model with a preset whose coefficients differ from every stock sampler's, the last step's too."""
+    preset = preset_for(model, sampler=NAME, counts=(STEPS,))
+    coefficients = part("schedules.optimal.coefficients")
+    sigmas = preset.schedules[STEPS]
+    theta = coefficients.dpmpp_2m_parameters(sigmas, 3) + 0.05 * coefficients.allowed(STEPS, 3)
+    return applied(model, replace(preset, solver={STEPS: coefficients.table_of(theta, sigmas)}))
+
+
+def masked(model: Any, start: Tensor, mask: Tensor) -> Tensor:
+    k = comfy.samplers.KSampler(model, STEPS, torch.device("cpu"), NAME, "sigmasmith_optimal", 1.0, model.model_options)
+    noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(5))
+    return k.sample(noise, prompt(0.5), prompt(0.0), 3.0, start, denoise_mask=mask, disable_pbar=True, seed=5)
+
+
+def test_the_dropdown_runs_the_coefficients_of_the_models_preset():
+    for kind in KINDS:
+        model = with_table(model_of(kind))
+        with Messages() as texts:
+            ours = sampled(model, NAME, "sigmasmith_optimal", steps=STEPS)
+        assert texts == [], texts
+        assert not torch.allclose(ours, sampled(model, "dpmpp_2m", "sigmasmith_optimal", steps=STEPS), atol=1e-3)
+
+
+def test_an_inpaint_mask_keeps_what_it_covers_with_fitted_coefficients():
+    for kind in KINDS:
+        model = with_table(model_of(kind))
+        start = 0.3 * torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+        mask = torch.zeros(1, 1, 8, 8)
+        mask[..., 4:] = 1.0
+        out = masked(model, start, mask)
+        assert torch.allclose(out[..., :4], start[..., :4], atol=1e-5), kind
+        assert not torch.allclose(out[..., 4:], start[..., 4:], atol=1e-2), kind
