@@ -60,6 +60,8 @@ def preset_json(preset: Preset) -> str:
     for field in dataclasses.fields(Preset):
         if field.name not in _TENSORS:
             content[field.name] = getattr(preset, field.name)
+    if preset.denoise == 1.0:
+        del content["denoise"]  # files of whole runs stay what they were before there were others
     content["model"] = dataclasses.asdict(preset.model)
     for name in _BY_STEPS:
         content[name] = {str(steps): value for steps, value in content[name].items()}

@@ -31,7 +31,14 @@ from .preset_checks import (
     shown,
 )
 from .preset_names import check_name
-from .sigmas import MAX_STEPS, check_denoise, check_steps, noise_level_start, steps_before_truncation
+from .sigmas import (
+    MAX_STEPS,
+    check_denoise,
+    check_steps,
+    noise_level_start,
+    steps_after_truncation,
+    steps_before_truncation,
+)
 from .step_counts import StepCounts
 
 DenoiseMode = Literal["steps", "noise_level"]
@@ -53,6 +60,8 @@ class Preset:
         origin: steps -> "fitted", or the name of the host schedule that won there.
         errors: steps -> {schedule: held-out geometric-mean error}, the fitted one under "fitted".
         exact: a pasted list: never interpolated, only its own step counts.
+        denoise: of the runs it was fitted for. Below 1 each list is int(steps / denoise) steps long, and its last
+            `steps` were fitted, from images noised to the first of their sigmas.
         solver: steps -> (steps, 1 + order) float32 table of the fitted multistep sampler; optional.
         name, author, licence, notes: of the person; tool: name and version of the program that wrote it.
     Raises:
@@ -70,6 +79,7 @@ class Preset:
     origin: Mapping[int, str] = field(default_factory=dict)
     errors: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     exact: bool = False
+    denoise: float = 1.0
     solver: Mapping[int, Tensor] = field(default_factory=dict)
     name: str = ""
     author: str = ""
@@ -90,6 +100,10 @@ class Preset:
         if self.name != "":
             check_name(self.name)
         self._set("schedules", self._checked_schedules())
+        try:
+            self._set("denoise", check_denoise(self.denoise))
+        except ValueError as error:
+            raise PresetError(str(error)) from error
         self._set("guidance", None if self.guidance is None else check_number("guidance", self.guidance))
         self._set("seeds", tuple(check_whole("seeds", s, 0, 2**64 - 1) for s in check_list("seeds", self.seeds, 1_024)))
         if self.latent_shape is not None:
@@ -121,9 +135,14 @@ class Preset:
     def short_hash(self) -> str:
         return self.hash[:12]
 
-    def is_fitted(self, steps: int) -> bool:
-        """Whether the preset holds this very count; otherwise `sigmas` interpolates (or, where exact, refuses)."""
-        return steps in self.schedules
+    def is_fitted(self, steps: int, denoise: float = 1.0) -> bool:
+        """Whether the preset holds the very list that a run gets; otherwise `sigmas` interpolates (or, where exact,
+        refuses)."""
+        return steps_before_truncation(steps, denoise) in self.schedules
+
+    def running(self, full: int) -> int:
+        """Steps that were fitted of the list of `full` steps: all of them, or below denoise 1 its last ones."""
+        return steps_after_truncation(full, self.denoise)
 
     def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
         """The sigma list for a run of `steps` steps.
@@ -153,11 +172,12 @@ class Preset:
         sampler: str | None = None,
         guidance: float | None = None,
         latent_shape: tuple[int, ...] | None = None,
+        start_sigma: float | None = None,
     ) -> list[str]:
         """One plain sentence for each thing that is not as it was when the preset was fitted; unknown is not compared.
 
         Args:
-            model, sampler, guidance, latent_shape (without batch): of the run; None where not known.
+            model, sampler, guidance, latent_shape (without batch), start_sigma: of the run; None where not known.
         """
         found = self.model.differences(model) if model is not None else []
         if self.sampler and sampler and sampler != self.sampler:
@@ -165,6 +185,12 @@ class Preset:
         fitted_at = self.guidance
         if guidance is not None and fitted_at is not None and not math.isclose(fitted_at, guidance, abs_tol=1e-9):
             found.append(f"Fitted at guidance {fitted_at:g}, this run uses {guidance:g}.")
+        fitted_from = max(float(sigmas[-(self.running(full) + 1)]) for full, sigmas in self.schedules.items())
+        if self.denoise < 1.0 and start_sigma is not None and start_sigma > 1.05 * fitted_from:
+            found.append(
+                f"Fitted for changing images at denoise {self.denoise:g}, from sigma {fitted_from:.4g}; this run "
+                f"starts at {start_sigma:.4g}."
+            )
         if self.latent_shape and latent_shape and tuple(latent_shape) != self.latent_shape:
             fitted, running = ("x".join(map(str, shape)) for shape in (self.latent_shape, latent_shape))
             found.append(f"Fitted at a latent size of {fitted}, this run has {running}.")

@@ -7,7 +7,8 @@ number of its characters, so that a cut code is told from a wrong one. Its bytes
 
     flags     1        bit 0 flow, bit 1 exact, bits 2-4 prediction (0 unknown, then as in PREDICTIONS), others 0
     range     2 x 4    sigma_min, sigma_max as float32
-    texts     2 + n    family, sampler, shift, guidance, name, joined by line feeds, UTF-8, after their byte count
+    texts     2 + n    family, sampler, shift, guidance, name and, only where it is below 1, denoise, joined by line
+                       feeds, UTF-8, after their byte count
     count     1        number of schedules, then for each, by ascending steps:
       steps   2
       first   4        bit pattern of the first sigma as float32
@@ -111,7 +112,8 @@ def _head(preset: Preset) -> bytes:
     model = preset.model
     prediction = 0 if model.prediction is None else 1 + PREDICTIONS.index(model.prediction)
     numbers = ["" if number is None else repr(number) for number in (model.shift, preset.guidance)]
-    texts = "\n".join([model.family, preset.sampler, *numbers, preset.name]).encode()
+    partial = [repr(preset.denoise)] if preset.denoise < 1.0 else []
+    texts = "\n".join([model.family, preset.sampler, *numbers, preset.name, *partial]).encode()
     flags = model.flow | preset.exact << 1 | prediction << 2
     return struct.pack("<BffH", flags, model.sigma_min, model.sigma_max, len(texts)) + texts
 
@@ -161,9 +163,12 @@ def _preset(reader: _Reader) -> Preset:
         texts = reader.take(reader.whole(2)).decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise PresetError("the texts of the share code are not UTF-8") from error
-    if len(texts) != 5:
-        raise PresetError(f"the share code must hold 5 texts, got {len(texts)}")
-    family, sampler, shift, guidance, name = texts
+    if len(texts) not in (5, 6):
+        raise PresetError(f"the share code must hold 5 or 6 texts, got {len(texts)}")
+    family, sampler, shift, guidance, name = texts[:5]
+    denoise = _number("denoise", texts[5]) if len(texts) == 6 else 1.0
+    if denoise is None or (denoise == 1.0 and len(texts) == 6):
+        raise PresetError("denoise of the share code must be left out where it is 1")
     schedules: dict[int, Tensor] = {}
     for _ in range(reader.whole(1)):
         steps, sigmas = _unpacked_schedule(reader)
@@ -182,7 +187,13 @@ def _preset(reader: _Reader) -> Preset:
     )
     guidance = _number("guidance", guidance)
     return Preset(
-        schedules=schedules, sampler=sampler, model=model, guidance=guidance, exact=bool(flags & 2), name=name
+        schedules=schedules,
+        sampler=sampler,
+        model=model,
+        guidance=guidance,
+        exact=bool(flags & 2),
+        denoise=denoise,
+        name=name,
     )
 
 

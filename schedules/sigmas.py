@@ -115,7 +115,18 @@ def steps_before_truncation(steps: int, denoise: float) -> int:
 
     Differs: none; the same rule, int(steps / denoise), with denoise above 0.9999 counted as 1.
     """
-    return steps if check_denoise(denoise) > 0.9999 else min(int(steps / denoise), MAX_STEPS)
+    return steps if check_denoise(denoise) > 0.9999 else int(min(steps / denoise, MAX_STEPS))
+
+
+def steps_after_truncation(full: int, denoise: float) -> int:
+    """Steps that the host runs of a schedule of `full` steps: the inverse of `steps_before_truncation` where `full` is
+    one of its values, the next higher count where it is none."""
+    if check_denoise(denoise) > 0.9999:
+        return full
+    nearest = math.ceil(full * denoise)
+    # Rounding may have carried full * denoise across a whole number.
+    exact = [count for count in (nearest, nearest - 1) if count > 0 and steps_before_truncation(count, denoise) == full]
+    return exact[0] if exact else nearest
 
 
 def noise_level_start(denoise: float, sigma_range: SigmaRange) -> float:

@@ -12,6 +12,7 @@ fixed steps its start sigma never falls as `denoise` rises.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -80,6 +81,9 @@ class StepCounts:
         steps = check_steps(steps)
         if start >= self._first_sigma():
             return self.sigmas(steps)
+        for sigmas in self.schedules.values():
+            if len(sigmas) > steps and math.isclose(float(sigmas[-(steps + 1)]), start, rel_tol=1e-6):
+                return sigmas[-(steps + 1) :].clone()
         low, high = float(steps), float(MAX_STEPS)
         for _ in range(60):
             middle = 0.5 * (low + high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..multistep import NAME
 from ..noise_space import SigmaRange
 from ..sigmas import check_steps
-from .baselines import host_schedules
+from .baselines import DEFAULT_HOST, host_schedules
 from .brownian import is_stochastic
 from .budget import Budget, Progress
 from .calibration import Calibration
@@ -21,6 +21,7 @@ from .effort import effort_for
 from .experts import check_boundary
 from .fit import METHODS, Baselines, Fit
 from .journal import Journal, part_text
+from .partial import PartialStart, partial_start
 from .pipeline import run_fits
 from .rollouts import RunFunction
 from .solvers import SamplerFunction, own_sampler
@@ -47,6 +48,8 @@ def calibrate(
     seed: int = 0,
     boundary: float | None = None,
     low_denoiser: Callable[..., Tensor] | None = None,
+    denoise: float = 1.0,
+    start_sigma: float | None = None,
 ) -> Calibration:
     """Fit sigma schedules to a model, for one sampler and several step counts.
 
@@ -68,7 +71,7 @@ def calibrate(
             it has a limit of its own, known beforehand too (oss_cost.py) and mostly above that of the effort.
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
-        x: (B, ...) start state; default sigma_max * noise.
+        x: (B, ...) start state; default sigma_max * noise. Below denoise 1: images of your own, noised to start_sigma.
         run: starts a sampler function on (sigmas, rows) in a host, in place of `denoiser`, `x` and `extra_args`.
         minutes: wall-clock limit; the best schedules so far are returned.
         journal: folder for records of the unfinished fit: the same fit started again goes on where it stopped. Removed
@@ -77,6 +80,10 @@ def calibrate(
         boundary: of two models in turn (experts.py), the sigma from which upwards the first one runs. The report names
             the step to switch after. A `run` must split its runs there.
         low_denoiser: the model below the boundary; `denoiser` is then the one above it.
+        denoise: the host's fraction, 0 < denoise <= 1. Below 1 the fit is for images that are changed: the runs start
+            from images of the model, or those in `x`, noised to start_sigma, and each step count is what is left of
+            int(steps / denoise). See partial.py.
+        start_sigma: where runs below denoise 1 start; default: where the schedule `simple` starts at this denoise.
     Returns:
         a Calibration; where a host schedule wins on held-out rows it holds that one, and its report says so. With a
         teacher that does not converge (distilled few-step models) nothing is fitted: the best host schedules return.
@@ -91,7 +98,8 @@ def calibrate(
             raise ValueError("denoiser must be given where run is not")
         start = noise.float() * sigma_range.sigma_max if x is None else x.float()
         second = None if boundary is None else (low_denoiser or denoiser, boundary)
-        run = DirectRun(denoiser, start, extra_args or {}, sigma_range.sigma_max if x is None else None, second)
+        top = sigma_range.sigma_max if x is None else None
+        run = DirectRun(denoiser, start, extra_args or {}, top, second, flow)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if boundary is not None:
@@ -106,8 +114,12 @@ def calibrate(
         raise ValueError(f"sampler: {NAME} is fitted for one model; two in turn break its history")
     if method != "gauss_newton" and NAME in samplers:
         raise ValueError(f"method: {method} solves schedules alone, and {NAME} needs gauss_newton")
+    hosts = host_schedules(sigma_range) if baselines is None else baselines
+    partial = check_partial(denoise, start_sigma, sigma_range, hosts, counts, samplers, boundary)
     budget = Budget(rows, plan.limit(counts, solver=NAME in samplers), minutes, progress)
-    identity = part_text([part_text(noise if x is None else x), list(samplers), counts, effort, method, seed, boundary])
+    identity = part_text(
+        [part_text(noise if x is None else x), list(samplers), counts, effort, method, seed, boundary, partial]
+    )
     notebook = None if journal is None else Journal(Path(journal), f"{identity} {sigma_range}")
     held = max(2, rows // 4)
     fits = [
@@ -116,10 +128,10 @@ def calibrate(
             sampler=function,
             sampler_name=name,
             steps=counts,
-            sigma_range=sigma_range,
+            sigma_range=sigma_range if partial is None else partial.window,
             effort=plan,
             method=method,
-            baselines=host_schedules(sigma_range) if baselines is None else baselines,
+            baselines=hosts if partial is None else {name: partial.cut(made) for name, made in hosts.items()},
             budget=budget,
             search=slice(0, rows - held),
             held_out=slice(rows - held, rows),
@@ -127,6 +139,7 @@ def calibrate(
             seed=seed,
             journal=notebook,
             boundary=boundary,
+            partial=partial,
         )
         for name, function in samplers.items()
     ]
@@ -135,7 +148,7 @@ def calibrate(
     if notebook is not None:
         notebook.clear()
     return Calibration(
-        schedules=outcome.schedules,
+        schedules=outcome.schedules if partial is None else partial.whole_lists(outcome.schedules),
         coefficients=outcome.tables,
         sigma_range=sigma_range,
         sampler=outcome.sampler,
@@ -144,7 +157,27 @@ def calibrate(
         effort=effort,
         latent_shape=tuple(noise.shape[1:]),
         seconds=budget.seconds,
+        denoise=denoise if partial is not None else 1.0,
     )
+
+
+def check_partial(
+    denoise: float,
+    start_sigma: float | None,
+    sigma_range: SigmaRange,
+    hosts: Baselines,
+    counts: tuple[int, ...],
+    samplers: Mapping[str, SamplerFunction],
+    boundary: float | None,
+) -> PartialStart | None:
+    """Where runs below denoise 1 start, or None; ValueError names the argument."""
+    default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
+    partial = partial_start(denoise, start_sigma, sigma_range, default, counts)
+    if partial is not None and NAME in samplers:
+        raise ValueError(f"denoise: {NAME} is fitted for whole runs; give denoise 1, or another sampler")
+    if partial is not None and boundary is not None:
+        raise ValueError("denoise: a fit of two models in turn is for whole runs; give denoise 1")
+    return partial
 
 
 def check_samplers(

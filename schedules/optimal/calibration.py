@@ -15,6 +15,7 @@ from ..multistep import NAME, FittedSolver, sample_sigmasmith_multistep
 from ..noise_space import SigmaRange
 from ..preset_file import load_preset, save_preset
 from ..presets import DenoiseMode, Preset
+from ..sigmas import steps_before_truncation
 from .report import FITTED, Report, StepReport
 from .solvers import SamplerFunction, own_sampler
 
@@ -33,6 +34,8 @@ class Calibration:
         latent_shape: (...) of one sample, without the batch.
         seconds: wall-clock time of the fit.
         coefficients: steps -> (steps, 1 + order) table of the fitted multistep sampler; see `sampler_function`.
+        denoise: of the runs that it was fitted for. Below 1 `schedules` holds lists of int(steps / denoise) steps whose
+            last `steps` were fitted; the report goes by `steps`.
     """
 
     schedules: Mapping[int, Tensor]
@@ -44,10 +47,11 @@ class Calibration:
     latent_shape: tuple[int, ...]
     seconds: float = 0.0
     coefficients: Mapping[int, Tensor] = field(default_factory=dict)
+    denoise: float = 1.0
 
-    def is_fitted(self, steps: int) -> bool:
-        """Whether `sigmas(steps)` is a schedule solved for that count; otherwise it is interpolated."""
-        return steps in self.schedules
+    def is_fitted(self, steps: int, denoise: float = 1.0) -> bool:
+        """Whether `sigmas(steps, denoise)` is (the end of) a schedule of this calibration; otherwise interpolated."""
+        return steps_before_truncation(steps, denoise) in self.schedules
 
     def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
         """(steps + 1,) sigma list for any step count; see Preset.sigmas for `denoise` and `mode`."""
@@ -78,7 +82,8 @@ class Calibration:
             sigma_max=self.sigma_range.sigma_max,
             flow=self.sigma_range.flow,
         )
-        kept = {steps: row.for_preset() for steps, row in self.report.rows.items() if steps in self.schedules}
+        rows = {steps_before_truncation(steps, self.denoise): row for steps, row in self.report.rows.items()}
+        kept = {steps: row.for_preset() for steps, row in rows.items() if steps in self.schedules}
         return Preset(
             schedules=self.schedules,
             solver=self.coefficients,
@@ -86,6 +91,7 @@ class Calibration:
             model=model or known,
             latent_shape=self.latent_shape,
             effort=self.effort,
+            denoise=self.denoise,
             origin={steps: origin for steps, (origin, _) in kept.items()},
             errors={steps: errors for steps, (_, errors) in kept.items()},
             **fields,
@@ -101,8 +107,8 @@ class Calibration:
         (nfe, seconds, mode switches, notes of the report) is 0 or empty."""
         preset = load_preset(Path(path))
         rows = {
-            steps: StepReport(steps, errors, {}, preset.origin.get(steps, FITTED))
-            for steps, errors in preset.errors.items()
+            preset.running(full): StepReport(preset.running(full), errors, {}, preset.origin.get(full, FITTED))
+            for full, errors in preset.errors.items()
         }
         return cls(
             schedules=preset.schedules,
@@ -113,4 +119,5 @@ class Calibration:
             effort=preset.effort or "",
             latent_shape=preset.latent_shape or (),
             coefficients=preset.solver,
+            denoise=preset.denoise,
         )

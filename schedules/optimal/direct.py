@@ -30,6 +30,7 @@ class DirectRun:
             scale it; None where the state is the caller's own and starts as it is.
         extra_args: keyword arguments of every call; tensors, lists and tuples of length B hold one entry per row.
         second: (denoiser, boundary) of the model that runs below a sigma (experts.py), or None.
+        flow: whether noised images are (1 - sigma) * image + sigma * noise.
     """
 
     def __init__(
@@ -39,13 +40,27 @@ class DirectRun:
         extra_args: dict[str, Any],
         sigma_max: float | None = None,
         second: tuple[Callable[..., Tensor], float] | None = None,
+        flow: bool = False,
     ) -> None:
         self.model = model
         self.x = x
         self.sigma_max = sigma_max
         self.extra_args = extra_args
         self.second, self.boundary = second or (model, None)
+        self.flow = flow
         self.splits = False
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the start state is the caller's own."""
+        return self.sigma_max is None
+
+    def start_from(self, images: Tensor, sigma: float) -> None:
+        """Start from images (B, ...) that are noised to sigma, each with another row's noise."""
+        assert self.sigma_max is not None
+        noise = (self.x / self.sigma_max).roll(1, dims=0)
+        kept = 1.0 - sigma if self.flow else 1.0
+        self.x, self.sigma_max = kept * images.to(noise) + sigma * noise, None
 
     def __call__(self, sampler: SamplerFunction, sigmas: Tensor, rows: slice) -> None:
         x, args = (self.x[rows], self._args(rows)) if self.splits else (self.x, dict(self.extra_args))

@@ -14,6 +14,7 @@ from .budget import Budget
 from .effort import Effort
 from .journal import Journal
 from .objective import Objective
+from .partial import PartialStart
 from .rollouts import Rollouts, RunFunction
 from .sketch import Sketch
 from .solvers import MULTISTEP_RULES, MultistepRule, SamplerFunction
@@ -38,6 +39,8 @@ class Fit:
     Attributes:
         search, held_out: row ranges of the batch; held_out follows search and ends it.
         shape: of one row.
+        sigma_range: the levels that run; below denoise 1 they end at the start sigma.
+        partial: that start, or None.
     """
 
     run: RunFunction
@@ -55,6 +58,7 @@ class Fit:
     seed: int
     journal: Journal | None
     boundary: float | None = None
+    partial: PartialStart | None = None
 
     @property
     def everything(self) -> slice:

@@ -121,7 +121,7 @@ def _choice(fits: Sequence[Fit], objectives: Sequence[Objective], best: int) -> 
 
 def _first_notes(fit: Fit, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
-    notes: list[str] = []
+    notes: list[str] = [] if fit.partial is None else [fit.partial.in_words()]
     if not fit.splits:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     if fit.stochastic:

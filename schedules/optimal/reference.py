@@ -13,6 +13,7 @@ from .direct import DirectRun
 from .experts import levels_with_boundary
 from .fit import Fit
 from .metrics import geometric_mean, sample_errors
+from .partial import start_from_images
 from .teacher import Teacher, run_teacher, teacher_sigmas
 
 # The reference and its half-as-fine twin may differ by this share of the distance between different samples; a
@@ -42,6 +43,8 @@ class Reference:
 
 def make_reference(fit: Fit) -> Reference:
     """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
+    if fit.partial is not None and not getattr(fit.run, "has_images", False):
+        start_from_images(fit)
     fit.budget.message = "teacher"
     fine = _teacher(fit, fit.effort.teacher_nodes, fit.everything)
     if isinstance(fit.run, DirectRun):
@@ -68,7 +71,7 @@ def _teacher(fit: Fit, nodes: int, rows: slice) -> Teacher:
 
 def _levels(fit: Fit, nodes: int) -> Array:
     """The reference's noise levels; of two models the second begins on one of them."""
-    return levels_with_boundary(teacher_sigmas(nodes, fit.sigma_range), fit.boundary)
+    return levels_with_boundary(teacher_sigmas(nodes, fit.sigma_range, cold=fit.partial is not None), fit.boundary)
 
 
 def agreement(fine: Tensor, coarse: Tensor, tolerance: float, rows: slice | None = None) -> tuple[float, bool]:

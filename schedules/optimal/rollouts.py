@@ -26,6 +26,9 @@ from .solvers import SamplerFunction
 # function once for each, the second time on the rest of the sigmas, from where the first stopped. The function then
 # has `known(sigmas)`, what the first model handed over in an earlier run of the same sigmas, which need not be run
 # again, or None; and `keep(handed)`, to be called with what it hands over.
+# For fits below denoise 1 it also has `has_images`, whether it starts from noised images already, and
+# `start_from(images, sigma)`, which makes it start from these (B, ...), in model space, noised to sigma with noise of
+# other rows.
 RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
 
 

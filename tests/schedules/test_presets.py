@@ -204,6 +204,24 @@ def test_each_thing_that_differs_is_said_in_one_sentence():
     ]
 
 
+def test_a_preset_for_changed_images_says_when_a_run_starts_above_them():
+    made = preset(10, 16, denoise=0.5)
+    start = float(geometric(16)[8])
+    assert made.differences(start_sigma=start) == []
+    assert made.differences(start_sigma=0.3 * start) == []
+    said = made.differences(start_sigma=SD15.sigma_max)
+    assert said == [f"Fitted for changing images at denoise 0.5, from sigma {start:.4g}; this run starts at 14.61."]
+    assert preset(10).differences(start_sigma=SD15.sigma_max) == []
+
+
+def test_a_preset_for_changed_images_knows_how_many_steps_of_a_list_run():
+    made = preset(14, 28, denoise=0.35)
+    assert [made.running(full) for full in (14, 28)] == [5, 10]
+    assert made.is_fitted(5, 0.35)
+    assert not made.is_fitted(5)
+    assert preset(14).running(14) == 14
+
+
 def test_what_the_preset_does_not_know_is_not_compared():
     assert preset(sampler="").differences(None, "euler", 4.5, (4, 128, 128)) == []
 

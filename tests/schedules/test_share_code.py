@@ -63,6 +63,14 @@ def test_code_carries_what_decides_the_sigmas_and_what_they_were_fitted_to():
     assert read.hash == preset.hash
     assert read.model == FLUX
     assert (read.sampler, read.guidance, read.exact, read.name) == ("euler", 3.5, True, "Flux/dev portrait")
+    assert read.denoise == 1.0
+
+
+def test_code_says_so_where_it_is_for_changed_images():
+    preset = Preset(schedules={20: shifted(20)}, sampler="euler", model=FLUX, denoise=0.35)
+    read = from_share_code(to_share_code(preset))
+    assert read.denoise == 0.35
+    assert torch.equal(read.sigmas(7, 0.35), preset.sigmas(7, 0.35))
 
 
 @pytest.mark.parametrize(
@@ -171,12 +179,16 @@ def test_a_damaged_code_says_in_words_what_is_wrong(text, said):
         (head() + ONE + b"\0", "more than its schedules"),
         (head(flags=0xFF) + ONE, "unknown flags"),
         (head(flags=6 << 2) + ONE, "unknown flags"),
-        (head(texts=b"\n") + ONE, "must hold 5 texts, got 2"),
+        (head(texts=b"\n") + ONE, "must hold 5 or 6 texts, got 2"),
         (head(texts=b"\xff\n\n\n\n") + ONE, "not UTF-8"),
         (head(texts=b"\n\nnan\n\n") + ONE, "shift of the share code must be a number"),
         (head(texts=b"\n\n1e999\n\n") + ONE, "shift of the share code must be a number"),
         (head(texts=b"\n\n\n1_0\n") + ONE, "must be written as 10.0"),
         (head(texts=b"\n\n\n\n../x") + ONE, "preset name"),
+        (head(texts=b"\n\n\n\n\n") + ONE, "denoise of the share code must be left out"),
+        (head(texts=b"\n\n\n\n\n1.0") + ONE, "denoise of the share code must be left out"),
+        (head(texts=b"\n\n\n\n\nhalf") + ONE, "denoise of the share code must be a number"),
+        (head(texts=b"\n\n\n\n\n1.5") + ONE, "denoise must be above 0 and at most 1"),
         (head(texts=b"\n/etc/x\n\n\n") + ONE, "sampler looks like a path"),
         (head(sigma_min=float("nan")) + ONE, "model.sigma_min must be finite"),
         (head(sigma_min=3.0) + ONE, "sigma_min must be below"),

@@ -18,6 +18,7 @@ from sigmasmith.schedules.sigmas import (
     finish_sigmas,
     noise_level_start,
     resample_sigmas,
+    steps_after_truncation,
     steps_before_truncation,
 )
 
@@ -182,3 +183,17 @@ def test_resampling_a_flow_list_from_one_halves_its_first_step():
     simple = finish_sigmas(np.array([3 * t / (1 + 2 * t) for t in np.linspace(1.0, 0.1, 10)]))
     made = resample_sigmas(simple, 19)
     assert float(1 - made[1]) == pytest.approx(0.5 * float(1 - simple[1]), rel=0.2)
+
+
+@given(steps=st.integers(1, 300), denoise=st.floats(0.03, 1.0))
+def test_steps_after_truncation_finds_back_what_the_host_was_asked_for(steps, denoise):
+    assert steps_after_truncation(steps_before_truncation(steps, denoise), denoise) == steps
+
+
+@given(full=st.integers(1, MAX_STEPS), denoise=st.floats(1e-320, 1.0))
+def test_any_schedule_has_at_least_one_step_left_and_at_most_all(full, denoise):
+    assert 1 <= steps_after_truncation(full, denoise) <= full
+
+
+def test_a_denoise_next_to_nothing_asks_for_the_longest_schedule():
+    assert steps_before_truncation(1, 1e-320) == MAX_STEPS

@@ -161,6 +161,13 @@ def test_noise_level_mode_from_sigma_max_is_the_schedule_itself():
     assert torch.equal(fitted.from_sigma(7, 20.0), fitted.sigmas(7))
 
 
+def test_noise_level_mode_gives_a_fitted_tail_that_starts_there_to_the_last_bit():
+    uneven = finish_sigmas([14.6, 9.0, 8.5, 2.0, 0.7, 0.6, 0.03])
+    fitted = StepCounts({4: finish_sigmas([14.6, 3.0, 1.0, 0.1]), 7: uneven}, 0.0292)
+    assert torch.equal(fitted.from_sigma(3, float(uneven[4])), uneven[-4:])
+    assert torch.equal(fitted.from_sigma(3, float(uneven[4]) * (1.0 + 1e-7)), uneven[-4:])
+
+
 def test_noise_level_mode_gives_the_tail_of_the_schedule_that_passes_there():
     fitted = fit((5, 10))
     whole = fitted.sigmas(10)
