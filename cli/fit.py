@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--steps: a preset holds at most {MAX_SCHEDULES} step counts, got {len(args.steps)}")
     if args.noises < 3:
         raise ValueError(f"--noises must be at least 3 (two are held out), got {args.noises}")
+    if not 0.0 < args.denoise <= 1.0:
+        raise ValueError(f"--denoise must be above 0 and at most 1, got {args.denoise:g}")
     if args.minutes is not None and not args.minutes > 0:
         raise ValueError(f"--minutes must be above 0, got {args.minutes:g}")
     subject = chosen_subject(args)
@@ -44,7 +46,15 @@ def run(args: argparse.Namespace) -> None:
     print(f"The fit keeps at most {in_bytes(kept)} in memory.")
     try:
         with progress_bar(f"Fitting {name} to {subject.name}") as bar:
-            found = subject.fit(noise, sampler, args.steps, effort=args.effort, progress=bar, minutes=args.minutes)
+            found = subject.fit(
+                noise,
+                sampler,
+                args.steps,
+                effort=args.effort,
+                progress=bar,
+                minutes=args.minutes,
+                denoise=args.denoise,
+            )
     except OutOfTimeError as error:
         raise ValueError(
             f"--minutes {args.minutes:g} did not suffice for the reference and one run of each step count"

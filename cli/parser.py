@@ -87,6 +87,13 @@ example:
     run.add_argument("--noises", type=int, default=16, metavar="N", help="start noises, at least 3 (default 16)")
     _add_effort(run)
     run.add_argument("--seed", type=int, default=0, metavar="N", help="of the noises (default 0)")
+    run.add_argument(
+        "--denoise",
+        type=float,
+        default=1.0,
+        metavar="D",
+        help="below 1: for images that are changed at this denoise, from where the hosts' simple starts (default 1)",
+    )
     run.add_argument("--minutes", type=float, metavar="M", help="stop after this long with the best so far")
     run.add_argument("--out", metavar="FILE", help="preset to write, .safetensors")
     run.add_argument("--force", action="store_true", help="replace FILE where it exists")

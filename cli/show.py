@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ from ..schedules.plot import sigma_text
 from ..schedules.preset_checks import PresetError
 from ..schedules.presets import FITTED, Preset
 from ..schedules.share_code import to_share_code
+from ..schedules.sigmas import steps_before_truncation
 from .named_schedules import find_preset, preset_label
 
 _BAR = 44
@@ -23,15 +24,15 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"PRESET must be a .safetensors file or a share code, got {args.preset!r}")
     lines = [preset_label(args.preset, preset), *("  " + line for line in about_lines(preset)), ""]
     if preset.errors:
-        lines += [*("  " + line for line in error_lines(preset.errors, preset.origin)), ""]
+        lines += [*("  " + line for line in error_lines(preset)), ""]
     if args.steps is None and args.denoise == 1.0:
         lines += [*sigma_lines(preset), *share_lines(preset)]
     else:
         steps = max(preset.schedules) if args.steps is None else args.steps
         sigmas = preset.sigmas(steps, args.denoise, args.mode)
         lines += list_lines(_title(preset, steps, args.denoise), sigmas)
-        if args.denoise == 1.0 and preset.is_fitted(steps):
-            lines += share_lines(preset, steps)
+        if args.denoise == preset.denoise and preset.is_fitted(steps, args.denoise):
+            lines += share_lines(preset, steps_before_truncation(steps, args.denoise))
     print("\n".join(lines))
 
 
@@ -57,7 +58,7 @@ def about_lines(preset: Preset) -> Iterator[str]:
         "guidance": "" if preset.guidance is None else f"{preset.guidance:g}",
         "latent": "x".join(map(str, preset.latent_shape or ())),
         "effort": preset.effort or "",
-        "step counts": ", ".join(map(str, preset.schedules)) + (" (exact, never interpolated)" if preset.exact else ""),
+        "step counts": preset.counts_in_words + (" (exact, never interpolated)" if preset.exact else ""),
         "author": preset.author,
         "licence": preset.licence,
         "notes": preset.notes.replace("\n", "\n" + " " * 16),
@@ -69,21 +70,22 @@ def about_lines(preset: Preset) -> Iterator[str]:
             yield f"{name:<13} {text}"
 
 
-def error_lines(errors: Mapping[int, Mapping[str, float]], origin: Mapping[int, str]) -> Iterator[str]:
+def error_lines(preset: Preset) -> Iterator[str]:
     """Errors that the fit measured on its held-out noises: what it returned against the best host schedule."""
     yield f"{'steps':>5}  {'returned':<20} {'error':>9}   {'best host schedule':<20} {'error':>9}"
-    for steps, found in sorted(errors.items()):
-        chosen = origin.get(steps, FITTED)
+    for steps, found in sorted(preset.errors.items()):
+        chosen = preset.origin.get(steps, FITTED)
         hosts = {name: error for name, error in found.items() if name != FITTED}
         best = min(hosts, key=lambda name: hosts[name]) if hosts else None
         rival = f"{best:<20} {hosts[best]:>9.5f}" if best is not None else "none compared"
-        yield f"{steps:>5}  {chosen:<20} {found.get(chosen, math.nan):>9.5f}   {rival}"
+        yield f"{preset.running(steps):>5}  {chosen:<20} {found.get(chosen, math.nan):>9.5f}   {rival}"
 
 
 def sigma_lines(preset: Preset) -> Iterator[str]:
-    """Every schedule that a preset holds."""
-    for steps, sigmas in preset.schedules.items():
-        yield from list_lines(_title(preset, steps, 1.0), sigmas)
+    """Every schedule that a preset holds, the part of it that was fitted."""
+    for full in preset.schedules:
+        steps = preset.running(full)
+        yield from list_lines(_title(preset, steps, preset.denoise), preset.sigmas(steps, preset.denoise))
         yield ""
 
 
@@ -117,10 +119,12 @@ def _decimal(value: float) -> str:
 def _title(preset: Preset, steps: int, denoise: float) -> str:
     count = "1 step" if steps == 1 else f"{steps} steps"
     if denoise < 1.0:
-        return f"{count} at denoise {denoise:g}:"
-    if not preset.is_fitted(steps):
+        count += f" at denoise {denoise:g}"
+    if denoise != preset.denoise:
+        return f"{count}:"
+    if not preset.is_fitted(steps, denoise):
         return f"{count}, interpolated:"
-    match preset.origin.get(steps):
+    match preset.origin.get(steps_before_truncation(steps, denoise)):
         case None:  # a share code does not say
             return f"{count}:"
         case "fitted":

@@ -68,6 +68,8 @@ class Subject:
         effort: str,
         progress: Progress | None = None,
         minutes: float | None = None,
+        denoise: float = 1.0,
+        start_sigma: float | None = None,
     ) -> Calibration:
         """`calibrate` on this model."""
         return calibrate(
@@ -82,6 +84,8 @@ class Subject:
             effort=effort,
             progress=progress,
             minutes=minutes,
+            denoise=denoise,
+            start_sigma=start_sigma,
         )
 
 

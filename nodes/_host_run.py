@@ -58,6 +58,19 @@ class GuiderRuns:
         self.chunk = first_chunk(guider.model_patcher, tuple(noise.shape))
         self._rows = slice(0, noise.shape[0])
 
+    @property
+    def has_images(self) -> bool:
+        """Whether the latent is not empty."""
+        return bool(self.latent.any())
+
+    def start_from(self, images: Tensor, sigma: float) -> None:
+        """Put the noise on these (B, ...) images of the model, each on another one than was made of it.
+
+        The host scales it to the first sigma of a run.
+        """
+        self.latent = self.guider.model_patcher.model.process_latent_out(images.cpu().float())
+        self.noise = self.noise.roll(1, dims=0)
+
     def __call__(self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice) -> None:
         """Run one sampler function on these rows, from the host's own start state."""
         self.sample(sampler, sigmas, rows, self.noise[rows], self.latent[rows])

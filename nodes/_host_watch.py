@@ -73,6 +73,7 @@ def run_differences(
         sampler=_same_or_running(preset.sampler, sampler),
         guidance=float(guidance) if isinstance(guidance, (int, float)) else None,
         latent_shape=_latent_shape(noise, kwargs),
+        start_sigma=float(sigmas[0]) if len(sigmas) else None,
     )
 
 

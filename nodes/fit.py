@@ -99,6 +99,21 @@ def boundary_input() -> io.Input:
     )
 
 
+def denoise_input() -> io.Input:
+    """What the fit is for: whole images, or images that are changed."""
+    return io.Float.Input(
+        "denoise",
+        default=1.0,
+        min=0.05,
+        max=1.0,
+        step=0.05,
+        round=0.01,
+        optional=True,
+        tooltip="1: for whole images. Below 1: for detailers, upscalers and img2img at this denoise. The fit starts "
+        "from the images of the latent, or, where that is empty, from images that the model makes first.",
+    )
+
+
 def outputs() -> list[io.Output]:
     """The outputs that both Fit nodes share."""
     return [
@@ -192,6 +207,7 @@ class SigmasmithFit(FitNode):
                     optional=True,
                     tooltip="The guidance you will use with model_low. 0: the same as cfg.",
                 ),
+                denoise_input(),
             ],
             outputs=outputs(),
         )
@@ -242,6 +258,7 @@ class SigmasmithFitGuider(FitNode):
                     "low-noise model of Wan 2.2; guider is then that of the high-noise one.",
                 ),
                 boundary_input(),
+                denoise_input(),
             ],
             outputs=outputs(),
         )

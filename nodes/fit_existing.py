@@ -73,10 +73,11 @@ def existing_preset(
     sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
     differences = preset.differences(subject.identity, sampler, subject.guidance, shape)
     differences += _other_models(preset.notes, subject.pair)
-    missing = [str(count) for count in steps if not preset.is_fitted(count)]
-    if missing:
-        held = ", ".join(map(str, preset.schedules))
-        differences.append(f"It holds {held} steps, not {', '.join(missing)}.")
+    missing = [str(count) for count in steps if not preset.is_fitted(count, request.denoise)]
+    if preset.denoise != request.denoise:
+        differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
+    elif missing:
+        differences.append(f"It holds {preset.counts_in_words} steps, not {', '.join(missing)}.")
     if differences:
         raise ValueError(
             f"name: the preset {request.name} exists and was fitted to something else. {' '.join(differences)} "
@@ -87,11 +88,17 @@ def existing_preset(
 
 def existing_in_words(request: FitRequest, preset: Preset, subject: Subject, steps: tuple[int, ...]) -> str:
     """The report where the preset exists."""
+    from ..schedules.sigmas import steps_before_truncation
+
+    full = {count: steps_before_truncation(count, request.denoise) for count in steps}
     lines = [
         f"The preset {request.name} exists and fits this model: no model call was made. Turn on refit to fit anew.",
-        *(plot_sentence(k, preset.origin.get(k, "fitted"), preset.errors.get(k, {})) + "." for k in steps),
+        *(
+            plot_sentence(count, preset.origin.get(full[count], "fitted"), preset.errors.get(full[count], {})) + "."
+            for count in steps
+        ),
         *_other_choice(preset, request.samplers),
-        *subject.switches({count: preset.schedules[count] for count in steps}),
+        *subject.switches({count: preset.schedules[full[count]] for count in steps}),
     ]
     return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
 

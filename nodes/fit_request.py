@@ -30,6 +30,7 @@ class FitRequest:
         low_guider: of the model that takes over below the boundary, or None.
         low_input: name of the input that it came from.
         boundary: share of noise at which it does.
+        denoise: of the runs that the fit is for.
     """
 
     guider: Any
@@ -48,6 +49,7 @@ class FitRequest:
     low_guider: Any = None
     low_input: str = "model_low"
     boundary: float = 0.875
+    denoise: float = 1.0
 
     def __post_init__(self) -> None:
         from ..schedules.multistep import NAME
@@ -57,6 +59,15 @@ class FitRequest:
                 f"sampler_name: {NAME} is fitted for one model from the first step to the last, and a second one is "
                 f"connected to {self.low_input}; give another sampler, such as dpmpp_2m"
             )
+
+        if self.denoise > 0.9999:
+            return
+        if self.low_guider is not None:
+            raise ValueError(
+                f"denoise: with a second model on {self.low_input} a fit is for whole runs; give denoise 1"
+            )
+        if self.sampler_name == NAME:
+            raise ValueError(f"denoise: {NAME} is fitted for whole runs; give denoise 1, or another sampler")
 
     @property
     def samplers(self) -> list[str]:

@@ -30,6 +30,7 @@ def fit(request: FitRequest) -> FitResult:
     Raises:
         ValueError: names the input to change.
     """
+    from ..schedules.optimal.partial import partial_start
     from ._host_experts import subject_of
     from ._host_fit import latent_rows
     from .preset_store import checked_path
@@ -42,13 +43,15 @@ def fit(request: FitRequest) -> FitResult:
     latents = latent_rows(model, request.latent, request.noises)
     subject = subject_of(request.guider, request.low_guider, request.boundary, request.low_input)
     baselines = _host.host_baselines(model, request.sampler_name, steps)
+    partial = partial_start(request.denoise, None, subject.identity.sigma_range, baselines, steps)
     if path.is_file() and not request.refit:
         preset = existing_preset(request, path, subject, tuple(latents.shape[1:]), steps)
         report = existing_in_words(request, preset, subject, steps)
     else:
         preset, report = _fit_anew(request, steps, latents, subject, baselines)
         save(path, preset)
-    return _result(preset, steps, baselines, report)
+    shown = baselines if partial is None else {name: partial.cut(made) for name, made in baselines.items()}
+    return _result(preset, steps, request.denoise, shown, report)
 
 
 def _fit_anew(
@@ -84,6 +87,8 @@ def _notes(request: FitRequest, subject: Subject) -> list[str]:
     from ._host_guidance import guidance_curve_of
 
     notes = [line for line in (choice_line(request.samplers), subject.pair) if line]
+    if request.denoise < 1.0 and bool(request.latent["samples"].any()):
+        notes.append("The runs started from the images of the latent.")
     if "noise_mask" in request.latent:
         notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
     for guider in subject.guiders:
@@ -173,6 +178,7 @@ def _calibrated(
             journal=_host.unfinished_folder() / key,
             seed=request.calibration_seed,
             boundary=subject.boundary,
+            denoise=request.denoise,
         )
     except OutOfTimeError:
         raise ValueError(
@@ -204,20 +210,26 @@ def _fit_key(request: FitRequest, subject: Subject, latents: Tensor, steps: tupl
         request.noises,
         request.effort,
         request.calibration_seed,
+        request.denoise,
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
-def _result(preset: Preset, steps: tuple[int, ...], baselines: Mapping[str, Any], report: str) -> FitResult:
+def _result(
+    preset: Preset, steps: tuple[int, ...], denoise: float, baselines: Mapping[str, Any], report: str
+) -> FitResult:
+    from ..schedules.sigmas import steps_before_truncation
+
     plots = []
     for count in steps:
-        errors = dict(preset.errors.get(count, {}))
-        title = plot_sentence(count, preset.origin.get(count, "fitted"), errors)
+        full = steps_before_truncation(count, denoise)
+        errors = dict(preset.errors.get(full, {}))
+        title = plot_sentence(count, preset.origin.get(full, "fitted"), errors)
         # The best first: the plot shows only so many, and of equal curves the better one.
         shown = sorted((name for name in baselines if name in errors), key=lambda name: errors[name])
         shown = shown or list(baselines)[:4]
-        plots.append((title, preset.sigmas(count), {name: baselines[name](count) for name in shown}))
-    return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
+        plots.append((title, preset.sigmas(count, denoise), {name: baselines[name](count) for name in shown}))
+    return FitResult(preset, preset.sigmas(steps[0], denoise), report, tuple(plots))
 
 
 def _in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -> str:
@@ -226,9 +238,10 @@ def _in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -
         f"{calibration.nfe:.0f} model evaluations per sample, effort {request.effort}. "
         f"Saved as {request.name}."
     )
+    at_denoise = "" if request.denoise > 0.9999 else f", denoise {request.denoise:g}"
     use = (
         "To use it: Sigmasmith Apply Schedule on the model, and in the KSampler the scheduler sigmasmith_optimal and "
-        f"the sampler {calibration.sampler}."
+        f"the sampler {calibration.sampler}{at_denoise}."
     )
     if request.low_guider is not None:
         use = (

@@ -19,9 +19,8 @@ _THUMBNAIL_POINTS = 32
 def card(preset: Preset) -> dict[str, Any]:
     """A preset as a card of the library: its facts as [label, text] pairs, its gains, its curve as a thumbnail."""
     model = preset.model
-    counts = ", ".join(map(str, preset.schedules))
     facts = [
-        ("Steps", counts + (" (exact)" if preset.exact else "")),
+        ("Steps", preset.counts_in_words + (" (exact)" if preset.exact else "")),
         ("Sampler", preset.sampler),
         ("Model", " ".join(part for part in (model.family, _file_stem(model.checkpoint)) if part)),
         ("LoRA", ", ".join(model.loras) or ("yes" if model.patches else "")),
@@ -38,9 +37,9 @@ def card(preset: Preset) -> dict[str, Any]:
         "title": preset.name,
         "family": model.family,
         "sampler": preset.sampler,
-        "steps": list(preset.schedules),
+        "steps": [preset.running(full) for full in preset.schedules],
         "facts": [[label, text] for label, text in facts if text],
-        "gains": [[steps, text] for steps in preset.schedules if (text := gain(preset, steps))],
+        "gains": [[preset.running(full), text] for full in preset.schedules if (text := gain(preset, full))],
         "thumbnail": [thumbnail(sigmas) for sigmas in _few(list(preset.schedules.values()))],
     }
 

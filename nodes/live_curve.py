@@ -105,7 +105,7 @@ def _of_preset(
         cut=cut,
         partial=denoise <= 0.9999,
         model=model,
-        notes=[*(preset.differences(model.identity) if model is not None else []), *notes],
+        notes=[*preset.differences(None if model is None else model.identity, start_sigma=float(run[0])), *notes],
         hint=hint,
         preset=preset,
     )
@@ -148,17 +148,18 @@ def _fitted(node: NodeValues, sources: Sources) -> Preset:
 
 def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes: Sequence[str] = ()) -> Drawn:
     """A preset at the step count of the run behind it or at its middle one, its other counts drawn faintly."""
-    counts = list(preset.schedules)
+    counts = [preset.running(full) for full in preset.schedules]
     wanted = request.run.number("steps", 0) if request.run is not None else 0
     steps = int(wanted) if wanted in counts else counts[(len(counts) - 1) // 2]
-    drawn = _of_preset(preset, steps, 1.0, "steps", _model(request, sources), notes)
+    drawn = _of_preset(preset, steps, preset.denoise, "steps", _model(request, sources), notes)
     near = sorted((count for count in counts if count != steps), key=lambda count: abs(count - steps))[:MAX_FITTED]
-    others = {f"{count} steps": preset.schedules[count] for count in sorted(near)}
+    whole = {preset.running(full): sigmas for full, sigmas in preset.schedules.items()}
+    others = {f"{count} steps": whole[count] for count in sorted(near)}
     kind = "exact lists" if preset.exact else "fitted"
-    held = f"{kind.capitalize()} for {', '.join(map(str, counts))} step{'' if counts == [1] else 's'}"
+    held = f"{kind.capitalize()} for {preset.counts_in_words} step{'' if counts == [1] else 's'}"
     made = f", sampler {preset.sampler}" if preset.sampler else ""
     which = f"; drawn: {steps} step{'' if steps == 1 else 's'}" if len(counts) > 1 else ""
-    summary = f"{held}{made}{which}, from sigma {float(drawn.sigmas[0]):.5g} to 0."
+    summary = f"{held}{made}{which}, from sigma {float(drawn.sigmas[drawn.cut]):.5g} to 0."
     return replace(drawn, others=others, summary=summary)
 
 

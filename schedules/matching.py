@@ -17,6 +17,9 @@ _REASONS = (
     "fitted to a model with these noise levels",
 )
 
+# Two denoises that differ by no more are one.
+_SAME_DENOISE = 0.01
+
 
 @dataclass(frozen=True)
 class Match:
@@ -45,21 +48,23 @@ def best_match(
     guidance: float | None = None,
     latent_shape: tuple[int, ...] | None = None,
     steps: int | None = None,
+    denoise: float = 1.0,
 ) -> Match | None:
     """The preset that suits a run best, or None where none can.
 
     A preset is left out where its sigmas would be wrong: another kind of model, prediction type, noise range or shift,
-    another family, or an exact list that lacks the step count. Of the others the checkpoint's hash decides, then its
-    file name, the family, the weight patches, the sampler, the step count, guidance and size, and the name, so that
-    the answer never depends on the order of the files.
+    another family, an exact list that lacks the step count, or one for changed images of a lower denoise. Of the others
+    the checkpoint's hash decides, then its file name, the family, the weight patches, the sampler, the denoise, the
+    step count, guidance and size, and the name, so that the answer never depends on the order of the files.
 
     Args:
         model, sampler, guidance, latent_shape (without batch), steps: of the run; None where not known.
+        denoise: of the run; the steps are those of the whole schedule.
     """
     found = [
-        (_rank(preset, model, sampler, guidance, latent_shape, steps), name)
+        (_rank(preset, model, sampler, guidance, latent_shape, steps, denoise), name)
         for name, preset in presets.items()
-        if _usable(preset, model, steps)
+        if _usable(preset, model, steps, denoise)
     ]
     if not found:
         return None
@@ -67,9 +72,9 @@ def best_match(
     return Match(name, presets[name], int(rank[0]))
 
 
-def _usable(preset: Preset, model: ModelIdentity, steps: int | None) -> bool:
+def _usable(preset: Preset, model: ModelIdentity, steps: int | None, denoise: float) -> bool:
     bare = replace(preset.model, parameters=None, checkpoint=None, checkpoint_hash=None, patches=None, loras=())
-    if bare.differences(model):
+    if bare.differences(model) or denoise > preset.denoise + _SAME_DENOISE:
         return False
     return not (preset.exact and steps is not None and steps not in preset.schedules)
 
@@ -81,16 +86,26 @@ def _rank(
     guidance: float | None,
     latent_shape: tuple[int, ...] | None,
     steps: int | None,
+    denoise: float,
 ) -> tuple[float, ...]:
     """Smaller is better, the first entry the grade."""
     other_patches = len(
         replace(preset.model, checkpoint=None, checkpoint_hash=None, parameters=None).differences(model)
     )
     other_sampler = 1 if not (preset.sampler and sampler) else 0 if preset.sampler == sampler else 2
+    other_denoise = abs(preset.denoise - denoise) > _SAME_DENOISE
     other_guidance = abs(preset.guidance - guidance) if preset.guidance is not None and guidance is not None else 0.0
     other_size = bool(preset.latent_shape and latent_shape and preset.latent_shape != latent_shape)
     not_fitted = steps is not None and not preset.is_fitted(steps)
-    return (_grade(preset.model, model), other_patches, other_sampler, not_fitted, other_guidance, other_size)
+    return (
+        _grade(preset.model, model),
+        other_patches,
+        other_sampler,
+        other_denoise,
+        not_fitted,
+        other_guidance,
+        other_size,
+    )
 
 
 def _grade(fitted: ModelIdentity, running: ModelIdentity) -> int:

@@ -144,6 +144,12 @@ class Preset:
         """Steps that were fitted of the list of `full` steps: all of them, or below denoise 1 its last ones."""
         return steps_after_truncation(full, self.denoise)
 
+    @property
+    def counts_in_words(self) -> str:
+        """The step counts that were fitted: "5, 8", or "5, 8 at denoise 0.5"."""
+        counts = ", ".join(str(self.running(full)) for full in self.schedules)
+        return counts if self.denoise == 1.0 else f"{counts} at denoise {self.denoise:g}"
+
     def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
         """The sigma list for a run of `steps` steps.
 

@@ -84,7 +84,9 @@ def _will_run(
     identity = _host_identity.model_identity(sigma_range)
     try:
         known = _host.known_function(label) or None
-        chosen = choose(name, choice, identity, sampler=known, guidance=guidance, steps=slicing.total)
+        chosen = choose(
+            name, choice, identity, sampler=known, guidance=guidance, steps=slicing.total, denoise=slicing.denoise
+        )
         result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     except ValueError as error:
         return panel_text.lines([str(error)], kind="sigmasmith-warning")

@@ -38,10 +38,9 @@ def plot(found: Answer, slicing: Slicing, *, flow: bool, sigma_max: float, dark:
 def preset_facts(preset: Preset) -> list[str]:
     """What a preset is, in sentences."""
     model = preset.model
-    counts = ", ".join(map(str, preset.schedules))
     kind = "exact list, never interpolated" if preset.exact else "other counts are interpolated"
     where = [text for text in (model.family, model.checkpoint or "") if text]
-    facts = [f"{preset.name or 'Without a name'} ({preset.short_hash}): {counts} steps; {kind}."]
+    facts = [f"{preset.name or 'Without a name'} ({preset.short_hash}): {preset.counts_in_words} steps; {kind}."]
     fitted = f"Fitted to {' '.join(where)}" if where else "Fitted to a model that it does not name"
     if preset.sampler:
         fitted += f" for {preset.sampler}"
@@ -51,9 +50,9 @@ def preset_facts(preset: Preset) -> list[str]:
         fitted += f" with {in_words(model.loras)}"
     facts.append(fitted + ".")
     facts += [
-        plot_sentence(count, preset.origin.get(count, "fitted"), preset.errors[count]) + "."
-        for count in preset.schedules
-        if preset.errors.get(count)
+        plot_sentence(preset.running(full), preset.origin.get(full, "fitted"), preset.errors[full]) + "."
+        for full in preset.schedules
+        if preset.errors.get(full)
     ]
     by = [text for text in (preset.author, preset.licence) if text]
     return facts + ([f"By {', '.join(by)}."] if by else []) + ([preset.notes] if preset.notes else [])

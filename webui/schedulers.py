@@ -82,6 +82,7 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: P
         guidance=now.guidance,
         latent_shape=now.latent_shape,
         steps=now.slicing.total,
+        denoise=now.slicing.denoise,
     )
     result = now.answer = answer(name, now.slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     text = " ".join([in_words(name, result, now.slicing), chosen.why, *chosen.warnings]).strip()
@@ -114,6 +115,7 @@ def choose(
     guidance: float | None = None,
     latent_shape: tuple[int, ...] | None = None,
     steps: int | None = None,
+    denoise: float = 1.0,
 ) -> Chosen:
     """The preset of the panel's choice, or the one that matches the model.
 
@@ -125,11 +127,12 @@ def choose(
     if choice.preset == NONE:
         return Chosen(None, "The panel asks for no preset.")
     run: dict[str, Any] = {"sampler": sampler, "guidance": guidance, "latent_shape": latent_shape}
+    start = identity.sigma_max if denoise > 0.9999 else None
     if choice.preset == MATCH:
         known = {
             key: preset for key, preset in _host.store().presets().items() if is_adaptive(preset) == (name == ADAPTIVE)
         }
-        match = best_match(known, identity, **run, steps=steps)
+        match = best_match(known, identity, **run, steps=steps, denoise=denoise)
         if match is None:
             how = "freeze one with Sigmasmith Adaptive Schedule" if name == ADAPTIVE else "fit one in the panel"
             return Chosen(None, f"No preset matches this checkpoint; {how}, or choose one.")
@@ -144,4 +147,5 @@ def choose(
             f"Sigmasmith, Preset: {preset.name or choice.preset} was fitted for {kinds[preset.model.flow]}; the loaded "
             f"checkpoint is one of the {kinds[identity.flow]}. Choose {MATCH!r} or fit one."
         )
-    return Chosen(preset, "It was chosen in the panel.", tuple(preset.differences(identity, **run)))
+    differences = preset.differences(identity, **run, start_sigma=start)
+    return Chosen(preset, "It was chosen in the panel.", tuple(differences))

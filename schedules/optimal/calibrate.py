@@ -12,7 +12,7 @@ from torch import Tensor
 from ..multistep import NAME
 from ..noise_space import SigmaRange
 from ..sigmas import check_steps
-from .baselines import DEFAULT_HOST, host_schedules
+from .baselines import host_schedules
 from .brownian import is_stochastic
 from .budget import Budget, Progress
 from .calibration import Calibration
@@ -171,8 +171,7 @@ def check_partial(
     boundary: float | None,
 ) -> PartialStart | None:
     """Where runs below denoise 1 start, or None; ValueError names the argument."""
-    default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
-    partial = partial_start(denoise, start_sigma, sigma_range, default, counts)
+    partial = partial_start(denoise, start_sigma, sigma_range, hosts, counts)
     if partial is not None and NAME in samplers:
         raise ValueError(f"denoise: {NAME} is fitted for whole runs; give denoise 1, or another sampler")
     if partial is not None and boundary is not None:

@@ -19,6 +19,7 @@ from ..fallback import fallback_sigmas
 from ..noise_space import SigmaRange
 from ..sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_truncation
 from ..step_counts import StepCounts
+from .baselines import DEFAULT_HOST, host_schedules
 from .teacher import run_teacher, teacher_sigmas
 
 if TYPE_CHECKING:
@@ -109,12 +110,16 @@ class PartialStart:
 
 
 def partial_start(
-    denoise: float, sigma: float | None, sigma_range: SigmaRange, default: Schedule, steps: tuple[int, ...]
+    denoise: float,
+    sigma: float | None,
+    sigma_range: SigmaRange,
+    hosts: Mapping[str, Schedule],
+    steps: tuple[int, ...],
 ) -> PartialStart | None:
     """The start of runs at this denoise, or None where they are whole ones.
 
     Args:
-        sigma: where they start; None: where the host's `default` schedule does.
+        sigma: where they start; None: where the host's default among `hosts` does.
         steps: the counts to fit, each of which must be what is left of int(steps / denoise) steps.
     Raises:
         ValueError: names the argument.
@@ -125,6 +130,7 @@ def partial_start(
         return None
     if max(steps) / denoise > MAX_STEPS:
         raise ValueError(f"steps: {max(steps)} at denoise {denoise:g} are the end of more than {MAX_STEPS} steps")
+    default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
     start = float(default(_FINE)[-(int(_FINE * denoise) + 1)]) if sigma is None else float(sigma)
     return PartialStart(denoise, float(np.float32(start)), sigma_range)
 

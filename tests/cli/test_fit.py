@@ -39,6 +39,21 @@ def test_fit_of_a_bundled_model_says_what_it_was_fitted_to(folder):
     assert (model.checkpoint, model.flow, model.shift) == ("digits_flow.safetensors", True, 3.0)
 
 
+def test_a_fit_for_changed_images_says_so_in_file_report_and_show(folder, capsys):
+    assert main(["fit", *OWN, *QUICK, "--denoise", "0.5", "--out", "half.safetensors"]) == 0
+    preset = load_preset(folder / "half.safetensors")
+    assert preset.denoise == 0.5
+    assert list(preset.schedules) == [6]
+    assert "changed at denoise 0.5" in capsys.readouterr().out
+    assert main(["show", "half.safetensors"]) == 0
+    shown = capsys.readouterr().out
+    assert "3 at denoise 0.5" in shown
+    assert "3 steps at denoise 0.5, " in shown
+    assert f"{float(preset.sigmas(3, 0.5)[0]):.4f}"[:5] in shown
+    assert main(["fit", *OWN, *QUICK, "--denoise", "0"]) == 2
+    assert "--denoise must be above 0" in capsys.readouterr().err
+
+
 def test_a_seed_repeats_the_fit_bit_for_bit(folder):
     for name in ("a", "b"):
         assert main(["fit", *OWN, *QUICK, "--seed", "3", "--out", f"{name}.safetensors"]) == 0

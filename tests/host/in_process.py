@@ -20,6 +20,7 @@ CHECKS = (
     "checks_fit",
     "checks_guidance",
     "checks_multistep",
+    "checks_partial",
     "checks_samplers",
     "checks_use",
     "checks_variance",

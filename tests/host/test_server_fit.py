@@ -71,6 +71,21 @@ def test_a_fit_may_choose_the_sampler_and_says_which(server):
     assert "Each sampler with its own fit" in said
 
 
+def test_a_fit_for_changed_images_runs_under_a_plain_ksampler_and_says_where_it_does_not_belong(server):
+    report = text_of(ok(server.run(fit_graph("tiny_sd3", name="half", steps="4", denoise=0.5))), "fit")
+    assert "For images that are changed at denoise 0.5" in report
+    assert "the sampler euler, denoise 0.5." in report
+    preset = load_preset(preset_file(server, "half"))
+    assert list(preset.schedules) == [8]
+    # The seed of the run tells it from a run that the host would answer from its cache.
+    assert said_by(server, use_graph("half", steps=4, denoise=0.5, seed=31)) == []
+    said = said_by(server, use_graph("half", steps=8, seed=32))
+    assert len(said) == 1
+    assert "Fitted for changing images at denoise 0.5" in said[0]
+    refused = error_of(server, fit_graph("tiny_sd3", name="half", steps="4"))
+    assert "It is for denoise 0.5, not 1." in refused
+
+
 def test_a_sampler_that_draws_noise_is_fitted_against_itself(server):
     said = text_of(ok(server.run(fit_graph("tiny_sd3", name="noisy", sampler_name="euler_ancestral"))), "fit")
     assert "euler_ancestral draws noise: it was fitted against itself with many steps on the same noise" in said

@@ -105,3 +105,17 @@ def test_the_answer_does_not_depend_on_the_order_of_the_files():
         match = best_match({name: presets[name] for name in order}, MODEL)
         assert match is not None
         assert match.name == "a"
+
+
+def test_a_preset_for_changed_images_goes_before_one_for_whole_runs_only_where_they_are_changed():
+    presets = {"a whole": preset(), "half": preset(denoise=0.5)}
+    for denoise, name in ((1.0, "a whole"), (0.7, "a whole"), (0.5, "half"), (0.3, "a whole")):
+        match = best_match(presets, MODEL, denoise=denoise)
+        assert match is not None
+        assert match.name == name
+
+
+def test_a_preset_for_changed_images_is_never_matched_to_more_denoise():
+    assert best_match({"half": preset(denoise=0.5)}, MODEL) is None
+    assert best_match({"half": preset(denoise=0.5)}, MODEL, denoise=0.6) is None
+    assert best_match({"half": preset(denoise=0.5)}, MODEL, denoise=0.4) is not None
