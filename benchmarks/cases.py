@@ -38,6 +38,7 @@ class Options:
         small: calibration rows of the further fits at effort fast.
         euler: calibration rows of the fit for euler.
         images: of the published OSS search.
+        partial: calibration rows of the fits for images that are changed.
         partial_noises, rounded_noises: rows of the comparisons at denoise below 1 and with rounded outputs.
     """
 
@@ -45,6 +46,7 @@ class Options:
     calibration: int = 64
     small: tuple[int, ...] = (4, 8, 16)
     euler: int = 32
+    partial: int = 32
     images: int = 8
     partial_noises: int = 64
     rounded_noises: int = 32
@@ -83,7 +85,7 @@ def reference(subject: Subject, x: Tensor, sigma: float) -> Tensor:
     run = DirectRun(subject.denoiser, x, subject.extra_args(len(x)))
     limits = SigmaRange(subject.sigma_range.sigma_min, sigma, subject.sigma_range.flow)
     budget = Budget(len(x), float(REFERENCE_LEVELS))
-    levels = teacher_sigmas(REFERENCE_LEVELS, limits)
+    levels = teacher_sigmas(REFERENCE_LEVELS, limits, cold=sigma < subject.sigma_range.sigma_max)
     return run_teacher(run, levels, slice(0, len(x)), Sketch(1, 1), budget).end
 
 

@@ -34,6 +34,17 @@ _HOST_COUNTS = (5, 8, 10, 14, 20, 28, 40, 56, 80)
 Errors = dict[str, dict[int, float]]
 
 
+@dataclass(frozen=True)
+class PartialErrors:
+    """Errors of runs below denoise 1 that all start at one sigma: with a schedule fitted for them, with the end of one
+    fitted for whole runs, and with the best host schedule."""
+
+    fitted: float
+    whole: float
+    host: float
+    host_name: str
+
+
 @dataclass
 class CaseFigures:
     """One case's measurements; errors are geometric means of the RMSE.
@@ -44,7 +55,7 @@ class CaseFigures:
         single: steps -> evaluations per sample of a fit of this step count alone, effort fast.
         published: "sampler, start" -> steps -> error of the published OSS schedule; `published_starts` its first sigma.
         euler: steps -> error of the schedule fitted for euler.
-        partial: "denoise" -> steps -> (fitted, best host, its name).
+        partial: "denoise" -> steps -> errors from really noised data; `partial_nfe` what those fits cost.
         rounded: rounding -> steps -> (fitted, best host).
         solve_ms: of the slowest of a few ways to ask a preset for sigmas.
     """
@@ -57,7 +68,8 @@ class CaseFigures:
     published: Errors = field(default_factory=dict)
     published_starts: dict[str, float] = field(default_factory=dict)
     euler: dict[int, float] = field(default_factory=dict)
-    partial: dict[str, dict[int, tuple[float, float, str]]] = field(default_factory=dict)
+    partial: dict[str, dict[int, PartialErrors]] = field(default_factory=dict)
+    partial_nfe: dict[str, float] = field(default_factory=dict)
     rounded: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict)
     solve_ms: float = 0.0
     seconds: float = 0.0
@@ -78,7 +90,7 @@ def measure(key: str, options: Options) -> CaseFigures:
         preset = measure_fits(case, options, figures).to_preset(case.subject.identity)
         measure_single(case.subject, figures)
         measure_published(case, options, figures)
-        measure_partial(case.part(options.partial_noises), preset, figures)
+        measure_partial(case.part(options.partial_noises), preset, options, figures)
         measure_rounded(case.part(options.rounded_noises), preset, figures)
         figures.solve_ms = solve_milliseconds(preset)
     figures.seconds = time.monotonic() - started
@@ -132,15 +144,20 @@ def noised(subject: Subject, clean: Tensor, sigma: float) -> Tensor:
     return (1.0 - sigma) * clean + sigma * noise if subject.sigma_range.flow else clean + sigma * noise
 
 
-def measure_partial(case: Case, preset: Preset, figures: CaseFigures) -> None:
-    """Noise-level mode below denoise 1, from really noised data: converged images of the same classes."""
+def measure_partial(case: Case, preset: Preset, options: Options, figures: CaseFigures) -> None:
+    """Noise-level mode below denoise 1, from really noised data: converged images of the same classes, which no fit
+    has seen."""
     subject = case.subject
     for denoise in DENOISES:
         sigma = noise_level_start(denoise, subject.sigma_range)
         x = noised(subject, case.end, sigma)
         start = replace(case, x=x, end=reference(subject, x, sigma))
+        noise = subject.noise(options.partial, 0)
+        found = subject.fit(noise, SAMPLER, STEPS, effort="balanced", denoise=denoise, start_sigma=sigma)
+        figures.partial_nfe[f"{denoise:g}"] = found.nfe
         figures.partial[f"{denoise:g}"] = {
-            steps: (
+            steps: PartialErrors(
+                start.error(found.sigmas(steps, denoise, mode="noise_level")),
                 start.error(preset.sigmas(steps, denoise, mode="noise_level")),
                 *_least(start.error, leading(start, host_cuts(subject.sigma_range, steps, sigma))),
             )

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from sigmasmith.benchmarks.cases import CASES, STEPS, host_lists, load_case
-from sigmasmith.benchmarks.figures import CaseFigures, host_cuts, noised
+from sigmasmith.benchmarks.figures import CaseFigures, PartialErrors, host_cuts, noised
 from sigmasmith.benchmarks.promises import main
 from sigmasmith.benchmarks.rounding import rounded, to_fp8
 from sigmasmith.benchmarks.tables import average, csv_rows, report, verdict
@@ -16,7 +16,7 @@ from sigmasmith.cli.subjects import demo_subject
 
 def made_up(key: str) -> CaseFigures:
     levels: dict[int, float] = dict.fromkeys(STEPS, 0.1)
-    cut: dict[int, tuple[float, float, str]] = dict.fromkeys(STEPS, (0.1, 0.09, "beta (tail)"))
+    cut: dict[int, PartialErrors] = dict.fromkeys(STEPS, PartialErrors(0.1, 0.3, 0.09, "beta (tail)"))
     return CaseFigures(
         key,
         hosts={"simple": dict.fromkeys(STEPS, 0.4), "karras": dict.fromkeys(STEPS, 0.2)},
@@ -27,6 +27,7 @@ def made_up(key: str) -> CaseFigures:
         published_starts={"own states": 1.0},
         euler=levels,
         partial={"0.5": cut},
+        partial_nfe={"0.5": 1120.0},
         rounded={"bf16": {steps: (0.1, 0.2 if steps < 20 else 0.1) for steps in (*STEPS, 40)}},
         solve_ms=2.0,
     )
@@ -40,6 +41,9 @@ def test_every_figure_is_printed_with_what_was_asked_and_whether_it_is_reached()
     assert "2.00   asked at least    1.80   reached" in text
     assert "251.00   asked at most  250.00   NOT REACHED" in text
     assert "the gain ends at 20 steps" in text
+    assert "0.90 0.30 (beta (tail))" in text
+    assert "fitted for whole runs: average 0.30" in text
+    assert "the images included: 280.0" in text
     assert len({row[:4] for row in csv_rows([made_up("a")])}) == len(list(csv_rows([made_up("a")])))
 
 
