@@ -13,9 +13,10 @@ import numpy as np
 from torch import Tensor
 
 from ...schedules.noise_space import Array, SigmaRange
+from ...schedules.optimal.dynamic_programming import cheapest_paths
 from ...schedules.optimal.teacher import teacher_sigmas
 from ...schedules.sigmas import finish_sigmas
-from .trajectory import CountedModel, cheapest_paths, ending_in_zero, record
+from .trajectory import CountedModel, ending_in_zero, record
 
 NODES = 64
 

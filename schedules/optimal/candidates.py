@@ -1,16 +1,19 @@
-"""Schedules to start the search from: exact optima of model-free costs along the teacher, measured costs among them."""
+"""Schedules to start the search from: optima of costs that need no model call, measured ones among them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..noise_space import Array
+from ..noise_space import Array, SigmaRange
 from ..sigmas import finish_sigmas
-from .dynamic_programming import best_paths, propagation_weights
+from .dmn import dmn_levels
+from .dynamic_programming import best_paths, cheapest_paths, propagation_weights
+from .gits import COEFFICIENT, euler_costs
 from .local_errors import DenseTeacher, LocalErrors
 from .objective import Trial
 from .rollouts import take_rows
@@ -23,6 +26,25 @@ def dp_schedules(errors: LocalErrors, kappa: Array | float, steps: tuple[int, ..
     """steps -> sigma list with the smallest weighted local error, for every count that the grid holds."""
     paths = best_paths(errors, propagation_weights(errors.sigmas, kappa), max(steps))
     return {count: finish_sigmas(errors.sigmas[paths[count]]) for count in steps if count in paths}
+
+
+def gits_candidates(teacher: DenseTeacher, steps: Sequence[int]) -> dict[int, Tensor]:
+    """steps -> sigma list with the smallest sum of GITS's costs along the teacher, where its levels are enough.
+
+    Differs: sigma = 0, where every rule's step returns the model's output, is the last node, and the chord ends there;
+        as published the nodes end at sigma_min, and 0 takes its place.
+    """
+    derivatives = (teacher.states - teacher.outputs) / teacher.sigmas[:, None, None]
+    states = np.append(teacher.states, teacher.end[None], axis=0)
+    costs = euler_costs(np.append(teacher.sigmas, 0.0), states, derivatives)
+    paths = cheapest_paths(costs, max(steps, default=1), COEFFICIENT)
+    return {count: finish_sigmas(teacher.sigmas[paths[count][:-1]]) for count in steps if count in paths}
+
+
+def dmn_candidates(sigma_range: SigmaRange, steps: Sequence[int], cost: Callable[[Tensor], float]) -> dict[int, Tensor]:
+    """steps -> the sigma list of DMN's bound, for pixels or for latents: of the two the one of the smaller `cost`."""
+    both = {count: [finish_sigmas(dmn_levels(sigma_range, count, power)) for power in (1, 2)] for count in steps}
+    return {count: min(made, key=cost) for count, made in both.items()}
 
 
 def path_cost(errors: LocalErrors, weights: Array, sigmas: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""The schedule with the smallest sum of weighted local errors, for every step count in one pass."""
+"""The path over noise levels with the smallest sum of costs of its steps, for every step count in one pass."""
 
 from __future__ import annotations
 
@@ -55,4 +55,31 @@ def best_paths(errors: LocalErrors, weights: Array, max_steps: int) -> dict[int,
         parent = np.argmin(ahead, axis=0)
         parents.append(parent)
         cost = np.take_along_axis(ahead, parent[None], axis=0)[0]
+    return paths
+
+
+def cheapest_paths(cost: Array, max_steps: int, discount: float = 1.0) -> dict[int, list[int]]:
+    """Node lists from the first node to the last with the smallest cost, for every step count.
+
+    Args:
+        cost: (N, N), cost[i, j] of one step from node i to node j > i; the rest is ignored. May be negative.
+        max_steps: every step count from 1 to this is solved, if there are nodes enough.
+        discount: factor of everything that comes after a step, so that step m of a path weighs discount**m.
+    Returns:
+        steps -> steps + 1 node numbers.
+    """
+    count = len(cost)
+    steps_only = np.where(np.triu(np.ones((count, count), dtype=bool), 1), cost, np.inf)
+    ahead = steps_only[:, -1]  # cost of reaching the last node in the steps that are left
+    following: list[np.ndarray] = [np.full(count, count - 1)]
+    for _ in range(1, min(max_steps, count - 1)):
+        total = steps_only + discount * ahead[None, :]
+        following.append(np.argmin(total, axis=1))
+        ahead = total.min(axis=1)
+    paths = {}
+    for steps in range(1, len(following) + 1):
+        path = [0]
+        for left in range(steps - 1, -1, -1):
+            path.append(int(following[left][path[-1]]))
+        paths[steps] = path
     return paths

@@ -20,6 +20,7 @@ class Effort:
         hosts: host schedules compared at most, the most promising first; None for all of them.
         gains: constant propagation gains that schedules are solved for as first candidates.
         measures_gains: whether the gains that those runs show make one more candidate, and neighbours and hosts others.
+        published: whether schedules as GITS and DMN make them are first candidates too.
         many: step count above which a step costs `per_step_beyond` in place of `per_step`.
     """
 
@@ -30,6 +31,7 @@ class Effort:
     hosts: int | None
     gains: tuple[float, ...] = GAINS
     measures_gains: bool = True
+    published: bool = False
     many: int = 10_000
     per_step_beyond: float = 0.0
 
@@ -50,8 +52,8 @@ _SOLVER_FACTOR = 2.0
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.
 EFFORTS: dict[str, Effort] = {
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
-    "balanced": Effort(48, 24, 110.0, 20.5, hosts=None),
-    "thorough": Effort(64, 32, 200.0, 60.0, hosts=None),
+    "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
+    "thorough": Effort(64, 32, 200.0, 60.0, hosts=None, published=True),
 }
 # Effort fast for one step count of at most 10: 80 evaluations. A coarser teacher, one candidate and one host schedule
 # leave enough of them for a Jacobian, which is worth more than the best of four candidates.

@@ -18,8 +18,8 @@ from .solver_fit import MOST_OUTPUTS
 _FLOAT32, _FLOAT64 = 4, 8
 # Runs of the step count in work beside its best one: first candidates, and what a refinement holds of its last moves.
 _RUNS_IN_WORK = 5
-# Trials per step count whose end states and residuals stay to the end of the search.
-_TRIALS = 8
+# Trials per step count whose end states and residuals stay to the end of the search, and those of published methods.
+_TRIALS, _PUBLISHED = 8, 2
 # Copies of a batch of latents in the hands of the teachers, the caller and a sampler function.
 _BATCHES = 14
 # Gauss-Newton: unknowns at most, and arrays of residuals times unknowns at a time.
@@ -51,6 +51,7 @@ def memory_of_fit(
     values, searched = math.prod(shape), rows - max(2, rows // 4)
     latent, most, nodes = _FLOAT32 * values, max(steps), effort.teacher_nodes
     outputs = searched * calls_per_step * (samplers * sum(steps) + _RUNS_IN_WORK * most)
+    trials = (_TRIALS + _PUBLISHED * effort.published) * len(steps) * samplers
     unknowns = _UNKNOWNS
     if method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, and no refinement
         outputs, unknowns = searched * nodes * most, 0
@@ -58,11 +59,11 @@ def memory_of_fit(
     if solver:
         outputs += searched * sum(steps)  # the best run without coefficients, and the best one with them
         unknowns = most * (1 + features(MOST_OUTPUTS))
-    kept = latent * (outputs + _BATCHES * rows + _TRIALS * searched * len(steps) * samplers)
+    kept = latent * (outputs + _BATCHES * rows + trials * searched)
     sketched = min(values, STATE_SKETCH) * nodes * rows
     along_teacher = _FLOAT64 * (12 * sketched + 3 * (2 * nodes) ** 3)
     residuals = residual * searched
-    refined = _FLOAT64 * residuals * (_TRIALS * len(steps) * samplers + _JACOBIANS * unknowns)
+    refined = _FLOAT64 * residuals * (trials + _JACOBIANS * unknowns)
     return kept + along_teacher + refined
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..sigmas import check_sigmas
 from ..step_counts import StepCounts
 from .baselines import DEFAULT_HOST
-from .candidates import dp_schedules, measured_gains, path_cost
+from .candidates import dmn_candidates, dp_schedules, gits_candidates, measured_gains, path_cost
 from .coordinate_descent import by_local_error, descend_by_coordinates
 from .dynamic_programming import propagation_weights
 from .fit import MANY_STEPS, Fit
@@ -35,18 +35,36 @@ _RANKING_GAIN = 0.75
 
 @dataclass(frozen=True)
 class Tables:
-    """What is known of the search rows without running a student."""
+    """What is known of the search rows without running a student.
+
+    Attributes:
+        by_gain: for every assumed gain steps -> sigma list by dynamic programming.
+        published: name of a published method -> steps -> sigma list, of the counts that first candidates are run for.
+    """
 
     dense: DenseTeacher
     errors: LocalErrors
     by_gain: list[dict[int, Tensor]]
+    published: dict[str, dict[int, Tensor]]
 
 
 def make_tables(fit: Fit, teacher: Teacher) -> Tables:
     """Local errors of the sampler's rule along the teacher."""
     dense = densify(restricted(teacher, fit.search), 2)
     errors = local_errors(dense, fit.rule)
-    return Tables(dense, errors, [dp_schedules(errors, gain, fit.ladder) for gain in fit.effort.gains])
+    by_gain = [dp_schedules(errors, gain, fit.ladder) for gain in fit.effort.gains]
+    return Tables(dense, errors, by_gain, _published(fit, dense, errors))
+
+
+def _published(fit: Fit, dense: DenseTeacher, errors: LocalErrors) -> dict[str, dict[int, Tensor]]:
+    """The candidates of published methods: none at efforts without them, and none for the recursive search, which
+    runs no first candidates."""
+    counts = [count for count in fit.ladder if count <= MANY_STEPS]
+    if not fit.effort.published or fit.method == "oss":
+        return {}
+    weights = propagation_weights(errors.sigmas, _RANKING_GAIN)
+    bounded = dmn_candidates(fit.sigma_range, counts, lambda sigmas: path_cost(errors, weights, sigmas))
+    return {"GITS": gits_candidates(dense, counts), "DMN": bounded}
 
 
 def most_hosts(fit: Fit) -> int:
@@ -66,7 +84,9 @@ def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
     }
     ranked = sorted(costs, key=lambda name: costs[name])
     one = sum(fit.steps) * fit.share(fit.held_out)
-    first_candidates = len(fit.effort.gains) * sum(fit.ladder) * fit.share(fit.search)
+    first_candidates = len(fit.effort.gains) * sum(fit.ladder)
+    first_candidates += sum(sum(schedules) for schedules in tables.published.values())
+    first_candidates *= fit.share(fit.search)
     left = int((fit.budget.left - first_candidates) / one) - fit.finds  # which are checked too
     affordable = max(1, min(left, max(2, int(_CHECK_SHARE * fit.budget.limit / one))))
     leading = ranked[: min(affordable, most_hosts(fit))]
@@ -96,6 +116,10 @@ def search(
                 starts += dp_schedules(tables.errors, gains, (count,)).values()
             trials += _run_all(objective, starts, "dynamic programming")
             _forget_all_but_best(objective, trials)
+            for name, schedules in tables.published.items():
+                further = [sigmas for steps, sigmas in schedules.items() if steps == count]
+                trials += _run_all(objective, _unlike(further, trials), name)
+                _forget_all_but_best(objective, trials)
     remaining = list(fit.ladder)
     for count in fit.ladder:
         fit.budget.message = f"{count} steps: refining"
@@ -153,6 +177,12 @@ def _run_all(objective: Objective, schedules: Sequence[Tensor], origin: str) -> 
         if all(not torch.equal(sigmas, trial.sigmas) for trial in trials):
             trials.append(objective(sigmas, origin=origin))
     return trials
+
+
+def _unlike(schedules: Sequence[Tensor], trials: Sequence[Trial]) -> list[Tensor]:
+    """Those that differ from every one that was run by more than rounding."""
+    known = [trial.sigmas for trial in trials]
+    return [new for new in schedules if not any(len(new) == len(old) and torch.allclose(new, old) for old in known)]
 
 
 def _forget_all_but_best(objective: Objective, trials: Sequence[Trial]) -> None:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
+
 import numpy as np
 import pytest
 import torch
 from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.optimal.candidates import dp_schedules, measured_gains, path_cost
+from sigmasmith.schedules.noise_space import SigmaRange
+from sigmasmith.schedules.optimal.budget import Budget
+from sigmasmith.schedules.optimal.candidates import (
+    dmn_candidates,
+    dp_schedules,
+    gits_candidates,
+    measured_gains,
+    path_cost,
+)
+from sigmasmith.schedules.optimal.direct import DirectRun
+from sigmasmith.schedules.optimal.dmn import dmn_levels
 from sigmasmith.schedules.optimal.dynamic_programming import propagation_weights
+from sigmasmith.schedules.optimal.gits import COEFFICIENT, euler_costs
 from sigmasmith.schedules.optimal.local_errors import LocalErrors, densify, local_errors
+from sigmasmith.schedules.optimal.sketch import Sketch
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
+from sigmasmith.schedules.optimal.teacher import run_teacher, teacher_sigmas
 from sigmasmith.schedules.sigmas import check_sigmas
 
-from .fits import DIM, mixture, objective_of, range_of, teacher_of
+from .fits import DIM, FLOW, VE, mixture, normal, objective_of, range_of, teacher_of
+
+# The models' whole ranges, and those of runs that start below sigma_max.
+RANGES = [VE, FLOW, SigmaRange(VE.sigma_min, 1.7), SigmaRange(FLOW.sigma_min, 0.4, flow=True)]
 
 
 def tables(flow: bool, name: str = "dpmpp_2m") -> LocalErrors:
@@ -75,3 +93,46 @@ def test_without_measurements_gains_are_three_quarters():
     dense = densify(teacher_of(mixture(), 3, 20), 2)
     assert np.allclose(measured_gains([], dense, slice(0, 3)), 0.75)
     assert dense.states.shape[2] == DIM
+
+
+@pytest.mark.parametrize("known", RANGES)
+def test_gits_and_dmn_candidates_of_every_count_keep_the_contract(known):
+    run, rows = DirectRun(mixture(known.flow), known.sigma_max * normal(3), {}), slice(0, 3)
+    levels = teacher_sigmas(30, known)
+    dense = densify(run_teacher(run, levels, rows, Sketch(DIM, 512), Budget(3, 1e9)), 2)
+    every, few = range(1, 21), (1, 2, 6, 11)  # DMN's optimisation takes a second or two at 20 steps
+    by_bound = dmn_candidates(known, few, lambda sigmas: float(sigmas.sum()))
+    for found, counts in ((gits_candidates(dense, every), every), (by_bound, few)):
+        assert list(found) == list(counts)
+        for count, sigmas in found.items():
+            assert torch.equal(check_sigmas(sigmas), sigmas)
+            assert len(sigmas) == count + 1
+            assert float(sigmas[0]) == pytest.approx(known.sigma_max, rel=1e-6)
+            assert float(sigmas[-2]) >= known.sigma_min * (1.0 - 1e-6)
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_a_gits_candidate_is_the_cheapest_of_all_paths_to_sigma_zero(flow, steps):
+    dense = densify(teacher_of(mixture(flow), 4, 12, flow=flow), 1)
+    nodes = np.append(dense.sigmas, 0.0)
+    slopes = (dense.states - dense.outputs) / dense.sigmas[:, None, None]
+    costs = euler_costs(nodes, np.append(dense.states, dense.end[None], axis=0), slopes)
+    every = [[0, *inner, 12] for inner in combinations(range(1, 12), steps - 1)]
+    cheapest = min(every, key=lambda path: sum(COEFFICIENT**m * costs[i, j] for m, (i, j) in enumerate(pairwise(path))))
+    assert gits_candidates(dense, [steps])[steps].tolist() == pytest.approx(nodes[cheapest].tolist())
+
+
+def test_gits_leaves_out_counts_that_the_levels_cannot_hold():
+    dense = densify(teacher_of(mixture(), 3, 6), 1)
+    assert list(gits_candidates(dense, [4, 6, 7])) == [4, 6]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_of_the_two_dmn_bounds_the_cheaper_schedule_is_the_candidate(sign):
+    def area(sigmas: torch.Tensor) -> float:
+        return sign * float(sigmas.sum())
+
+    both = [torch.tensor([*dmn_levels(VE, 6, power), 0.0], dtype=torch.float32) for power in (1, 2)]
+    assert not torch.allclose(both[0], both[1])
+    assert torch.equal(dmn_candidates(VE, [6], area)[6], min(both, key=area))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sigmasmith.schedules.optimal.dynamic_programming import best_paths, propagation_weights
+from sigmasmith.schedules.optimal.dynamic_programming import best_paths, cheapest_paths, propagation_weights
 from sigmasmith.schedules.optimal.local_errors import LocalErrors
 
 
@@ -77,3 +77,16 @@ def test_a_gaussians_gain_gives_the_growth_of_its_exact_solution(variance):
 
 def test_an_output_that_carries_errors_on_weighs_all_levels_alike():
     assert (propagation_weights(np.array([9.0, 3.0, 1.0]), 1.0) == 1.0).all()
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1.0, 1.15, 0.8]))
+def test_cheapest_paths_are_those_of_an_exhaustive_search(seed, discount):
+    cost = np.random.default_rng(seed).normal(0.3, 1.0, (8, 8))
+    for steps, path in cheapest_paths(cost, 7, discount).items():
+        every = [[0, *inner, 7] for inner in combinations(range(1, 7), steps - 1)]
+        sums = [sum(discount**m * cost[i, j] for m, (i, j) in enumerate(pairwise(p))) for p in every]
+        assert path == every[int(np.argmin(sums))]
+
+
+def test_there_are_no_more_steps_than_nodes_allow():
+    assert set(cheapest_paths(np.ones((4, 4)), 20)) == {1, 2, 3}
