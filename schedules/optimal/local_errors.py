@@ -74,16 +74,15 @@ def local_errors(teacher: DenseTeacher, rule: MultistepRule) -> LocalErrors:
     feature = teacher.outputs if rule.feature == "denoised" else derivative
     ends = np.concatenate([teacher.states, teacher.end[None]])
     difficulty = np.zeros(ends.shape[1])
-    residuals = []
-    for i in range(count):
-        v = ends[i + 1 :] - _first_order(rule, teacher.states[i], feature[i], sigmas, i)
-        v[-1] = teacher.end - teacher.outputs[i]  # every rule's step to 0 returns the output
-        residuals.append(v)
-        difficulty += np.square(v[0]).mean(axis=1) if i + 1 < count else 0.0
+    for i in range(count - 1):
+        near = ends[i + 1] - _first_order(rule, teacher.states[i], feature[i], sigmas, i, i + 1)[0]
+        difficulty += np.square(near).mean(axis=1)
     scale = 1.0 / np.sqrt(np.maximum(difficulty, 1e-30) * ends.shape[2] * ends.shape[1])[:, None]
     first = np.full((count, count + 1), np.inf)
     pair = np.full((count, count, count), np.inf)
-    for i, v in enumerate(residuals):
+    for i in range(count):  # residuals of one level at a time: those of all would outweigh the whole teacher
+        v = ends[i + 1 :] - _first_order(rule, teacher.states[i], feature[i], sigmas, i)
+        v[-1] = teacher.end - teacher.outputs[i]  # every rule's step to 0 returns the output
         v = (v * scale).reshape(len(v), -1)
         first[i, i + 1 :] = np.einsum("kn,kn->k", v, v)
         if rule.order > 1 and 0 < i < count - 1:
@@ -96,9 +95,11 @@ def local_errors(teacher: DenseTeacher, rule: MultistepRule) -> LocalErrors:
     return LocalErrors(sigmas, first, np.maximum(pair, 0.0))
 
 
-def _first_order(rule: MultistepRule, state: Array, feature: Array, sigmas: Array, i: int) -> Array:
-    """(M - i, B, m) results of steps without history from level i to every later one, and to 0."""
-    later = np.append(sigmas[i + 1 :], 0.0)
+def _first_order(
+    rule: MultistepRule, state: Array, feature: Array, sigmas: Array, i: int, last: int | None = None
+) -> Array:
+    """(M - i, B, m) results of steps without history from level i to every later one, and to 0; or to `last` alone."""
+    later = np.append(sigmas[i + 1 :], 0.0) if last is None else sigmas[last : last + 1]
     carry = later / sigmas[i] if rule.feature == "denoised" else np.ones_like(later)
     weight = 1.0 - carry if rule.feature == "denoised" else later - sigmas[i]
     return carry[:, None, None] * state + weight[:, None, None] * feature

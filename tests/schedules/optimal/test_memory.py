@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 from typing import Any
 
 import pytest
 import torch
+from sigmasmith.schedules.optimal.dynamic_programming import best_paths, propagation_weights
 from sigmasmith.schedules.optimal.effort import EFFORTS
+from sigmasmith.schedules.optimal.local_errors import densify, local_errors
 from sigmasmith.schedules.optimal.memory import in_bytes, memory_of_fit
+from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
 
-from .fits import normal, small_fit
+from .fits import gaussian, normal, small_fit, teacher_of
 
 
 def tensor_bytes() -> int:
@@ -68,6 +72,22 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
     )
     kept = most_kept(values, rows, **options)
     assert kept <= stated <= 8.0 * kept
+
+
+@pytest.mark.parametrize("effort", ["fast", "thorough"])
+def test_the_tables_along_the_teacher_stay_within_what_was_stated(effort):
+    """NumPy's arrays, which no tensor shows: of the densified teacher and of the errors between its levels."""
+    rows, nodes = 24, EFFORTS[effort].teacher_nodes
+    teacher = teacher_of(gaussian(dim=700), rows, nodes, dim=700)
+    tracemalloc.start()
+    errors = local_errors(densify(teacher, 2), MULTISTEP_RULES["dpmpp_2m"])
+    best_paths(errors, propagation_weights(errors.sigmas, 0.75), 12)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # rows are searched: as many of a fit's are held out as well.
+    whole = memory_of_fit((700,), rows * 4 // 3, (5,), EFFORTS[effort])
+    assert peak <= whole
+    assert whole <= 4.0 * peak
 
 
 def test_memory_grows_with_the_latent_the_noises_and_the_steps():
