@@ -49,7 +49,11 @@ def _case(
             preset = presets[text]
             schedules[preset_label(text, preset)] = preset.sigmas
             for sentence in preset.differences(
-                subject.identity, sampler=sampler[0], guidance=subject.guidance, latent_shape=subject.shape
+                subject.identity,
+                sampler=sampler[0],
+                guidance=subject.guidance,
+                latent_shape=subject.shape,
+                start_sigma=subject.sigma_range.sigma_max,
             ):
                 print(f"warning: {preset_label(text, preset)}: {sentence}", file=sys.stderr)
         elif text == FITTED:

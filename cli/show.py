@@ -58,7 +58,7 @@ def about_lines(preset: Preset) -> Iterator[str]:
         "guidance": "" if preset.guidance is None else f"{preset.guidance:g}",
         "latent": "x".join(map(str, preset.latent_shape or ())),
         "effort": preset.effort or "",
-        "step counts": preset.counts_in_words + (" (exact, never interpolated)" if preset.exact else ""),
+        "fitted for": preset.counts_in_words + (" (exact, never interpolated)" if preset.exact else ""),
         "author": preset.author,
         "licence": preset.licence,
         "notes": preset.notes.replace("\n", "\n" + " " * 16),

@@ -48,5 +48,7 @@ def preset_differences(preset: Preset, label: str, guider: Any, latent_shape: tu
     from ._host_identity import model_identity
 
     identity = model_identity(guider.model_patcher)
-    found = preset.differences(identity, guidance=guidance_of(guider), latent_shape=latent_shape)
+    found = preset.differences(
+        identity, guidance=guidance_of(guider), latent_shape=latent_shape, start_sigma=identity.sigma_max
+    )
     return [f"{label}: {sentence}" for sentence in found]

@@ -77,7 +77,7 @@ def existing_preset(
     if preset.denoise != request.denoise:
         differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
     elif missing:
-        differences.append(f"It holds {preset.counts_in_words} steps, not {', '.join(missing)}.")
+        differences.append(f"It holds {preset.counts_in_words}, not {', '.join(missing)}.")
     if differences:
         raise ValueError(
             f"name: the preset {request.name} exists and was fitted to something else. {' '.join(differences)} "

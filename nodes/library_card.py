@@ -19,8 +19,10 @@ _THUMBNAIL_POINTS = 32
 def card(preset: Preset) -> dict[str, Any]:
     """A preset as a card of the library: its facts as [label, text] pairs, its gains, its curve as a thumbnail."""
     model = preset.model
+    counts = ", ".join(str(preset.running(full)) for full in preset.schedules)
     facts = [
-        ("Steps", preset.counts_in_words + (" (exact)" if preset.exact else "")),
+        ("Steps", counts + (" (exact)" if preset.exact else "")),
+        ("Denoise", f"{preset.denoise:g}" if preset.denoise < 1.0 else ""),
         ("Sampler", preset.sampler),
         ("Model", " ".join(part for part in (model.family, _file_stem(model.checkpoint)) if part)),
         ("LoRA", ", ".join(model.loras) or ("yes" if model.patches else "")),

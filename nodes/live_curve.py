@@ -156,7 +156,7 @@ def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes:
     whole = {preset.running(full): sigmas for full, sigmas in preset.schedules.items()}
     others = {f"{count} steps": whole[count] for count in sorted(near)}
     kind = "exact lists" if preset.exact else "fitted"
-    held = f"{kind.capitalize()} for {preset.counts_in_words} step{'' if counts == [1] else 's'}"
+    held = f"{kind.capitalize()} for {preset.counts_in_words}"
     made = f", sampler {preset.sampler}" if preset.sampler else ""
     which = f"; drawn: {steps} step{'' if steps == 1 else 's'}" if len(counts) > 1 else ""
     summary = f"{held}{made}{which}, from sigma {float(drawn.sigmas[drawn.cut]):.5g} to 0."
@@ -173,6 +173,9 @@ def _fit(request: LiveRequest, sources: Sources) -> Drawn:
     notes: list[str] = []
     if not node.linked & {"sampler_name"}:
         notes += preset.differences(sampler=node.text("sampler_name"))
+    denoise = node.number("denoise", 1.0)
+    if not node.linked & {"denoise"} and abs(preset.denoise - denoise) > 1e-6:
+        notes.append(f"Fitted for denoise {preset.denoise:g}, this node asks for {denoise:g}.")
     return _whole_preset(preset, request, sources, notes)
 
 

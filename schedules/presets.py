@@ -146,9 +146,10 @@ class Preset:
 
     @property
     def counts_in_words(self) -> str:
-        """The step counts that were fitted: "5, 8", or "5, 8 at denoise 0.5"."""
-        counts = ", ".join(str(self.running(full)) for full in self.schedules)
-        return counts if self.denoise == 1.0 else f"{counts} at denoise {self.denoise:g}"
+        """What it was fitted for: "1 step", "5, 8 steps" or "5, 8 steps at denoise 0.5"."""
+        counts = [self.running(full) for full in self.schedules]
+        steps = f"{', '.join(map(str, counts))} step{'' if counts == [1] else 's'}"
+        return steps if self.denoise == 1.0 else f"{steps} at denoise {self.denoise:g}"
 
     def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
         """The sigma list for a run of `steps` steps.

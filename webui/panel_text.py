@@ -40,7 +40,7 @@ def preset_facts(preset: Preset) -> list[str]:
     model = preset.model
     kind = "exact list, never interpolated" if preset.exact else "other counts are interpolated"
     where = [text for text in (model.family, model.checkpoint or "") if text]
-    facts = [f"{preset.name or 'Without a name'} ({preset.short_hash}): {preset.counts_in_words} steps; {kind}."]
+    facts = [f"{preset.name or 'Without a name'} ({preset.short_hash}): {preset.counts_in_words}; {kind}."]
     fitted = f"Fitted to {' '.join(where)}" if where else "Fitted to a model that it does not name"
     if preset.sampler:
         fitted += f" for {preset.sampler}"

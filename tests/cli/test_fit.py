@@ -47,7 +47,7 @@ def test_a_fit_for_changed_images_says_so_in_file_report_and_show(folder, capsys
     assert "changed at denoise 0.5" in capsys.readouterr().out
     assert main(["show", "half.safetensors"]) == 0
     shown = capsys.readouterr().out
-    assert "3 at denoise 0.5" in shown
+    assert "3 steps at denoise 0.5\n" in shown
     assert "3 steps at denoise 0.5, " in shown
     assert f"{float(preset.sigmas(3, 0.5)[0]):.4f}"[:5] in shown
     assert main(["fit", *OWN, *QUICK, "--denoise", "0"]) == 2

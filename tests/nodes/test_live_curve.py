@@ -131,6 +131,22 @@ def test_a_fit_that_has_not_run_says_so_and_one_that_has_is_drawn(kind):
     assert "Fitted for sampler dpmpp_2m, this run uses euler." in answer_of(request)["warnings"]
 
 
+def test_a_preset_for_changed_images_is_drawn_as_it_runs_and_warned_of_where_it_does_not_belong():
+    half = preset((10, 16), denoise=0.5)
+    host = Host({"mine": half}, SD15)
+    answer = answer_of({"node": LOADER}, host)
+    assert answer["summary"].startswith("Fitted for 5, 8 steps at denoise 0.5, sampler dpmpp_2m; drawn: 5 steps, from")
+    assert answer["summary"].endswith(f"from sigma {float(half.sigmas(5, 0.5)[0]):.5g} to 0.")
+    assert answer["cut"] == 5
+    assert drawn(answer) == pytest.approx(half.sigmas(10).tolist(), rel=1e-6)
+    assert answer_of(apply(steps=5, denoise=0.5), host)["warnings"] == []
+    assert any("changing images at denoise 0.5" in said for said in answer_of(apply(), host)["warnings"])
+    fit = {"node": node("SigmasmithFit", name="mine", sampler_name="dpmpp_2m", denoise=0.5)}
+    assert answer_of(fit, host)["warnings"] == []
+    fit = {"node": node("SigmasmithFit", name="mine", sampler_name="dpmpp_2m")}
+    assert answer_of(fit, host)["warnings"] == ["Fitted for denoise 0.5, this node asks for 1."]
+
+
 def test_save_preset_passes_the_preset_of_the_node_before_it_on():
     saver = node("SigmasmithSavePreset", name="x")
     assert drawn(answer_of({"node": saver, "preset": [LOADER]})) == pytest.approx(MINE.sigmas(8).tolist(), rel=1e-6)
