@@ -38,7 +38,6 @@ class Options:
         small: calibration rows of the further fits at effort fast.
         euler: calibration rows of the fit for euler.
         images: of the published OSS search.
-        partial: calibration rows of the fits for images that are changed.
         partial_noises, rounded_noises: rows of the comparisons at denoise below 1 and with rounded outputs.
     """
 
@@ -46,7 +45,6 @@ class Options:
     calibration: int = 64
     small: tuple[int, ...] = (4, 8, 16)
     euler: int = 32
-    partial: int = 32
     images: int = 8
     partial_noises: int = 64
     rounded_noises: int = 32

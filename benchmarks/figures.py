@@ -152,7 +152,7 @@ def measure_partial(case: Case, preset: Preset, options: Options, figures: CaseF
         sigma = noise_level_start(denoise, subject.sigma_range)
         x = noised(subject, case.end, sigma)
         start = replace(case, x=x, end=reference(subject, x, sigma))
-        noise = subject.noise(options.partial, 0)
+        noise = subject.noise(options.calibration, 0)
         found = subject.fit(noise, SAMPLER, STEPS, effort="balanced", denoise=denoise, start_sigma=sigma)
         figures.partial_nfe[f"{denoise:g}"] = found.nfe
         figures.partial[f"{denoise:g}"] = {

@@ -14,9 +14,7 @@ from .figures import CaseFigures, measure
 from .processes import DEFAULT_JOBS, at_least, measured
 from .tables import csv_rows, report
 
-_QUICK = Options(
-    noises=32, calibration=16, small=(4,), euler=16, partial=16, images=4, partial_noises=16, rounded_noises=16
-)
+_QUICK = Options(noises=32, calibration=16, small=(4,), euler=16, images=4, partial_noises=16, rounded_noises=16)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +50,6 @@ def _options(args: argparse.Namespace) -> Options:
         calibration=args.calibration_noises or plan.calibration,
         small=plan.small,
         euler=plan.euler,
-        partial=plan.partial,
         images=plan.images,
         partial_noises=min(args.noises or plan.noises, plan.partial_noises),
         rounded_noises=min(args.noises or plan.noises, plan.rounded_noises),
