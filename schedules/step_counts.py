@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from torch import Tensor
@@ -24,6 +25,8 @@ from .sigmas import MAX_STEPS, check_steps, finish_sigmas, steps_before_truncati
 
 # Points per fitted interval on which N is tabulated; blends of curves with different nodes bend inside an interval.
 _POINTS_PER_INTERVAL = 24
+# Fractional step counts that differ by this share give the same sigmas in float32.
+_SAME_COUNT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,30 @@ class StepCounts:
         for sigmas in self.schedules.values():
             if len(sigmas) > steps and math.isclose(float(sigmas[-(steps + 1)]), start, rel_tol=1e-6):
                 return sigmas[-(steps + 1) :].clone()
-        low, high = float(steps), float(MAX_STEPS)
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            levels, left = self._steps_left(middle)
-            if self._left_at(levels, left, start) < steps:
-                low = middle
-            else:
-                high = middle
-        levels, left = self._steps_left(high)
+        levels, left = self._steps_left(self._count_with(steps, start))
         return self._tail(levels, left, steps, start)
+
+    def _count_with(self, steps: int, sigma: float) -> float:
+        """The (fractional) step count whose schedule has `steps` left at `sigma`."""
+
+        def left(count: float) -> float:
+            return self._left_at(*self._steps_left(count), sigma)
+
+        counts = sorted(self.schedules)
+        known = {count: left(float(count)) for count in counts}
+        for below, above in pairwise(counts):  # between fitted counts N is linear in the count
+            if known[below] < steps <= known[above]:
+                return below + (above - below) * (steps - known[below]) / (known[above] - known[below])
+        if known[counts[0]] >= steps:
+            low, high = float(steps), float(counts[0])
+        else:
+            low, high = float(counts[-1]), 2.0 * counts[-1]
+            while left(high) < steps and high < MAX_STEPS:
+                low, high = high, min(2.0 * high, float(MAX_STEPS))
+        while high - low > _SAME_COUNT * high:
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if left(middle) < steps else (low, middle)
+        return high
 
     def _first_sigma(self) -> float:
         return max(float(sigmas[0]) for sigmas in self.schedules.values())
