@@ -125,7 +125,7 @@ def jacobian(objective: Objective, trial: Trial, coordinates: Coordinates) -> Te
     columns = []
     for move in np.diag(coordinates.differences):
         # Down for the last sigma would hit the floor; up is always free by _DIFFERENCE < 1.
-        moved = coordinates.trial(objective, move, trial)
+        moved = coordinates.trial(objective, move, trial, trial.origin)
         columns.append((moved.residual - trial.residual) / move.max())
     return torch.stack(columns, dim=2)
 
