@@ -60,8 +60,9 @@ class GuiderRuns:
 
     @property
     def has_images(self) -> bool:
-        """Whether the latent is not empty."""
-        return bool(self.latent.any())
+        """Whether the latent is more than an empty one, which has one value per channel (some models' is not 0)."""
+        flat = self.latent.flatten(2)
+        return bool((flat != flat[..., :1]).any())
 
     def start_from(self, images: Tensor, sigma: float) -> None:
         """Put the noise on these (B, ...) images of the model, each on another one than was made of it.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from . import _host
+from . import LOGGER_NAME, _host
 from .fit_existing import choice_line, existing_in_words, existing_preset, save
 from .fit_request import FitRequest, FitResult, check_choice
 from .text import duration, parse_steps, plot_sentence
@@ -30,6 +31,7 @@ def fit(request: FitRequest) -> FitResult:
     Raises:
         ValueError: names the input to change.
     """
+    from ..schedules.host_lists import usable
     from ..schedules.optimal.partial import partial_start
     from ._host_experts import subject_of
     from ._host_fit import latent_rows
@@ -44,13 +46,17 @@ def fit(request: FitRequest) -> FitResult:
     subject = subject_of(request.guider, request.low_guider, request.boundary, request.low_input)
     baselines = _host.host_baselines(model, request.sampler_name, steps)
     partial = partial_start(request.denoise, None, subject.identity.sigma_range, baselines, steps)
+    shown = baselines
+    if partial is not None:  # cut, a schedule is asked for other step counts, which another pack's may not have
+        cuts = {name: partial.cut(made) for name, made in baselines.items()}
+        shown = usable(cuts, steps, logging.getLogger(LOGGER_NAME))
+        baselines = {name: baselines[name] for name in shown}
     if path.is_file() and not request.refit:
         preset = existing_preset(request, path, subject, tuple(latents.shape[1:]), steps)
         report = existing_in_words(request, preset, subject, steps)
     else:
         preset, report = _fit_anew(request, steps, latents, subject, baselines)
         save(path, preset)
-    shown = baselines if partial is None else {name: partial.cut(made) for name, made in baselines.items()}
     return _result(preset, steps, request.denoise, shown, report)
 
 
@@ -66,9 +72,14 @@ def _fit_anew(
         check_fittable(guider)
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs(request, latents, subject)
+    images = (
+        ["The runs started from the images of the latent."]
+        if request.denoise < 1.0 and getattr(runs, "has_images", False)
+        else []
+    )
     memory = _memory_in_words(request, steps, runs)
     calibration = _calibrated(request, steps, latents, samplers, subject, baselines, runs)
-    notes = [sampler.note for sampler in samplers if sampler.note] + _notes(request, subject)
+    notes = [sampler.note for sampler in samplers if sampler.note] + images + _notes(request, subject)
     preset = calibration.to_preset(
         model=subject.identity,
         guidance=subject.guidance,
@@ -87,8 +98,6 @@ def _notes(request: FitRequest, subject: Subject) -> list[str]:
     from ._host_guidance import guidance_curve_of
 
     notes = [line for line in (choice_line(request.samplers), subject.pair) if line]
-    if request.denoise < 1.0 and bool(request.latent["samples"].any()):
-        notes.append("The runs started from the images of the latent.")
     if "noise_mask" in request.latent:
         notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
     for guider in subject.guiders:

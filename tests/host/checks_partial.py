@@ -68,15 +68,31 @@ def test_a_whole_run_with_it_is_said():
 
 def test_the_fit_starts_from_the_images_of_the_latent_where_there_are_some():
     fitting, calls = part("nodes.fitting"), []
-    for samples in (torch.zeros(1, 4, 8, 8), images(2)):
+    for samples in (torch.full((1, 4, 8, 8), 0.0609), images(2)):  # some models' empty latent is not 0
         model = model_of("eps")
         request = fitting.FitRequest(
             guider=guider_of(model), latent={"samples": samples}, **fit_inputs(name="from_images", denoise=0.5)
         )
         report = fitting.fit(request).report
-        assert ("started from the images of the latent" in report) == bool(samples.any())
+        assert ("started from the images of the latent" in report) == (len(samples) == 2)
         calls.append(model.model.diffusion_model.calls)
     assert calls[1] <= calls[0] - 24, calls  # the teacher that would have made them
+
+
+def test_a_schedule_of_another_pack_that_knows_few_step_counts_is_left_out():
+    def odd(_, steps):
+        assert steps == 5, "this pack knows 5 steps only"
+        return torch.linspace(14.0, 0.0, 6)
+
+    comfy.samplers.SCHEDULER_HANDLERS["odd_pack"] = comfy.samplers.SchedulerHandler(odd)
+    comfy.samplers.SCHEDULER_NAMES.append("odd_pack")
+    try:
+        for denoise in (1.0, 0.5):
+            errors = fitted(model_of("eps"), name="odd", denoise=denoise, effort="balanced").preset.errors
+            assert ("odd_pack" in errors[5 if denoise == 1.0 else 10]) == (denoise == 1.0)
+    finally:
+        comfy.samplers.SCHEDULER_NAMES.remove("odd_pack")
+        del comfy.samplers.SCHEDULER_HANDLERS["odd_pack"]
 
 
 def test_a_preset_for_another_denoise_is_refused_by_name():
