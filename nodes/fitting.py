@@ -72,14 +72,12 @@ def _fit_anew(
         check_fittable(guider)
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs(request, latents, subject)
-    images = (
-        ["The runs started from the images of the latent."]
-        if request.denoise < 1.0 and getattr(runs, "has_images", False)
-        else []
-    )
+    own_images = request.denoise < 1.0 and getattr(runs, "has_images", False)
     memory = _memory_in_words(request, steps, runs)
     calibration = _calibrated(request, steps, latents, samplers, subject, baselines, runs)
-    notes = [sampler.note for sampler in samplers if sampler.note] + images + _notes(request, subject)
+    notes = [sampler.note for sampler in samplers if sampler.note] + _notes(request, subject)
+    if own_images:
+        notes.append("The runs started from the images of the latent.")
     preset = calibration.to_preset(
         model=subject.identity,
         guidance=subject.guidance,
