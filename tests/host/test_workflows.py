@@ -100,6 +100,17 @@ def test_a_workflow_says_what_to_do_and_nodes_do_not_overlap(file):
             )
 
 
+def test_the_fit_for_a_changed_image_is_set_to_what_its_sampler_runs(server):
+    graph = to_graph(workflow(FOLDER / "image_to_image.json"), server.object_info)
+    inputs = {item["class_type"]: item["inputs"] for item in graph.values()}
+    fit, sampler = inputs["SigmasmithFit"], inputs["KSampler"]
+    assert fit["denoise"] < 1.0
+    for name in ("denoise", "cfg", "sampler_name", "positive", "negative"):
+        assert fit[name] == sampler[name], name
+    assert fit["steps"] == str(sampler["steps"])
+    assert fit["latent"] == sampler["latent_image"]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_workflow_runs_to_an_image_without_a_warning(with_an_image, file):
     server = with_an_image
