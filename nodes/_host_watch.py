@@ -12,6 +12,7 @@ from torch import Tensor
 from . import LOGGER_NAME, _host
 from ._host_metadata import note_run
 from .registration import PRESET_ATTRIBUTE, was_handed_out
+from .schedule_words import will_run
 
 if TYPE_CHECKING:
     from ..schedules.presets import Preset
@@ -33,11 +34,17 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
     def watch(executor: Any, noise: Tensor, latent_image: Tensor, sampler: Any, sigmas: Tensor, *args: Any, **kw: Any):  # noqa: ANN202
         try:
             note_run(sigmas, preset, _sampler_name(sampler))
-            for sentence in run_differences(executor.class_obj, preset, noise, sampler, sigmas, kw):
-                # Once per queued prompt: a tiled upscaler runs the model hundreds of times.
-                if said.get(sentence) != (prompt := _host.prompt_id()):
+            # Once per queued prompt: a tiled upscaler runs the model hundreds of times.
+            prompt = _host.prompt_id()
+            differences = run_differences(executor.class_obj, preset, noise, sampler, sigmas, kw)
+            for sentence in differences:
+                if said.get(sentence) != prompt:
                     said[sentence] = prompt
                     _host.say(sentence, node_id, warning=True)
+            if not differences and said.get("") != prompt:
+                said[""] = prompt
+                # In place of a warning of an earlier run, which would stay below the node.
+                _host.show(f"{will_run(sigmas)}.", node_id)
         except Exception:  # a look at the run must never stop it
             logging.getLogger(LOGGER_NAME).warning("Sigmasmith could not compare the run", exc_info=True)
         return executor(noise, latent_image, sampler, sigmas, *args, **kw)

@@ -99,6 +99,15 @@ def boundary_input() -> io.Input:
     )
 
 
+def latent_input() -> io.Input:
+    """The size of what is sampled, and below denoise 1 what it starts from."""
+    return io.Latent.Input(
+        "latent",
+        tooltip="An empty latent of the size you will use. With denoise below 1 it may hold images of yours to start "
+        "from.",
+    )
+
+
 def denoise_input() -> io.Input:
     """What the fit is for: whole images, or images that are changed."""
     return io.Float.Input(
@@ -184,7 +193,7 @@ class SigmasmithFit(FitNode):
                 io.Model.Input("model", tooltip="The model to fit to, with everything that is on it when you sample."),
                 io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
                 io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
-                io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
+                latent_input(),
                 io.Float.Input(
                     "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance you will use."
                 ),
@@ -249,7 +258,7 @@ class SigmasmithFitGuider(FitNode):
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Guider.Input("guider", tooltip="Model, prompts and guidance to fit to."),
-                io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
+                latent_input(),
                 *settings(),
                 io.Guider.Input(
                     "guider_low",

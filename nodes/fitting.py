@@ -225,6 +225,7 @@ def _fit_key(request: FitRequest, subject: Subject, latents: Tensor, steps: tupl
 def _result(
     preset: Preset, steps: tuple[int, ...], denoise: float, baselines: Mapping[str, Any], report: str
 ) -> FitResult:
+    from ..schedules.optimal.baselines import DEFAULT_HOST
     from ..schedules.sigmas import steps_before_truncation
 
     plots = []
@@ -235,6 +236,8 @@ def _result(
         # The best first: the plot shows only so many, and of equal curves the better one.
         shown = sorted((name for name in baselines if name in errors), key=lambda name: errors[name])
         shown = shown or list(baselines)[:4]
+        if DEFAULT_HOST in baselines and DEFAULT_HOST not in shown:  # what most people compare with
+            shown.append(DEFAULT_HOST)
         plots.append((title, preset.sigmas(count, denoise), {name: baselines[name](count) for name in shown}))
     return FitResult(preset, preset.sigmas(steps[0], denoise), report, tuple(plots))
 
