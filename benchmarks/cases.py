@@ -46,7 +46,7 @@ class Options:
     small: tuple[int, ...] = (4, 8, 16)
     euler: int = 32
     images: int = 8
-    partial_noises: int = 64
+    partial_noises: int = 128
     rounded_noises: int = 32
 
 
