@@ -50,6 +50,13 @@ def test_fit_runs_on_every_prediction_type():
         assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
 
 
+def test_the_plot_shows_the_best_host_schedule_and_simple():
+    for steps in ("5", "5, 6"):
+        for _, _, hosts in fitted(model_of("flow"), name="plotted", steps=steps).plots:
+            assert "simple" in hosts
+            assert len(hosts) >= 2
+
+
 def test_an_existing_preset_is_returned_without_a_model_call_whatever_the_prompt():
     model = model_of("eps")
     fitted(model, name="again")

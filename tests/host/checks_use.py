@@ -137,6 +137,20 @@ def test_a_run_as_fitted_is_silent_and_every_difference_is_said():
         assert word in said[0], said
 
 
+def test_what_runs_as_fitted_takes_the_place_of_an_older_warning_below_the_node():
+    host, shown = part("nodes._host"), []
+    show, host.show = host.show, lambda text, node_id: shown.append(text)
+    try:
+        on = applied(model_of("eps"), preset_for(model_of("eps")))
+        with Messages():
+            sampled(on, "euler", "sigmasmith_optimal")
+        assert "uses euler" in shown[-1], shown
+        sampled(on, "dpmpp_2m", "sigmasmith_optimal")
+        assert shown[-1].startswith("6 steps will run, from sigma 14.6"), shown
+    finally:
+        host.show = show
+
+
 def test_a_lora_or_model_sampling_node_behind_apply_is_said():
     model = model_of("eps")
     on = applied(model, preset_for(model))
