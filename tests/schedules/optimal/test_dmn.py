@@ -76,7 +76,7 @@ def test_the_bound_is_below_that_of_even_steps_and_no_sigma_moved_alone_lowers_i
         for move in (-0.02, 0.02):
             moved = found.copy()
             moved[at] += move * min(np.diff(found)[at - 1 : at + 1])
-            # The bound has kinks, at which SLSQP stops a little short: by how much depends on the last bits of its sums.
+            # The bound has kinks, at which SLSQP stops a little short; how much depends on the last bits of sums.
             assert error_bound(moved, known.flow, power) >= reached * (1.0 - 1e-3)
 
 
