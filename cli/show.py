@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     if args.steps is None and args.denoise == 1.0:
         lines += [*sigma_lines(preset), *share_lines(preset)]
     else:
-        steps = max(preset.schedules) if args.steps is None else args.steps
+        steps = max(map(preset.running, preset.schedules)) if args.steps is None else args.steps
         sigmas = preset.sigmas(steps, args.denoise, args.mode)
         lines += list_lines(_title(preset, steps, args.denoise), sigmas)
         if args.denoise == preset.denoise and preset.is_fitted(steps, args.denoise):

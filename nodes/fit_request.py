@@ -60,15 +60,6 @@ class FitRequest:
                 f"connected to {self.low_input}; give another sampler, such as dpmpp_2m"
             )
 
-        if self.denoise > 0.9999:
-            return
-        if self.low_guider is not None:
-            raise ValueError(
-                f"denoise: with a second model on {self.low_input} a fit is for whole runs; give denoise 1"
-            )
-        if self.sampler_name == NAME:
-            raise ValueError(f"denoise: {NAME} is fitted for whole runs; give denoise 1, or another sampler")
-
     @property
     def samplers(self) -> list[str]:
         """Names of the samplers to fit: the one asked for, and those to choose among where that is asked too."""

@@ -97,7 +97,7 @@ def _of_preset(
     sigmas, cut = run, 0
     if mode == "steps" and (full := steps_before_truncation(steps, denoise)) > steps:
         sigmas, cut = preset.sigmas(full), full - steps
-    summary = schedule_info(preset, steps, denoise, run)
+    summary = schedule_info(preset, run)
     return Drawn(
         sigmas=sigmas,
         sigma_range=preset.model.sigma_range,

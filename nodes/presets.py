@@ -102,8 +102,7 @@ def preset_info(preset: Preset) -> str:
 
     model = preset.model
     facts = [
-        f"Steps: {', '.join(map(str, preset.schedules))}"
-        + (" (exact lists, never interpolated)" if preset.exact else ""),
+        f"Fitted for {preset.counts_in_words}" + (" (exact lists, never interpolated)" if preset.exact else ""),
         f"Sampler: {preset.sampler or 'not said'}",
         f"Model: {model.family or 'not said'}" + (f", {model.checkpoint}" if model.checkpoint else ""),
         f"Sigmas: {model.sigma_min:.4g} to {model.sigma_max:.4g}" + (", flow" if model.flow else ""),

@@ -61,7 +61,7 @@ class SigmasmithSchedule(io.ComfyNode):
     def execute(cls, preset: Preset, steps: int, denoise: float, mode: str) -> io.NodeOutput:
         sigmas = remember(preset.sigmas(steps, denoise, MODES[mode]))  # pyright: ignore[reportArgumentType]
         note_run(sigmas, preset)
-        info = schedule_info(preset, steps, denoise, sigmas)
+        info = schedule_info(preset, sigmas)
         return io.NodeOutput(sigmas, plain_list(sigmas.tolist()), info, ui=text_ui(info))
 
 

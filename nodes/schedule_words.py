@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 if TYPE_CHECKING:
     from ..schedules.presets import Preset
@@ -10,15 +13,20 @@ if TYPE_CHECKING:
 MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
 
 
-def schedule_info(preset: Preset, steps: int, denoise: float, sigmas: Any) -> str:
-    """What a schedule will do, in words."""
-    from ..schedules.sigmas import steps_before_truncation
+def schedule_info(preset: Preset, sigmas: Tensor) -> str:
+    """What a schedule will do, in words.
 
-    full = steps_before_truncation(steps, denoise)
-    origin = preset.origin.get(full, "fitted")
-    if not preset.is_fitted(full):
-        kind = f"interpolated from {', '.join(map(str, preset.schedules))} steps"
+    Args:
+        sigmas: (steps + 1,) as the preset gives them.
+    """
+    steps = len(sigmas) - 1
+    # By the sigmas themselves: in noise-level mode even a fitted step count most often starts between two lists.
+    lists = (full for full, held in preset.schedules.items() if torch.equal(held[-(steps + 1) :], sigmas))
+    full = next((full for full in lists if steps <= preset.running(full)), None)
+    if full is None:
+        kind = f"interpolated from {preset.counts_in_words}"
     else:
+        origin = preset.origin.get(full, "fitted")
         kind = (
             "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
         )
@@ -26,7 +34,7 @@ def schedule_info(preset: Preset, steps: int, denoise: float, sigmas: Any) -> st
     return f"{will_run(sigmas)}; {kind}.{sampler}"
 
 
-def will_run(sigmas: Any) -> str:
+def will_run(sigmas: Tensor) -> str:
     """Steps and start sigma, in words without a full stop."""
     steps = len(sigmas) - 1
     return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"

@@ -96,7 +96,7 @@ def _rank(
     other_denoise = abs(preset.denoise - denoise) > _SAME_DENOISE
     other_guidance = abs(preset.guidance - guidance) if preset.guidance is not None and guidance is not None else 0.0
     other_size = bool(preset.latent_shape and latent_shape and preset.latent_shape != latent_shape)
-    not_fitted = steps is not None and not preset.is_fitted(steps)
+    not_fitted = steps is not None and steps not in preset.schedules
     return (
         _grade(preset.model, model),
         other_patches,

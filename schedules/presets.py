@@ -136,9 +136,10 @@ class Preset:
         return self.hash[:12]
 
     def is_fitted(self, steps: int, denoise: float = 1.0) -> bool:
-        """Whether the preset holds the very list that a run gets; otherwise `sigmas` interpolates (or, where exact,
-        refuses)."""
-        return steps_before_truncation(steps, denoise) in self.schedules
+        """Whether a run gets (the end of) a list that was fitted that far; otherwise `sigmas` interpolates (or, where
+        exact, refuses), or the run also sees what a preset for changed images has before its fitted steps."""
+        full = steps_before_truncation(steps, denoise)
+        return full in self.schedules and steps <= self.running(full)
 
     def running(self, full: int) -> int:
         """Steps that were fitted of the list of `full` steps: all of them, or below denoise 1 its last ones."""

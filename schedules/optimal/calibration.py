@@ -50,8 +50,8 @@ class Calibration:
     denoise: float = 1.0
 
     def is_fitted(self, steps: int, denoise: float = 1.0) -> bool:
-        """Whether `sigmas(steps, denoise)` is (the end of) a schedule of this calibration; otherwise interpolated."""
-        return steps_before_truncation(steps, denoise) in self.schedules
+        """Whether `sigmas(steps, denoise)` is (the end of) a schedule of this calibration; see Preset.is_fitted."""
+        return self.to_preset().is_fitted(steps, denoise)
 
     def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
         """(steps + 1,) sigma list for any step count; see Preset.sigmas for `denoise` and `mode`."""

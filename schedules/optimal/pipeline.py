@@ -79,9 +79,8 @@ def _search(fit: Fit, objective: Objective, notes: list[str], later: float, refe
     hosts = compared_hosts(fit, tables)
     one_schedule = sum(fit.steps) * fit.share(fit.held_out)
     fit.budget.reserve = one_schedule * (len(hosts) + fit.finds) + later
-    fit.budget.reserve_in_time = (
-        fit.finds + 1.0
-    ) * one_schedule  # what was found and one host's; others can be skipped
+    # What was found and one host's; others can be skipped.
+    fit.budget.reserve_in_time = (fit.finds + 1.0) * one_schedule
     try:
         search(fit, tables, reference.teacher, objective, fit.objective(reference.end, fit.held_out), hosts)
     except OutOfTimeError:

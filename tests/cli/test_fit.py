@@ -50,6 +50,8 @@ def test_a_fit_for_changed_images_says_so_in_file_report_and_show(folder, capsys
     assert "3 steps at denoise 0.5\n" in shown
     assert "3 steps at denoise 0.5, " in shown
     assert f"{float(preset.sigmas(3, 0.5)[0]):.4f}"[:5] in shown
+    assert main(["show", "half.safetensors", "--denoise", "0.5"]) == 0
+    assert "3 steps at denoise 0.5, " in capsys.readouterr().out
     assert main(["fit", *OWN, *QUICK, "--denoise", "0"]) == 2
     assert "--denoise must be above 0" in capsys.readouterr().err
 

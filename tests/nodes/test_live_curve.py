@@ -56,6 +56,7 @@ def test_below_denoise_1_the_whole_schedule_is_drawn_and_cut_where_the_run_start
 
 def test_noise_level_mode_has_no_cut_and_no_warning_of_its_low_start():
     answer = answer_of(schedule(steps=5, denoise=0.5, mode="noise level"))
+    assert "; interpolated from 5, 8, 10 steps." in answer["summary"]
     assert answer["cut"] == 0
     assert drawn(answer) == pytest.approx(MINE.sigmas(5, 0.5, "noise_level").tolist(), rel=1e-6)
     assert not [text for text in answer["warnings"] if "below the model" in text]
@@ -140,6 +141,9 @@ def test_a_preset_for_changed_images_is_drawn_as_it_runs_and_warned_of_where_it_
     assert answer["cut"] == 5
     assert drawn(answer) == pytest.approx(half.sigmas(10).tolist(), rel=1e-6)
     assert answer_of(apply(steps=5, denoise=0.5), host)["warnings"] == []
+    assert "; fitted." in answer_of(apply(steps=5, denoise=0.5), host)["summary"]
+    whole = answer_of(apply(steps=10), host)["summary"]
+    assert "; interpolated from 5, 8 steps at denoise 0.5." in whole
     assert any("changing images at denoise 0.5" in said for said in answer_of(apply(), host)["warnings"])
     fit = {"node": node("SigmasmithFit", name="mine", sampler_name="dpmpp_2m", denoise=0.5)}
     assert answer_of(fit, host)["warnings"] == []

@@ -219,6 +219,7 @@ def test_a_preset_for_changed_images_knows_how_many_steps_of_a_list_run():
     assert [made.running(full) for full in (14, 28)] == [5, 10]
     assert made.is_fitted(5, 0.35)
     assert not made.is_fitted(5)
+    assert not made.is_fitted(14)  # of which five steps were fitted
     assert preset(14).running(14) == 14
 
 
