@@ -31,10 +31,10 @@ from ..schedules.adaptive.pilot import run_pilot
 from ..schedules.adaptive.report import AdaptiveReport
 from ..schedules.adaptive.samplers import sample_sigmasmith_adaptive
 from ..schedules.adaptive.settings import METHODS
-from ..schedules.noise_space import SigmaRange
+from ..schedules.core.metrics import geometric_mean, sample_errors
+from ..schedules.core.noise_space import SigmaRange
 from ..schedules.optimal.baselines import host_schedules
 from ..schedules.optimal.direct import DirectRun
-from ..schedules.optimal.metrics import geometric_mean, sample_errors
 from ..schedules.optimal.solvers import own_sampler
 from .analytic import power_law, random_mixture
 from .cases import CASES, HELD_OUT_SEED, reference

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ..cli.subjects import Subject, demo_subject
 from ..demo import DEMO_NAMES
-from ..schedules.noise_space import SigmaRange
+from ..schedules.core.metrics import geometric_mean, sample_errors
+from ..schedules.core.noise_space import SigmaRange
 from ..schedules.optimal.baselines import host_schedules
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.direct import DirectRun
-from ..schedules.optimal.metrics import geometric_mean, sample_errors
 from ..schedules.optimal.sketch import Sketch
 from ..schedules.optimal.solvers import own_sampler
 from ..schedules.optimal.teacher import run_teacher, teacher_sigmas

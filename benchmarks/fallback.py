@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..schedules.core.noise_space import Array, SigmaRange, shift_flow
+from ..schedules.core.sigmas import finish_sigmas
 from ..schedules.fallback import fallback_sigmas
-from ..schedules.noise_space import Array, SigmaRange, shift_flow
 from ..schedules.optimal.baselines import host_schedules
 from ..schedules.optimal.solvers import own_sampler
-from ..schedules.sigmas import finish_sigmas
 from .analytic import MixtureDenoiser, power_law, random_mixture, thinned_power_law
 
 STEPS = (4, 5, 6, 8, 10, 14, 20)

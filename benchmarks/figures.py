@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from ..cli.subjects import Subject
-from ..schedules.noise_space import SigmaRange
+from ..schedules.core.noise_space import SigmaRange
+from ..schedules.core.sigmas import noise_level_start
+from ..schedules.core.step_counts import StepCounts
 from ..schedules.optimal.baselines import host_schedules
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.direct import DirectRun
 from ..schedules.optimal.published_oss import published_oss
 from ..schedules.presets import Preset
-from ..schedules.sigmas import noise_level_start
-from ..schedules.step_counts import StepCounts
 from .cases import SAMPLER, STEPS, Case, Options, host_lists, load_case, reference
 from .rounding import ROUNDINGS, rounded
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..schedules.noise_space import FLOW_EDGE, SigmaRange, shift_flow, shift_of_range
+from ..schedules.core.noise_space import FLOW_EDGE, SigmaRange, shift_flow, shift_of_range
 from ..schedules.optimal.solvers import MULTISTEP_RULES, MultistepRule, SamplerFunction, own_sampler, sample_multistep
 from .uni_pc import sample_uni_pc
 

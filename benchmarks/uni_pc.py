@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..schedules.noise_space import Array
+from ..schedules.core.noise_space import Array
 from ..schedules.optimal.solvers import SamplerFunction
 
 Variant = Literal["bh1", "bh2"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..schedules.core.metrics import geometric_mean, mode_switches, sample_errors
 from ..schedules.optimal.budget import Budget
-from ..schedules.optimal.metrics import geometric_mean, mode_switches, sample_errors
 from ..schedules.optimal.rollouts import check_finite
 from ..schedules.optimal.sketch import Sketch
 from ..schedules.optimal.solvers import SamplerFunction, own_sampler

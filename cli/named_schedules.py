@@ -10,9 +10,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..schedules.core.noise_space import SigmaRange
 from ..schedules.curves import CURVES
 from ..schedules.fallback import fallback_sigmas
-from ..schedules.noise_space import SigmaRange
 from ..schedules.optimal.baselines import host_schedules
 from ..schedules.preset_file import load_preset
 from ..schedules.preset_names import SUFFIX

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..schedules.noise_space import SigmaRange
+from ..schedules.core.noise_space import SigmaRange
 from ..schedules.plot import schedule_plot
 from ..schedules.plot_svg import to_svg
 from ..schedules.presets import Preset

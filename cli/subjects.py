@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..demo.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
+from ..schedules.core.noise_space import SigmaRange, shift_of_range
 from ..schedules.model_identity import ModelIdentity
-from ..schedules.noise_space import SigmaRange, shift_of_range
 from ..schedules.optimal.calibrate import calibrate
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.solvers import SamplerFunction, own_sampler

@@ -19,7 +19,7 @@ from . import LOGGER_NAME
 from .registration import SCHEDULER_NAMES
 
 if TYPE_CHECKING:
-    from ..schedules.noise_space import SigmaRange
+    from ..schedules.core.noise_space import SigmaRange
 
 FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
@@ -86,7 +86,7 @@ def sigma_range_of(model: Any) -> SigmaRange:
     Raises:
         ValueError: the model's own range makes no sense.
     """
-    from ..schedules.noise_space import SigmaRange
+    from ..schedules.core.noise_space import SigmaRange
 
     sampling = model_sampling_of(model)
     try:

@@ -62,7 +62,7 @@ def start_noise(noise: Tensor, seeds: tuple[int, ...]) -> Tensor:
 
 def _off_the_end(sigmas: Tensor, flow: bool) -> Tensor:
     """Flow sigmas of 1 a hair lower: the host multiplies latents with 1 - sigma, and divides inverted ones by it."""
-    from ..schedules.noise_space import FLOW_EDGE
+    from ..schedules.core.noise_space import FLOW_EDGE
 
     return sigmas.clamp(max=1.0 - FLOW_EDGE) if flow and float(sigmas.max()) >= 1.0 else sigmas
 

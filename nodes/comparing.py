@@ -103,7 +103,7 @@ def compare(request: CompareRequest) -> CompareResult:
 
 def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]:
     """The cells to run, checked before the first model call."""
-    from ..schedules.sigmas import check_sigmas
+    from ..schedules.core.sigmas import check_sigmas
 
     lists = {name: check_sigmas(sigmas, name=name) for name, sigmas in request.given_sigmas.items()}
     typed = request.steps.strip() or ", ".join(dict.fromkeys(str(len(sigmas) - 1) for sigmas in lists.values()))
@@ -201,8 +201,8 @@ class _Running:
         return teacher.end.float().cpu()
 
     def _noisy_end(self, runner: Runner, levels: int) -> Tensor:
+        from ..schedules.core.sigmas import finish_sigmas
         from ..schedules.optimal.teacher import teacher_sigmas
-        from ..schedules.sigmas import finish_sigmas
 
         sigmas = finish_sigmas(teacher_sigmas(levels, _host.sigma_range_of(self.runs.guider.model_patcher)))
         return run_sampler(self.runs, runner.function, sigmas, self.rows, self._called)[0]
@@ -210,7 +210,7 @@ class _Running:
     def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
         from ..schedules.comparison import Cell
-        from ..schedules.optimal.metrics import mode_switches, sample_errors
+        from ..schedules.core.metrics import mode_switches, sample_errors
         from ..schedules.optimal.rollouts import ModelError, check_finite
 
         steps = len(plan.sigmas) - 1

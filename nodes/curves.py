@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings: float) -> Tensor:
     """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it."""
+    from ..schedules.core.sigmas import check_steps, steps_before_truncation
     from ..schedules.curves import CURVES
-    from ..schedules.sigmas import check_steps, steps_before_truncation
 
     found = _host.sigma_range_of(model)
     full = steps_before_truncation(check_steps(steps), denoise)

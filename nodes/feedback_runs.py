@@ -35,8 +35,8 @@ def error_map(**inputs: Any) -> FeedbackResult:
     Raises:
         ValueError: names the input.
     """
+    from ..schedules.core.sigmas import check_sigmas
     from ..schedules.feedback.words import heat_image, map_in_words
-    from ..schedules.sigmas import check_sigmas
 
     request = SamplingInputs(**inputs)
     sigmas = check_sigmas(request.sigmas, terminal_zero=_ends_in_zero(request.sigmas))
@@ -53,9 +53,9 @@ def refined(budget: int, share: float, mask: Tensor | None = None, **inputs: Any
     Raises:
         ValueError: names the input.
     """
+    from ..schedules.core.sigmas import check_sigmas
     from ..schedules.feedback.refine import refine
     from ..schedules.feedback.words import heat_image, refinement_in_words
-    from ..schedules.sigmas import check_sigmas
 
     request = SamplingInputs(**inputs)
     sigmas = check_sigmas(request.sigmas)

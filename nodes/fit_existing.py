@@ -88,7 +88,7 @@ def existing_preset(
 
 def existing_in_words(request: FitRequest, preset: Preset, subject: Subject, steps: tuple[int, ...]) -> str:
     """The report where the preset exists."""
-    from ..schedules.sigmas import steps_before_truncation
+    from ..schedules.core.sigmas import steps_before_truncation
 
     full = {count: steps_before_truncation(count, request.denoise) for count in steps}
     lines = [

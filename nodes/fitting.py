@@ -225,8 +225,8 @@ def _fit_key(request: FitRequest, subject: Subject, latents: Tensor, steps: tupl
 def _result(
     preset: Preset, steps: tuple[int, ...], denoise: float, baselines: Mapping[str, Any], report: str
 ) -> FitResult:
+    from ..schedules.core.sigmas import steps_before_truncation
     from ..schedules.optimal.baselines import DEFAULT_HOST
-    from ..schedules.sigmas import steps_before_truncation
 
     plots = []
     for count in steps:

@@ -16,7 +16,7 @@ from .text import parse_steps, plot_sentence
 
 if TYPE_CHECKING:
     from ..schedules.adaptive.pilot import Pilot
-    from ..schedules.noise_space import SigmaRange
+    from ..schedules.core.noise_space import SigmaRange
     from ..schedules.presets import Preset
     from ._host_run import GuiderRuns
 
@@ -133,7 +133,7 @@ def _errors(
     base: FitRequest, runs: GuiderRuns, tick: Callable[[], None], pilot: Pilot, schedules: Mapping[str, Tensor]
 ) -> dict[str, float]:
     """Geometric mean over the pilot's noises of the distance to its end states, by schedule."""
-    from ..schedules.optimal.metrics import geometric_mean, sample_errors
+    from ..schedules.core.metrics import geometric_mean, sample_errors
     from ._host_samplers import fit_sampler
 
     function, found = fit_sampler(base.sampler_name).function, {}

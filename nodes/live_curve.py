@@ -91,7 +91,7 @@ def _of_preset(
     hint: str = "",
 ) -> Drawn:
     """A preset at a step count, as Schedule and the dropdown give it."""
-    from ..schedules.sigmas import steps_before_truncation
+    from ..schedules.core.sigmas import steps_before_truncation
 
     run = preset.sigmas(steps, denoise, mode)  # pyright: ignore[reportArgumentType]
     sigmas, cut = run, 0
@@ -206,9 +206,9 @@ def _apply(request: LiveRequest, sources: Sources) -> Drawn:
 
 
 def _curve(name: str, settings: Mapping[str, float], request: LiveRequest, sources: Sources) -> Drawn:
+    from ..schedules.core.noise_space import SigmaRange
+    from ..schedules.core.sigmas import check_steps, steps_before_truncation
     from ..schedules.curves import CURVES
-    from ..schedules.noise_space import SigmaRange
-    from ..schedules.sigmas import check_steps, steps_before_truncation
 
     node, model = request.node, _model(request, sources)
     ends = model.identity.sigma_range if model is not None else SigmaRange(*_STABLE_DIFFUSION)

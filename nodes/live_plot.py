@@ -12,7 +12,7 @@ from .live_request import RunningModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..schedules.noise_space import SigmaRange
+    from ..schedules.core.noise_space import SigmaRange
     from ..schedules.presets import Preset
 
 # Everybody knows these three: the hosts' first choice, the most used, and the one that was added last.

@@ -1,4 +1,4 @@
-"""What people type and read: curve settings and sigma lists here, step counts and sentences in schedules/words.py."""
+"""What people type and read in nodes: curve settings, sigma lists, and the sentences of schedules/core/words.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..schedules.words import duration, in_words, parse_steps, plot_sentence
+from ..schedules.core.words import duration, in_words, parse_steps, plot_sentence
 
 __all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence"]
 

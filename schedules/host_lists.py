@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .core.sigmas import check_sigmas, finish_sigmas, resample_sigmas
 from .preset_checks import check_label
-from .sigmas import check_sigmas, finish_sigmas, resample_sigmas
 
 if TYPE_CHECKING:
     from .presets import Preset

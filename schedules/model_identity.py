@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .noise_space import SigmaRange
+from .core.noise_space import SigmaRange
 from .preset_checks import (
     PresetError,
     check_bare_name,

@@ -12,6 +12,15 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from .core.sigmas import (
+    MAX_STEPS,
+    check_denoise,
+    check_steps,
+    noise_level_start,
+    steps_after_truncation,
+    steps_before_truncation,
+)
+from .core.step_counts import StepCounts
 from .model_identity import ModelIdentity
 from .preset_checks import (
     MAX_TEXT,
@@ -31,15 +40,6 @@ from .preset_checks import (
     shown,
 )
 from .preset_names import check_name
-from .sigmas import (
-    MAX_STEPS,
-    check_denoise,
-    check_steps,
-    noise_level_start,
-    steps_after_truncation,
-    steps_before_truncation,
-)
-from .step_counts import StepCounts
 
 DenoiseMode = Literal["steps", "noise_level"]
 

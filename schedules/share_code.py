@@ -32,10 +32,10 @@ import torch
 from torch import Tensor
 
 from .base62 import decode62, encode62
+from .core.sigmas import MAX_STEPS
 from .model_identity import PREDICTIONS, ModelIdentity
 from .preset_checks import PresetError, check_number, shown
 from .presets import MAX_SCHEDULES, Preset
-from .sigmas import MAX_STEPS
 
 VERSION = 1
 MAX_CODE = 16_384  # characters; a thousand hold about 250 steps

@@ -13,7 +13,7 @@ from typing import Any
 from modules import paths, processing, sd_samplers, sd_samplers_common, sd_samplers_kdiffusion, sd_schedulers, shared
 from torch import Tensor
 
-from ..schedules.noise_space import SigmaRange
+from ..schedules.core.noise_space import SigmaRange
 from . import LOGGER_NAME
 from .answers import Slicing
 from .registration import LABELS, SamplerEntry, clear_caches, register_samplers, register_schedulers

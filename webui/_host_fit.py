@@ -20,7 +20,7 @@ from modules import sd_samplers_common, shared
 from torch import Tensor
 
 from ..schedules.call_timer import CallTimer
-from ..schedules.words import duration
+from ..schedules.core.words import duration
 from . import LOGGER_NAME, _host
 from .fit_request import FitRequest
 

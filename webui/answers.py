@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..schedules.core.noise_space import SigmaRange
+from ..schedules.core.sigmas import finish_sigmas
 from ..schedules.host_lists import at_sigma_max, before_drop
 from ..schedules.model_identity import ModelIdentity
-from ..schedules.noise_space import SigmaRange
 from ..schedules.presets import DenoiseMode, Preset
-from ..schedules.sigmas import finish_sigmas
 from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL
 
 

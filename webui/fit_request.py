@@ -6,9 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
+from ..schedules.core.words import parse_steps
 from ..schedules.multistep import NAME
 from ..schedules.optimal.effort import effort_for, effort_named
-from ..schedules.words import parse_steps
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
 FIT_SEED = 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..schedules.noise_space import SigmaRange
-from ..schedules.words import duration
+from ..schedules.core.noise_space import SigmaRange
+from ..schedules.core.words import duration
 from . import _host, _host_digest, _host_fit, _host_identity, _host_schedules, infotext
 from .answers import Answer
 from .fit_request import FIT_SEED, FitRequest, default_name

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from ..schedules.core.words import in_words, plot_sentence
 from ..schedules.plot import schedule_plot
 from ..schedules.plot_svg import to_svg
 from ..schedules.presets import Preset
-from ..schedules.words import in_words, plot_sentence
 from .answers import Answer, Slicing
 
 _BOX = "sigmasmith-box"

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ..schedules.core.noise_space import SigmaRange
 from ..schedules.matching import best_match
 from ..schedules.model_identity import ModelIdentity
-from ..schedules.noise_space import SigmaRange
 from ..schedules.preset_checks import PresetError
 from ..schedules.presets import Preset
 from ..schedules.share_code import from_share_code

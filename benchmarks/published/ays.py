@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from ...schedules.noise_space import Array, SigmaRange
+from ...schedules.core.noise_space import Array, SigmaRange
+from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.optimal.dynamic_programming import cheapest_paths
 from ...schedules.optimal.teacher import teacher_sigmas
-from ...schedules.sigmas import finish_sigmas
 from .trajectory import CountedModel, ending_in_zero, record
 
 NODES = 64

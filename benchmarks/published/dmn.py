@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ...schedules.noise_space import SigmaRange
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.optimal.dmn import dmn_levels
-from ...schedules.sigmas import finish_sigmas
 
 
 def dmn_schedules(sigma_range: SigmaRange, steps: Sequence[int], power: int) -> dict[int, Tensor]:

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from ...schedules.noise_space import Array, SigmaRange
+from ...schedules.core.noise_space import Array, SigmaRange
+from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.optimal.baselines import DEFAULT_HOST, host_schedules
-from ...schedules.sigmas import finish_sigmas
 from .trajectory import CountedModel, Trajectory, record
 
 # The authors' numbers on FLUX: steps of the recorded Euler runs, the exponent, the width of the smoothing in steps.

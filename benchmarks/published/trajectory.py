@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ...schedules.noise_space import Array
+from ...schedules.core.noise_space import Array
+from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.optimal.solvers import own_sampler
-from ...schedules.sigmas import finish_sigmas
 
 
 @dataclass

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 
 # Errors below this share of the tolerance count as this share: an exact step says nothing about the next.
 _FLOOR = 1e-6

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from .step_variable import StepVariable
 
 ORDER = 4

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..noise_space import Array, SigmaRange
+from ..core.noise_space import Array, SigmaRange
+from ..core.sigmas import finish_sigmas
 from ..optimal.rollouts import RunFunction, check_finite, take_rows
 from ..optimal.teacher import teacher_sigmas
-from ..sigmas import finish_sigmas
 from .quadrature import MAX_NODES, step_terms
 from .rows import combine, row_rms
 from .step_variable import StepVariable

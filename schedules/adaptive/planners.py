@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from .controller import PIDController
 from .expected import ORDER, Ahead, StepDensity
 from .rows import Mask, Rows

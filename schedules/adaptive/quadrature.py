@@ -19,7 +19,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from .step_variable import StepVariable
 
 MAX_NODES = 3

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from .quadrature import MAX_NODES
 
 Mask = NDArray[np.bool_]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from ..optimal.rollouts import ModelError
 from .expected import StepDensity, state_weight
 from .planners import Place, planner_for

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..noise_space import Array
-from ..sigmas import check_sigmas
+from ..core.noise_space import Array
+from ..core.sigmas import check_sigmas
 from .controller import Gains
 from .expected import StepDensity
 from .report import AdaptiveReport

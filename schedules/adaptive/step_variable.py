@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 
 # On the bundled flow models and on mixtures D begins to change at y of 0.02 to 0.05 (VE sigma 50 to 20). Of 0.01, 0.02,
 # 0.05 and 0.15 this had the smallest error at 10 to 40 calls.

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..sigmas import check_sigmas, resample_sigmas
+from ..core.sigmas import check_sigmas, resample_sigmas
 from .estimate import RunRecord, root_mean_square, worst_region
 
 # How much finer than the first run a round may be; a pixel's next round is finer than its last.

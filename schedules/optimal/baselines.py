@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 from torch import Tensor
 
+from ..core.noise_space import Array, SigmaRange, shift_flow, shift_of_range
+from ..core.sigma_table import check_table, host_sigma_table, in_sd_range, in_svd_range, table_sigma
+from ..core.sigmas import check_steps, finish_sigmas, resample_sigmas
 from ..curve_angles import tangent_sigmas
 from ..curve_powers import exponential_sigmas, karras_sigmas
-from ..noise_space import Array, SigmaRange, shift_flow, shift_of_range
-from ..sigma_table import check_table, host_sigma_table, in_sd_range, in_svd_range, table_sigma
-from ..sigmas import check_steps, finish_sigmas, resample_sigmas
 from . import tables
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.noise_space import SigmaRange
+from ..core.sigmas import check_steps
 from ..multistep import NAME
-from ..noise_space import SigmaRange
-from ..sigmas import check_steps
 from .baselines import host_schedules
 from .brownian import is_stochastic
 from .budget import Budget, Progress

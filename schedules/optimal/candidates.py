@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..noise_space import Array, SigmaRange
-from ..sigmas import finish_sigmas
+from ..core.noise_space import Array, SigmaRange
+from ..core.sigmas import finish_sigmas
 from .dmn import dmn_levels
 from .dynamic_programming import best_paths, cheapest_paths, propagation_weights
 from .gits import COEFFICIENT, euler_costs

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..sigmas import check_sigmas
+from ..core.metrics import mode_switches
+from ..core.sigmas import check_sigmas
 from .budget import OutOfTimeError
 from .fit import Fit
-from .metrics import mode_switches
 from .objective import Objective, Trial
 from .report import FITTED, StepReport
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 
 # Features that are no differences: the output itself and the noise direction.
 AFFINE = 2

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from ..noise_space import Array
-from ..sigmas import finish_sigmas
+from ..core.noise_space import Array
+from ..core.sigmas import finish_sigmas
 from .local_errors import LocalErrors
 from .objective import Objective, Trial
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from ..noise_space import Array, SigmaRange
+from ..core.noise_space import Array, SigmaRange
 
 ORDER = 3
 # The highest level of the optimised range. Beyond it the assumed error, over alpha, has no bound on flow models.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from .local_errors import LocalErrors
 
 

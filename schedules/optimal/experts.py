@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from ..noise_space import Array, SigmaRange
+from ..core.noise_space import Array, SigmaRange
 
 # The teacher's first level of the second model: this share below the boundary, which itself belongs to the first.
 _JUST_BELOW = 1e-6

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..core.noise_space import SigmaRange
 from ..multistep import NAME
-from ..noise_space import SigmaRange
 from .brownian import BrownianPath, is_stochastic, on_path
 from .budget import Budget
 from .effort import Effort

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..noise_space import Array
-from ..sigmas import finish_sigmas
+from ..core.noise_space import Array
+from ..core.sigmas import finish_sigmas
 from .objective import Objective, Trial, flat_weights
 
 # Largest shift of one sigma per step, in units of the gap: two neighbours that meet half way stay ordered.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 
 # What the steps after one weigh, each against the one before: the authors' default.
 COEFFICIENT = 1.15

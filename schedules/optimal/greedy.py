@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
+from ..core.noise_space import Array
 from ..multistep import step
-from ..noise_space import Array
 from .coefficients import allowed, dpmpp_2m_parameters, feature_sketches, row_of
 from .local_errors import DenseTeacher
 from .objective import flat_weights

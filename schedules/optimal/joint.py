@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from .coefficients import allowed, dpmpp_2m_parameters, feature_sketches, features, parameters_of, table_of
 from .gauss_newton import Shifts, descend, jacobian_calls, shifts_around
 from .objective import Objective, Trial, flat_weights

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from ..noise_space import Array
+from ..core.noise_space import Array
 from .solvers import MultistepRule
 from .teacher import Teacher
 

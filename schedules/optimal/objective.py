@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from .metrics import geometric_mean, sample_errors
+from ..core.metrics import geometric_mean, sample_errors
 from .rollouts import Rollout, Rollouts
 from .sketch import Sketch
 

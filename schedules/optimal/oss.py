@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..sigmas import finish_sigmas
+from ..core.sigmas import finish_sigmas
 from .budget import Budget
 from .rollouts import RunFunction, check_finite, take_rows
 from .sketch import Sketch

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from ..core.noise_space import SigmaRange
+from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_truncation
+from ..core.step_counts import StepCounts
 from ..fallback import fallback_sigmas
-from ..noise_space import SigmaRange
-from ..sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_truncation
-from ..step_counts import StepCounts
 from .baselines import DEFAULT_HOST, host_schedules
 from .teacher import run_teacher, teacher_sigmas
 

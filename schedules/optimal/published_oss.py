@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..noise_space import Array
-from ..sigmas import check_sigmas, finish_sigmas
+from ..core.noise_space import Array
+from ..core.sigmas import check_sigmas, finish_sigmas
 from .budget import Budget
 from .rollouts import RunFunction, check_finite
 

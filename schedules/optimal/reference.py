@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..noise_space import Array
-from ..sigmas import finish_sigmas
+from ..core.metrics import geometric_mean, sample_errors
+from ..core.noise_space import Array
+from ..core.sigmas import finish_sigmas
 from .direct import DirectRun
 from .experts import levels_with_boundary
 from .fit import Fit
-from .metrics import geometric_mean, sample_errors
 from .partial import start_from_images
 from .teacher import Teacher, run_teacher, teacher_sigmas
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..sigmas import check_sigmas
-from ..step_counts import StepCounts
+from ..core.sigmas import check_sigmas
+from ..core.step_counts import StepCounts
 from .baselines import DEFAULT_HOST
 from .candidates import dmn_candidates, dp_schedules, gits_candidates, measured_gains, path_cost
 from .coordinate_descent import by_local_error, descend_by_coordinates

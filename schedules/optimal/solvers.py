@@ -22,8 +22,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ..core.noise_space import Array
 from ..multistep import NAME, run_table
-from ..noise_space import Array
 
 # k-diffusion's signature: fn(model, x, sigmas, extra_args=None, callback=None, disable=None, ...) -> x.
 SamplerFunction = Callable[..., Tensor]

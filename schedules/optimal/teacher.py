@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..noise_space import Array, SigmaRange
-from ..sigmas import finish_sigmas
+from ..core.noise_space import Array, SigmaRange
+from ..core.sigmas import finish_sigmas
 from .budget import Budget
 from .journal import Journal
 from .rollouts import RunFunction, check_finite, take_rows

@@ -21,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..noise_space import log_snr
+from ..core.noise_space import log_snr
 
 Kind = Literal["constant", "cosine", "linear", "window", "list"]
 

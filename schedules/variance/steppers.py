@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..noise_space import FLOW_EDGE
+from ..core.noise_space import FLOW_EDGE
 from .calls import Callback, SamplerFunction
 from .noise_steps import Form, noisy_step, ve_level
 

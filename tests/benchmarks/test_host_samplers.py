@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 from sigmasmith.benchmarks.host_samplers import host_samplers
+from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.noise_space import SigmaRange
 
 from ..host.locate import answer_of, find_host
 from ..host.sampler_reference import Clusters

@@ -6,7 +6,7 @@ from sigmasmith.cli.comparison import Table, compare, run_reference, steps_neede
 from sigmasmith.cli.main import main
 from sigmasmith.cli.named_schedules import named_schedule
 from sigmasmith.cli.subjects import demo_subject
-from sigmasmith.schedules.optimal.metrics import sample_errors
+from sigmasmith.schedules.core.metrics import sample_errors
 
 FEW = ["--model", "digits_flow", "--steps", "2", "--noises", "3"]
 

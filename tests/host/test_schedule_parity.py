@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigma_table import host_sigma_table
 from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.noise_space import SigmaRange
 from sigmasmith.schedules.optimal.baselines import host_schedules
-from sigmasmith.schedules.sigma_table import host_sigma_table
 
 pytestmark = pytest.mark.host
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.noise_space import SigmaRange, from_ve, log_snr, to_ve
+from sigmasmith.schedules.core.sigma_table import host_sigma_table
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves import CURVE_PARAMETERS, CURVES
-from sigmasmith.schedules.noise_space import SigmaRange, from_ve, log_snr, to_ve
-from sigmasmith.schedules.sigma_table import host_sigma_table
-from sigmasmith.schedules.sigmas import check_sigmas
 
 VE = (0.0292, 14.6146)
 FLOW = (0.003 / 1.002, 1.0)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.guidance import SHAPES, SigmaAxis, guidance_curve, parse_values
-from sigmasmith.schedules.noise_space import SigmaRange
 
 SD = SigmaRange(0.0292, 14.6146)
 FLOW = SigmaRange(0.003, 1.0, flow=True)

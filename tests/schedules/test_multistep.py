@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.multistep import FittedSolver, run_table, sample_sigmasmith_multistep
 from sigmasmith.schedules.optimal.coefficients import dpmpp_2m_parameters, table_of
 from sigmasmith.schedules.optimal.solvers import own_sampler
-from sigmasmith.schedules.sigmas import finish_sigmas
 
 
 def sigmas_of(steps):

@@ -12,9 +12,9 @@ from scipy.optimize import minimize_scalar
 from sigmasmith.benchmarks.analytic import GaussianTeacher, power_law, random_mixture
 from sigmasmith.benchmarks.published.ays import NODES, ays_schedules, klub_costs, squared_distances
 from sigmasmith.benchmarks.published.trajectory import CountedModel
-from sigmasmith.schedules.noise_space import SigmaRange
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.optimal.dynamic_programming import cheapest_paths
-from sigmasmith.schedules.sigmas import check_sigmas
 
 LOW, HIGH = 0.03, 14.6
 

@@ -7,8 +7,8 @@ import torch
 from sigmasmith.benchmarks.analytic import power_law, random_mixture
 from sigmasmith.benchmarks.published.gits import NODES, gits_schedules, teacher_nodes
 from sigmasmith.benchmarks.published.trajectory import CountedModel
-from sigmasmith.schedules.noise_space import SigmaRange
-from sigmasmith.schedules.sigmas import check_sigmas
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import check_sigmas
 
 
 @pytest.mark.parametrize("flow", [False, True])

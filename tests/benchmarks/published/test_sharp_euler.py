@@ -13,8 +13,8 @@ from sigmasmith.benchmarks.published.sharp_euler import (
     step_density,
 )
 from sigmasmith.benchmarks.published.trajectory import CountedModel, Trajectory
-from sigmasmith.schedules.noise_space import SigmaRange
-from sigmasmith.schedules.sigmas import check_sigmas
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import check_sigmas
 
 
 def motion(levels: np.ndarray, velocity: np.ndarray) -> Trajectory:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.adaptive.equidistribution import frozen_sigmas, order_of, step_density
 from sigmasmith.schedules.adaptive.pilot import Pilot
 from sigmasmith.schedules.adaptive.step_variable import StepVariable
-from sigmasmith.schedules.noise_space import SigmaRange
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.optimal.solvers import own_sampler
-from sigmasmith.schedules.sigmas import check_sigmas
 
 from .models import ENDS, mixture, run, start
 from .test_pilot import pilot_of

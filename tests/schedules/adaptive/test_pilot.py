@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.schedules.adaptive.pilot import run_pilot
-from sigmasmith.schedules.noise_space import SigmaRange
+from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.optimal.direct import DirectRun
 
 from .models import ENDS, Watched, gaussian, mixture, run, start

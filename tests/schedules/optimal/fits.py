@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, MixtureDenoiser, power_law, random_mixture
-from sigmasmith.schedules.noise_space import SigmaRange
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import check_sigmas, finish_sigmas
 from sigmasmith.schedules.optimal import calibrate as calibrate_module
 from sigmasmith.schedules.optimal.baselines import host_schedules
 from sigmasmith.schedules.optimal.budget import Budget
@@ -22,7 +23,6 @@ from sigmasmith.schedules.optimal.rollouts import Rollouts
 from sigmasmith.schedules.optimal.sketch import Sketch
 from sigmasmith.schedules.optimal.solvers import SamplerFunction, own_sampler
 from sigmasmith.schedules.optimal.teacher import Teacher, run_teacher, teacher_sigmas
-from sigmasmith.schedules.sigmas import check_sigmas, finish_sigmas
 from torch import Tensor
 
 VE = SigmaRange(0.0292, 14.6146)

@@ -9,10 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sigmasmith.schedules.noise_space import SigmaRange, shift_flow
-from sigmasmith.schedules.optimal import tables
-from sigmasmith.schedules.optimal.baselines import host_schedules
-from sigmasmith.schedules.sigma_table import (
+from sigmasmith.schedules.core.noise_space import SigmaRange, shift_flow
+from sigmasmith.schedules.core.sigma_table import (
     check_table,
     host_sigma_table,
     sd_sigma_table,
@@ -20,7 +18,9 @@ from sigmasmith.schedules.sigma_table import (
     unshift_flow,
     zero_snr_sigma_table,
 )
-from sigmasmith.schedules.sigmas import check_sigmas
+from sigmasmith.schedules.core.sigmas import check_sigmas
+from sigmasmith.schedules.optimal import tables
+from sigmasmith.schedules.optimal.baselines import host_schedules
 
 SD = SigmaRange(0.0291671582, 14.6146412293)
 SD3 = SigmaRange(0.003 / 1.002, 1.0, flow=True)

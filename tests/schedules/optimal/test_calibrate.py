@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
+from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.optimal.baselines import host_schedules
 from sigmasmith.schedules.optimal.effort import SINGLE
-from sigmasmith.schedules.optimal.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.optimal.report import FITTED
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
-from sigmasmith.schedules.sigmas import finish_sigmas
 
 from .fits import POOR, VE, Counted, assert_contract, mixture, normal, range_of, small_fit, teacher_of
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.optimal.calibration import Calibration
-from sigmasmith.schedules.sigmas import check_sigmas
 
 from .fits import VE, mixture, normal, small_fit
 

@@ -7,8 +7,9 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 import torch
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.noise_space import SigmaRange
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.candidates import (
     dmn_candidates,
@@ -25,7 +26,6 @@ from sigmasmith.schedules.optimal.local_errors import LocalErrors, densify, loca
 from sigmasmith.schedules.optimal.sketch import Sketch
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
 from sigmasmith.schedules.optimal.teacher import run_teacher, teacher_sigmas
-from sigmasmith.schedules.sigmas import check_sigmas
 
 from .fits import DIM, FLOW, VE, mixture, normal, objective_of, range_of, teacher_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from sigmasmith.schedules.core.metrics import geometric_mean
 from sigmasmith.schedules.optimal.check import winner
-from sigmasmith.schedules.optimal.metrics import geometric_mean
 from sigmasmith.schedules.optimal.objective import Trial
 from sigmasmith.schedules.optimal.report import FITTED
 

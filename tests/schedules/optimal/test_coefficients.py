@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.optimal.coefficients import (
     allowed,
@@ -29,11 +31,9 @@ from sigmasmith.schedules.optimal.joint import (
     table_jacobian_calls,
 )
 from sigmasmith.schedules.optimal.local_errors import densify
-from sigmasmith.schedules.optimal.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.optimal.objective import Objective, Trial
 from sigmasmith.schedules.optimal.report import FITTED, WITHOUT_COEFFICIENTS, StepReport
 from sigmasmith.schedules.optimal.sketch import Sketch
-from sigmasmith.schedules.sigmas import check_sigmas
 from torch import Tensor
 
 from .fits import DIM, Counted, mixture, normal, objective_of, range_of, small_fit, teacher_of

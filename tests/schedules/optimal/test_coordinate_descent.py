@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.optimal import search
 from sigmasmith.schedules.optimal.candidates import path_cost
@@ -20,7 +21,6 @@ from sigmasmith.schedules.optimal.local_errors import densify, local_errors
 from sigmasmith.schedules.optimal.objective import Objective
 from sigmasmith.schedules.optimal.sketch import Sketch
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
-from sigmasmith.schedules.sigmas import check_sigmas
 
 from .fits import DIM, VE, Counted, mixture, normal, objective_of, rollouts_of, small_fit, teacher_of
 

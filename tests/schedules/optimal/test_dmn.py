@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.interpolate import lagrange
-from sigmasmith.schedules.noise_space import SigmaRange, log_snr
+from sigmasmith.schedules.core.noise_space import SigmaRange, log_snr
+from sigmasmith.schedules.core.sigmas import check_sigmas, finish_sigmas
 from sigmasmith.schedules.optimal.dmn import dmn_levels, error_bound, step_weights
-from sigmasmith.schedules.sigmas import check_sigmas, finish_sigmas
 
 from .fits import FLOW, VE
 

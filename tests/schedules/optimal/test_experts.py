@@ -9,13 +9,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.optimal.baselines import host_schedules
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.calibration import Calibration
 from sigmasmith.schedules.optimal.direct import DirectRun
 from sigmasmith.schedules.optimal.experts import levels_with_boundary, parts, steps_above, switch_sentences
-from sigmasmith.schedules.optimal.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.optimal.report import FITTED
 from sigmasmith.schedules.optimal.rollouts import Rollouts
 from sigmasmith.schedules.optimal.sketch import Sketch

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves import CURVES
 from sigmasmith.schedules.optimal.gauss_newton import (
     affordable_columns,
@@ -17,7 +18,6 @@ from sigmasmith.schedules.optimal.gauss_newton import (
     shifts_around,
 )
 from sigmasmith.schedules.optimal.objective import Objective
-from sigmasmith.schedules.sigmas import check_sigmas
 
 from .fits import mixture, objective_of, range_of
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.optimal.metrics import geometric_mean, mode_switches, sample_errors
+from sigmasmith.schedules.core.metrics import geometric_mean, mode_switches, sample_errors
 
 from .fits import normal
 

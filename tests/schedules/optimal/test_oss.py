@@ -7,16 +7,16 @@ from itertools import combinations
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, power_law, random_mixture
-from sigmasmith.schedules.noise_space import SigmaRange
+from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.direct import DirectRun
-from sigmasmith.schedules.optimal.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.optimal.oss import oss_schedules
 from sigmasmith.schedules.optimal.rollouts import ModelError
 from sigmasmith.schedules.optimal.sketch import Sketch
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
 from sigmasmith.schedules.optimal.teacher import run_teacher, teacher_sigmas
-from sigmasmith.schedules.sigmas import finish_sigmas
 
 ROWS = 6
 RANGES = {False: SigmaRange(0.03, 14.6), True: SigmaRange(0.003, 1.0, flow=True)}

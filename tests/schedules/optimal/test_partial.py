@@ -7,21 +7,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sigmasmith.schedules.multistep import NAME
-from sigmasmith.schedules.optimal.baselines import host_schedules
-from sigmasmith.schedules.optimal.calibration import Calibration
-from sigmasmith.schedules.optimal.effort import EFFORTS
-from sigmasmith.schedules.optimal.metrics import geometric_mean, sample_errors
-from sigmasmith.schedules.optimal.partial import PartialStart, partial_start
-from sigmasmith.schedules.optimal.solvers import own_sampler
-from sigmasmith.schedules.optimal.teacher import teacher_sigmas
-from sigmasmith.schedules.sigmas import (
+from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
+from sigmasmith.schedules.core.sigmas import (
     MAX_STEPS,
     check_sigmas,
     finish_sigmas,
     noise_level_start,
     steps_before_truncation,
 )
+from sigmasmith.schedules.multistep import NAME
+from sigmasmith.schedules.optimal.baselines import host_schedules
+from sigmasmith.schedules.optimal.calibration import Calibration
+from sigmasmith.schedules.optimal.effort import EFFORTS
+from sigmasmith.schedules.optimal.partial import PartialStart, partial_start
+from sigmasmith.schedules.optimal.solvers import own_sampler
+from sigmasmith.schedules.optimal.teacher import teacher_sigmas
 
 from .fits import VE, Counted, mixture, normal, range_of, small_fit
 from .test_journal import Counting, Interrupted, slow_calls  # noqa: F401 (a fixture)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.optimal.budget import Budget
-from sigmasmith.schedules.optimal.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.optimal.rollouts import ModelError
 from sigmasmith.schedules.optimal.sketch import Sketch
 from sigmasmith.schedules.optimal.teacher import exponential_weights, restricted, run_teacher, teacher_sigmas

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.noise_space import SigmaRange
-from sigmasmith.schedules.sigmas import (
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import (
     MAX_STEPS,
     check_denoise,
     check_sigmas,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.noise_space import (
+from sigmasmith.schedules.core.noise_space import (
     FLOW_EDGE,
     SigmaRange,
     from_ve,
