@@ -11,7 +11,7 @@ from ..cli.subjects import Subject, demo_subject
 from ..demo import DEMO_NAMES
 from ..schedules.core.metrics import geometric_mean, sample_errors
 from ..schedules.core.noise_space import SigmaRange
-from ..schedules.optimal.baselines import host_schedules
+from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.direct import DirectRun
 from ..schedules.optimal.sketch import Sketch

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..schedules.optimal.baselines import DEFAULT_HOST
+from ..schedules.hosts.schedules import DEFAULT_HOST
 from .cases import SAMPLER
 from .records import HOST, OURS, PUBLISHED, Record, cases_of, steps_of
 

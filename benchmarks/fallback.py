@@ -4,7 +4,7 @@ Endpoint error of every schedule against a fine reference, on mixtures whose den
 trained networks, with and without guidance, for dpmpp_2m and euler at 4 to 20 steps. Error: geometric mean over samples
 of the RMSE. Printed: its ratio to the best host schedule of each cell, chosen in hindsight, geometric mean per group
 of cells; the share of cells won; and the smallest sets of host schedules whose best comes nearest to all of them.
-The same measure (plus a quarter of what exceeds 1) was minimised for the constants of schedules/fallback.py.
+The same measure (plus a quarter of what exceeds 1) was minimised for the constants of schedules/curves/fallback.py.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import Array, SigmaRange, shift_flow
 from ..schedules.core.sigmas import finish_sigmas
-from ..schedules.fallback import fallback_sigmas
-from ..schedules.optimal.baselines import host_schedules
+from ..schedules.curves.fallback import fallback_sigmas
+from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.solvers import own_sampler
 from .analytic import MixtureDenoiser, power_law, random_mixture, thinned_power_law
 

@@ -13,7 +13,7 @@ from ..cli.subjects import Subject
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import noise_level_start
 from ..schedules.core.step_counts import StepCounts
-from ..schedules.optimal.baselines import host_schedules
+from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.direct import DirectRun

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..schedules.core.metrics import geometric_mean, sample_errors
-from ..schedules.optimal.baselines import DEFAULT_HOST, host_schedules
+from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from ..schedules.optimal.solvers import SamplerFunction
 from .cases import SAMPLER
 from .field_cases import FieldCase

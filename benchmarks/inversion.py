@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ..schedules.core.metrics import geometric_mean, sample_errors
-from ..schedules.curves import CURVES
-from ..schedules.optimal.baselines import host_schedules
+from ..schedules.curves.by_name import CURVES
+from ..schedules.hosts.schedules import host_schedules
 from ..schedules.variance.calls import sample_euler
 from ..schedules.variance.ddim import sample_ddim
 from ..schedules.variance.inversion import Inversion, InversionReport

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..cli.subjects import Subject
+from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from ..schedules.multistep import NAME as MULTISTEP
-from ..schedules.optimal.baselines import DEFAULT_HOST, host_schedules
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.direct import DirectRun
 from ..schedules.optimal.published_oss import published_oss

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from ..cli.subjects import demo_subject
 from ..demo.network import Architecture, UNet
-from ..schedules.curves import CURVES
-from ..schedules.optimal.baselines import host_schedules
+from ..schedules.curves.by_name import CURVES
+from ..schedules.hosts.schedules import host_schedules
 from ..schedules.variance.calls import sample_euler
 from ..schedules.variance.control import Churn, Control, Restart
 from ..schedules.variance.controlled import RunNoise, sample_controlled

@@ -6,7 +6,7 @@ import argparse
 import sys
 from itertools import product
 
-from ..schedules.optimal.baselines import host_schedules
+from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.solvers import SamplerFunction
 from ..schedules.presets import FITTED, Preset

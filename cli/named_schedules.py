@@ -11,9 +11,9 @@ from pathlib import Path
 from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
-from ..schedules.curves import CURVES
-from ..schedules.fallback import fallback_sigmas
-from ..schedules.optimal.baselines import host_schedules
+from ..schedules.curves.by_name import CURVES
+from ..schedules.curves.fallback import fallback_sigmas
+from ..schedules.hosts.schedules import host_schedules
 from ..schedules.preset_file import load_preset
 from ..schedules.preset_names import SUFFIX
 from ..schedules.presets import Preset

@@ -144,7 +144,7 @@ def dropdown_names() -> list[str]:
 
 def published_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
     """Name -> steps -> sigmas: the fixed lists that the host has nodes for, where they suit the model's noise range."""
-    from ..schedules.optimal.baselines import host_schedules
+    from ..schedules.hosts.schedules import host_schedules
 
     try:
         table = model_sampling_of(model).sigmas.detach().cpu().double().numpy()

@@ -103,7 +103,7 @@ def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tens
     Raises:
         ValueError: names the input `schedules`.
     """
-    from ..schedules.curves import CURVES
+    from ..schedules.curves.by_name import CURVES
 
     found = _host.sigma_range_of(model)
     if choice.settings or choice.name not in schedule_names(model):

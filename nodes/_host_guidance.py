@@ -15,7 +15,7 @@ from torch import Tensor
 from . import _host
 
 if TYPE_CHECKING:
-    from ..schedules.guidance import GuidanceCurve
+    from ..schedules.curves.guidance import GuidanceCurve
 
 GUIDANCE_KEY = "sigmasmith_guidance"
 

@@ -35,7 +35,7 @@ def parse_schedules(text: str, names: Iterable[str]) -> list[Choice]:
     Raises:
         ValueError: names the input `schedules`.
     """
-    from ..schedules.curves import CURVES
+    from ..schedules.curves.by_name import CURVES
 
     known = [*dict.fromkeys([*names, *CURVES])]
     found: list[Choice] = []
@@ -73,7 +73,7 @@ def _known(name: str, names: list[str], where: str, kind: str = "name") -> str:
 
 def _curve_line(line: str, known: list[str]) -> list[Choice]:
     """Plain names, then a curve with settings: "karras rho: 3, 5; ...". The names may be missing."""
-    from ..schedules.curves import CURVE_PARAMETERS
+    from ..schedules.curves.by_name import CURVE_PARAMETERS
 
     before, *parts = re.split(r"([A-Za-z_]+)\s*[:=]", line)
     *plain, curve = _names(before) or [""]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings: float) -> Tensor:
     """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it."""
     from ..schedules.core.sigmas import check_steps, steps_before_truncation
-    from ..schedules.curves import CURVES
+    from ..schedules.curves.by_name import CURVES
 
     found = _host.sigma_range_of(model)
     full = steps_before_truncation(check_steps(steps), denoise)
@@ -76,7 +76,7 @@ class SigmasmithCurve(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..schedules.curves import CURVE_PARAMETERS, CURVES
+        from ..schedules.curves.by_name import CURVE_PARAMETERS, CURVES
 
         known = [
             f"{curve}: {', '.join(f'{knob.name}={knob.default:g} ({knob.help})' for knob in knobs)}"
@@ -104,7 +104,7 @@ class SigmasmithCurve(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, steps: int, denoise: float, curve: str, settings: str = "") -> io.NodeOutput:
-        from ..schedules.curves import CURVE_PARAMETERS
+        from ..schedules.curves.by_name import CURVE_PARAMETERS
 
         allowed = {knob.name: (knob.minimum, knob.maximum) for knob in CURVE_PARAMETERS[curve]}
         return node_output(curve_sigmas(model, curve, steps, denoise, **parse_settings(settings, allowed, curve)))

@@ -226,7 +226,7 @@ def _result(
     preset: Preset, steps: tuple[int, ...], denoise: float, baselines: Mapping[str, Any], report: str
 ) -> FitResult:
     from ..schedules.core.sigmas import steps_before_truncation
-    from ..schedules.optimal.baselines import DEFAULT_HOST
+    from ..schedules.hosts.schedules import DEFAULT_HOST
 
     plots = []
     for count in steps:

@@ -16,7 +16,7 @@ class SigmasmithGuidance(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..schedules.guidance import SHAPES, UNITS
+        from ..schedules.curves.guidance import SHAPES, UNITS
 
         return schema(
             node_id="SigmasmithGuidance",
@@ -98,7 +98,7 @@ def guided_model(
     Raises:
         ValueError: names the input.
     """
-    from ..schedules.guidance import SigmaAxis, guidance_curve, parse_values
+    from ..schedules.curves.guidance import SigmaAxis, guidance_curve, parse_values
 
     axis = SigmaAxis(unit, _host.sigma_range_of(model), percent_to_sigma_of(model))
     curve = guidance_curve(shape, start, end, axis, outside=outside, values=parse_values(values))

@@ -208,7 +208,7 @@ def _apply(request: LiveRequest, sources: Sources) -> Drawn:
 def _curve(name: str, settings: Mapping[str, float], request: LiveRequest, sources: Sources) -> Drawn:
     from ..schedules.core.noise_space import SigmaRange
     from ..schedules.core.sigmas import check_steps, steps_before_truncation
-    from ..schedules.curves import CURVES
+    from ..schedules.curves.by_name import CURVES
 
     node, model = request.node, _model(request, sources)
     ends = model.identity.sigma_range if model is not None else SigmaRange(*_STABLE_DIFFUSION)
@@ -235,7 +235,7 @@ def _cosine(request: LiveRequest, sources: Sources) -> Drawn:
 
 
 def _any_curve(request: LiveRequest, sources: Sources) -> Drawn:
-    from ..schedules.curves import CURVE_PARAMETERS, CURVES
+    from ..schedules.curves.by_name import CURVE_PARAMETERS, CURVES
     from .text import parse_settings
 
     name = request.node.text("curve", "karras")

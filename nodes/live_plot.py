@@ -83,7 +83,7 @@ def answer(drawn: Drawn) -> dict[str, Any]:
 
 def stock_curves(drawn: Drawn) -> dict[str, Tensor]:
     """The hosts' own curves for the same noise levels and step count; those that cannot be made are left out."""
-    from ..schedules.optimal.baselines import host_schedules
+    from ..schedules.hosts.schedules import host_schedules
 
     steps = len(drawn.sigmas) - 1
     if steps > MAX_STOCK_STEPS:

@@ -60,7 +60,7 @@ def scheduled(
     low, high, flow = float(model_sampling.sigma_min), float(model_sampling.sigma_max), is_flow(model_sampling)
     preset = getattr(model_sampling, PRESET_ATTRIBUTE, None)
     if name == COSINE:
-        from ..schedules.curves import CURVES
+        from ..schedules.curves.by_name import CURVES
 
         return CURVES["cosine"](steps, low, high, flow=flow)
     if preset is not None:
@@ -71,7 +71,7 @@ def scheduled(
             "Sigmasmith: %d steps of preset %s (%s)", steps, preset.name or "without a name", preset.short_hash
         )
         return sigmas
-    from ..schedules.fallback import fallback_sigmas
+    from ..schedules.curves.fallback import fallback_sigmas
 
     logging.getLogger(LOGGER_NAME).warning(
         "Sigmasmith: %s runs on its fallback curve, for no preset is on the model. "

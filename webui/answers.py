@@ -111,8 +111,8 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
 
 def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
     """A curve of ours at one step count as a preset, so that presets and curves are sliced alike."""
-    from ..schedules.curves import CURVES
-    from ..schedules.fallback import fallback_sigmas
+    from ..schedules.curves.by_name import CURVES
+    from ..schedules.curves.fallback import fallback_sigmas
 
     curve = CURVES["cosine"] if name == COSINE else fallback_sigmas
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange, shift_flow, shift_of_range
-from ...schedules.curves import CURVES
+from ...schedules.curves.by_name import CURVES
 from ...schedules.optimal.dynamic_programming import cheapest_paths
 from ...schedules.optimal.gits import COEFFICIENT, euler_costs
 from .trajectory import CountedModel, ending_in_zero, record

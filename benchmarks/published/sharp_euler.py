@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.core.sigmas import finish_sigmas
-from ...schedules.optimal.baselines import DEFAULT_HOST, host_schedules
+from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from .trajectory import CountedModel, Trajectory, record
 
 # The authors' numbers on FLUX: steps of the recorded Euler runs, the exponent, the width of the smoothing in steps.

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
+from ..hosts.schedules import host_schedules
 from ..multistep import NAME
-from .baselines import host_schedules
 from .brownian import is_stochastic
 from .budget import Budget, Progress
 from .calibration import Calibration

@@ -18,8 +18,8 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_truncation
 from ..core.step_counts import StepCounts
-from ..fallback import fallback_sigmas
-from .baselines import DEFAULT_HOST, host_schedules
+from ..curves.fallback import fallback_sigmas
+from ..hosts.schedules import DEFAULT_HOST, host_schedules
 from .teacher import run_teacher, teacher_sigmas
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.sigmas import check_sigmas
 from ..core.step_counts import StepCounts
-from .baselines import DEFAULT_HOST
+from ..hosts.schedules import DEFAULT_HOST
 from .candidates import dmn_candidates, dp_schedules, gits_candidates, measured_gains, path_cost
 from .coordinate_descent import by_local_error, descend_by_coordinates
 from .dynamic_programming import propagation_weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.benchmarks import adaptive
-from sigmasmith.schedules.optimal.baselines import host_schedules
+from sigmasmith.schedules.hosts.schedules import host_schedules
 
 # k-diffusion 0.1.1 imports packages that deprecate what they import.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from sigmasmith.benchmarks.inversion import Trip, analytic_trips, report_trips
 from sigmasmith.benchmarks.variance import Ready, bare_ancestral, likeness, overhead
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 
 
 @pytest.mark.parametrize("flow", [False, True])

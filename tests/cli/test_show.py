@@ -7,7 +7,7 @@ import pytest
 import torch
 from sigmasmith.cli.main import main
 from sigmasmith.cli.show import plain_list
-from sigmasmith.schedules.curve_powers import karras_sigmas
+from sigmasmith.schedules.curves.powers import karras_sigmas
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.preset_file import save_preset
 from sigmasmith.schedules.presets import Preset

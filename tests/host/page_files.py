@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
-from sigmasmith.schedules.fallback import fallback_sigmas
+from sigmasmith.schedules.curves.fallback import fallback_sigmas
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.preset_file import save_preset, to_bytes
 from sigmasmith.schedules.presets import Preset

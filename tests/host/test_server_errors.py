@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.preset_file import load_preset, save_preset
 from sigmasmith.schedules.presets import Preset

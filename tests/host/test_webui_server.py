@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.fallback import fallback_sigmas
+from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.curves.fallback import fallback_sigmas
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.preset_file import load_preset, save_preset
 from sigmasmith.schedules.presets import Preset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sigmasmith.nodes.live_request import NodeValues, RunningModel
-from sigmasmith.schedules.fallback import fallback_sigmas
+from sigmasmith.schedules.curves.fallback import fallback_sigmas
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.presets import Preset
 from sigmasmith.schedules.share_code import from_share_code

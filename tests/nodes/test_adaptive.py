@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from sigmasmith.nodes import registration, sampler_names
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.presets import Preset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.nodes import _picture
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 
 RED = torch.tensor(_picture.FITTED) / 255.0
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from sigmasmith.nodes import registration
-from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.fallback import fallback_sigmas
+from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.curves.fallback import fallback_sigmas
 from sigmasmith.schedules.host_lists import preset_sigmas
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.presets import Preset

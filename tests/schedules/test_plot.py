@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange
-from sigmasmith.schedules.curve_powers import karras_sigmas
-from sigmasmith.schedules.optimal.baselines import host_schedules
+from sigmasmith.schedules.curves.powers import karras_sigmas
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.plot import schedule_plot, sigma_text
 from sigmasmith.schedules.plot_svg import to_svg
 

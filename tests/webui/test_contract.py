@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
-from sigmasmith.schedules.optimal.baselines import host_schedules
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.webui import samplers
 from sigmasmith.webui.registration import FIT_SAMPLER, LABELS, register_schedulers, taken_apart
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.presets import DenoiseMode, Preset
 from sigmasmith.schedules.share_code import from_share_code

@@ -6,7 +6,7 @@ import logging
 import os
 
 import pytest
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.model_identity import ModelIdentity
 from sigmasmith.schedules.preset_checks import PresetError
 from sigmasmith.schedules.presets import Preset

@@ -11,8 +11,8 @@ import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, MixtureDenoiser, power_law, random_mixture
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas, finish_sigmas
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.optimal import calibrate as calibrate_module
-from sigmasmith.schedules.optimal.baselines import host_schedules
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.calibrate import calibrate
 from sigmasmith.schedules.optimal.calibration import Calibration

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.optimal.baselines import host_schedules
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.optimal.effort import SINGLE
 from sigmasmith.schedules.optimal.report import FITTED
 from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler

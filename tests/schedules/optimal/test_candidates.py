@@ -9,7 +9,7 @@ import pytest
 import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.candidates import (
     dmn_candidates,

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal import search
 from sigmasmith.schedules.optimal.candidates import path_cost
 from sigmasmith.schedules.optimal.coordinate_descent import by_local_error, descend_by_coordinates, moved, run_cost

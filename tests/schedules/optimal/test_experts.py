@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
-from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.optimal.baselines import host_schedules
+from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.calibration import Calibration
 from sigmasmith.schedules.optimal.direct import DirectRun

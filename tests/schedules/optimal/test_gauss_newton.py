@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal.gauss_newton import (
     affordable_columns,
     bounded_step,

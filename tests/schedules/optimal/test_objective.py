@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal.direct import DirectRun
 from sigmasmith.schedules.optimal.objective import flat_weights
 from sigmasmith.schedules.optimal.solvers import own_sampler

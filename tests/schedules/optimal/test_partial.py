@@ -15,8 +15,8 @@ from sigmasmith.schedules.core.sigmas import (
     noise_level_start,
     steps_before_truncation,
 )
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.multistep import NAME
-from sigmasmith.schedules.optimal.baselines import host_schedules
 from sigmasmith.schedules.optimal.calibration import Calibration
 from sigmasmith.schedules.optimal.effort import EFFORTS
 from sigmasmith.schedules.optimal.partial import PartialStart, partial_start

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import power_law, random_mixture
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.direct import DirectRun
 from sigmasmith.schedules.optimal.published_oss import median_nodes, published_oss

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.direct import DirectRun
 from sigmasmith.schedules.optimal.rollouts import ModelError, check_finite, take_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.benchmarks.variance import MODES, worst_score
-from sigmasmith.schedules.curves import CURVES
+from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal.rollouts import ModelError
 from sigmasmith.schedules.variance.calls import sample_euler
 from sigmasmith.schedules.variance.clamp import DataSpread

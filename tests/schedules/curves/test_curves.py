@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange, from_ve, log_snr, to_ve
 from sigmasmith.schedules.core.sigma_table import host_sigma_table
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves import CURVE_PARAMETERS, CURVES
+from sigmasmith.schedules.curves.by_name import CURVE_PARAMETERS, CURVES
 
 VE = (0.0292, 14.6146)
 FLOW = (0.003 / 1.002, 1.0)

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from torch import Tensor
 
-from .core.noise_space import Array, SigmaRange, from_ve, log_snr, sigma_from_log_snr
-from .curve_ends import check_above, pin_ends, positions
+from ..core.noise_space import Array, SigmaRange, from_ve, log_snr, sigma_from_log_snr
+from .ends import check_above, pin_ends, positions
 
 
 def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, *, flow: bool = False, rho: float = 7.0) -> Tensor:

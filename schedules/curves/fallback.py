@@ -12,10 +12,10 @@ import numpy as np
 from scipy.special import betainc, betaincinv, expit, logit
 from torch import Tensor
 
-from .core.noise_space import Array, SigmaRange
-from .core.sigma_table import flow_shift
-from .core.sigmas import check_steps, finish_sigmas
-from .curve_ends import check_above
+from ..core.noise_space import Array, SigmaRange
+from ..core.sigma_table import flow_shift
+from ..core.sigmas import check_steps, finish_sigmas
+from .ends import check_above
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange, to_ve
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves import CURVES
-from sigmasmith.schedules.fallback import TwoSided, fallback_sigmas, two_sided_sigmas
+from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.curves.fallback import TwoSided, fallback_sigmas, two_sided_sigmas
 
 SD = (0.0291671582, 14.6146412293)
 SD3 = (0.003 / 1.002, 1.0)

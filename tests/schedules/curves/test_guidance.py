@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange
-from sigmasmith.schedules.guidance import SHAPES, SigmaAxis, guidance_curve, parse_values
+from sigmasmith.schedules.curves.guidance import SHAPES, SigmaAxis, guidance_curve, parse_values
 
 SD = SigmaRange(0.0292, 14.6146)
 FLOW = SigmaRange(0.003, 1.0, flow=True)

@@ -19,8 +19,8 @@ from sigmasmith.schedules.core.sigma_table import (
     zero_snr_sigma_table,
 )
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.optimal import tables
-from sigmasmith.schedules.optimal.baselines import host_schedules
+from sigmasmith.schedules.hosts import published as tables
+from sigmasmith.schedules.hosts.schedules import host_schedules
 
 SD = SigmaRange(0.0291671582, 14.6146412293)
 SD3 = SigmaRange(0.003 / 1.002, 1.0, flow=True)

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from torch import Tensor
 
-from .core.noise_space import Array, SigmaRange
-from .curve_ends import check_above, pin_ends, positions
+from ..core.noise_space import Array, SigmaRange
+from .ends import check_above, pin_ends, positions
 
 # Timesteps of the table whose largest beta Improved DDPM clips.
 _CLIP_TIMESTEPS = 1000

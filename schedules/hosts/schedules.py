@@ -17,9 +17,9 @@ from torch import Tensor
 from ..core.noise_space import Array, SigmaRange, shift_flow, shift_of_range
 from ..core.sigma_table import check_table, host_sigma_table, in_sd_range, in_svd_range, table_sigma
 from ..core.sigmas import check_steps, finish_sigmas, resample_sigmas
-from ..curve_angles import tangent_sigmas
-from ..curve_powers import exponential_sigmas, karras_sigmas
-from . import tables
+from ..curves.angles import tangent_sigmas
+from ..curves.powers import exponential_sigmas, karras_sigmas
+from . import published as tables
 
 
 @dataclass(frozen=True)

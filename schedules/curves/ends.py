@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from .core.noise_space import Array, SigmaRange
-from .core.sigmas import check_steps, finish_sigmas
+from ..core.noise_space import Array, SigmaRange
+from ..core.sigmas import check_steps, finish_sigmas
 
 
 def positions(steps: int) -> Array:

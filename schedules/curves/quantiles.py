@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 from torch import Tensor
 
-from .core.noise_space import SigmaRange, log_snr, sigma_from_log_snr
-from .core.sigma_table import check_table, host_sigma_table, table_sigma
-from .core.sigmas import check_steps, finish_sigmas
-from .curve_ends import check_above, pin_ends, positions
+from ..core.noise_space import SigmaRange, log_snr, sigma_from_log_snr
+from ..core.sigma_table import check_table, host_sigma_table, table_sigma
+from ..core.sigmas import check_steps, finish_sigmas
+from .ends import check_above, pin_ends, positions
 
 
 def laplace_sigmas(

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .curve_angles import cosine_sigmas, shifted_cosine_sigmas, tangent_sigmas
-from .curve_powers import (
-    exponential_sigmas,
-    karras_sigmas,
-    log_snr_uniform_sigmas,
-    polyexponential_sigmas,
-    vp_sigmas,
-)
-from .curve_quantiles import beta_sigmas, laplace_sigmas
+from .angles import cosine_sigmas, shifted_cosine_sigmas, tangent_sigmas
+from .powers import exponential_sigmas, karras_sigmas, log_snr_uniform_sigmas, polyexponential_sigmas, vp_sigmas
+from .quantiles import beta_sigmas, laplace_sigmas
 
 
 @dataclass(frozen=True)

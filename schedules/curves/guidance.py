@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .core.noise_space import Array, SigmaRange
+from ..core.noise_space import Array, SigmaRange
 
 Shape = Literal["interval", "rising line", "falling line", "rising cosine", "falling cosine", "list"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
