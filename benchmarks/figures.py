@@ -18,7 +18,7 @@ from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.direct import DirectRun
 from ..schedules.optimal.published_oss import published_oss
-from ..schedules.presets import Preset
+from ..schedules.presets.preset import Preset
 from .cases import SAMPLER, STEPS, Case, Options, host_lists, load_case, reference
 from .rounding import ROUNDINGS, rounded
 

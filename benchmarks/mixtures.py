@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..cli.subjects import Subject
 from ..demo.network import EPS_RANGE, FLOW_RANGE
-from ..schedules.model_identity import ModelIdentity
+from ..schedules.presets.identity import ModelIdentity
 from .analytic import MixtureDenoiser, power_law, random_mixture
 
 MIXTURES = ("mixture_eps", "mixture_flow")

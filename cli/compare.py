@@ -9,7 +9,7 @@ from itertools import product
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.solvers import SamplerFunction
-from ..schedules.presets import FITTED, Preset
+from ..schedules.presets.preset import FITTED, Preset
 from .comparison import REFERENCE_LEVELS, Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FALLBACK, Schedule, find_preset, named_schedule, preset_label

@@ -12,9 +12,9 @@ from ..schedules.optimal.budget import OutOfTimeError
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.effort import effort_named
 from ..schedules.optimal.memory import in_bytes, memory_of_fit
-from ..schedules.preset_file import save_preset
-from ..schedules.preset_names import SUFFIX, check_name
-from ..schedules.presets import MAX_SCHEDULES, Preset
+from ..schedules.presets.file import save_preset
+from ..schedules.presets.names import SUFFIX, check_name
+from ..schedules.presets.preset import MAX_SCHEDULES, Preset
 from .files import check_target
 from .progress import duration, progress_bar
 from .show import share_lines, sigma_lines

@@ -14,10 +14,10 @@ from ..schedules.core.noise_space import SigmaRange
 from ..schedules.curves.by_name import CURVES
 from ..schedules.curves.fallback import fallback_sigmas
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.preset_file import load_preset
-from ..schedules.preset_names import SUFFIX
-from ..schedules.presets import Preset
-from ..schedules.share_code import from_share_code
+from ..schedules.presets.file import load_preset
+from ..schedules.presets.names import SUFFIX
+from ..schedules.presets.preset import Preset
+from ..schedules.presets.share_code import from_share_code
 
 Schedule = Callable[[int], Tensor]
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..schedules.core.sigmas import steps_before_truncation
 from ..schedules.plot import sigma_text
-from ..schedules.preset_checks import PresetError
-from ..schedules.presets import FITTED, Preset
-from ..schedules.share_code import to_share_code
+from ..schedules.presets.checks import PresetError
+from ..schedules.presets.preset import FITTED, Preset
+from ..schedules.presets.share_code import to_share_code
 from .named_schedules import find_preset, preset_label
 
 _BAR = 44

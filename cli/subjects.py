@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ..demo.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
 from ..schedules.core.noise_space import SigmaRange, shift_of_range
-from ..schedules.model_identity import ModelIdentity
 from ..schedules.optimal.calibrate import calibrate
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.solvers import SamplerFunction, own_sampler
+from ..schedules.presets.identity import ModelIdentity
 from .python_objects import load_callable
 
 Progress = Callable[[int, int, str], None]

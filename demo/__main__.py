@@ -32,8 +32,8 @@ from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.plot import schedule_plot
 from ..schedules.plot_svg import to_svg
-from ..schedules.preset_file import save_preset
-from ..schedules.share_code import to_share_code
+from ..schedules.presets.file import save_preset
+from ..schedules.presets.share_code import to_share_code
 from .picture import Row, sample_sheet
 
 PROGRAM = "python -m sigmasmith.demo"

@@ -15,7 +15,7 @@ from ._host_run import GuiderRuns
 from .text import duration
 
 if TYPE_CHECKING:
-    from ..schedules.model_identity import ModelIdentity
+    from ..schedules.presets.identity import ModelIdentity
 
 
 class ExpertRuns:

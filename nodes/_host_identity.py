@@ -16,7 +16,7 @@ from . import _host
 from ._host_guidance import guidance_curve_of
 
 if TYPE_CHECKING:
-    from ..schedules.model_identity import ModelIdentity, Prediction
+    from ..schedules.presets.identity import ModelIdentity, Prediction
 
 # Values of a weight patch that go into its digest: strided over the whole tensor, and LoRAs have hundreds of them.
 _SAMPLED = 64
@@ -26,7 +26,7 @@ _patch_digests: OrderedDict[Any, str] = OrderedDict()
 
 def model_identity(model: Any) -> ModelIdentity:
     """What a preset records of a model."""
-    from ..schedules.model_identity import ModelIdentity, bare_name
+    from ..schedules.presets.identity import ModelIdentity, bare_name
 
     sampling, sigma_range = _host.model_sampling_of(model), _host.sigma_range_of(model)
     path = checkpoint_path(model)

@@ -12,7 +12,7 @@ from .run_records import RunRecords, run_facts, uses_pack
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 KEY = "sigmasmith"
 _records = RunRecords()

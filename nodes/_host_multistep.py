@@ -11,7 +11,7 @@ from . import _host
 from .registration import PRESET_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 
 def multistep_sampler(preset: Preset, node_id: Any) -> Any:

@@ -92,7 +92,7 @@ def _running_model(chain: tuple[NodeValues, ...]) -> RunningModel | None:
 
 
 def _described(peeked: _Peeked, path: Path) -> RunningModel:
-    from ..schedules.model_identity import ModelIdentity, bare_name
+    from ..schedules.presets.identity import ModelIdentity, bare_name
 
     sampling, table = peeked.model_sampling, getattr(peeked.model_sampling, "sigmas", None)
     flow = _host.is_flow(sampling)

@@ -15,7 +15,7 @@ from comfy.cli_args import args
 from . import _host, _host_metadata, preset_store
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
     from .live_request import NodeValues, RunningModel
     from .routes import Answer, Routes
 

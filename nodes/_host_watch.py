@@ -15,7 +15,7 @@ from .registration import PRESET_ATTRIBUTE, was_handed_out
 from .schedule_words import will_run
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 WRAPPER_KEY = "sigmasmith"
 # Names of sampler functions that are not the dropdown's.

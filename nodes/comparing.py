@@ -18,7 +18,7 @@ from .text import parse_steps
 
 if TYPE_CHECKING:
     from ..schedules.comparison import Cell, Comparison, Target
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
     from ._host_run import GuiderRuns
 
 MAX_CELLS = 200

@@ -9,7 +9,7 @@ from . import _host
 from .registration import COSINE, PRESET_ATTRIBUTE, SCHEDULER_NAMES
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 # A printed 14.61 and the table's 14.614641 are one start.
 _SAME_START = 0.999

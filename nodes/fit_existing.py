@@ -10,7 +10,7 @@ from .fit_request import FitRequest
 from .text import in_words, plot_sentence
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
     from ._host_experts import Subject
 
 # Lines of a preset's notes by which a later run knows how it was fitted; the format has no keys for them.
@@ -36,7 +36,7 @@ def preset_fingerprint(name: str, refit: bool) -> str:
 
 def save(path: Path, preset: Preset) -> None:
     """Write the preset of a fit, replacing an earlier one."""
-    from ..schedules.preset_file import save_preset
+    from ..schedules.presets.file import save_preset
 
     save_preset(path, preset, overwrite=True)
     _written[str(path)] = _file_hash(path) or ""
@@ -62,7 +62,7 @@ def existing_preset(
     Raises:
         ValueError: it does not fit the inputs; says why and what to do.
     """
-    from ..schedules.preset_file import load_preset
+    from ..schedules.presets.file import load_preset
 
     try:
         preset = load_preset(path)

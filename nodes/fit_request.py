@@ -11,7 +11,7 @@ from torch import Tensor
 from . import _host
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 # Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
 CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")

@@ -17,7 +17,7 @@ from .text import duration, parse_steps, plot_sentence
 
 if TYPE_CHECKING:
     from ..schedules.optimal.calibration import Calibration
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
     from ._host_experts import ExpertRuns, Subject
     from ._host_run import GuiderRuns
     from ._host_samplers import FitSampler

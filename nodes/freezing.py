@@ -17,7 +17,7 @@ from .text import parse_steps, plot_sentence
 if TYPE_CHECKING:
     from ..schedules.adaptive.pilot import Pilot
     from ..schedules.core.noise_space import SigmaRange
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
     from ._host_run import GuiderRuns
 
 # Frozen without a call of the model, so they are always in the preset: hosts ask for other counts than were typed.
@@ -76,7 +76,7 @@ def _frozen(
     """The preset of a new pilot run, and the report."""
     from ..schedules.adaptive.equidistribution import frozen_sigmas, order_of
     from ..schedules.adaptive.pilot import run_pilot
-    from ..schedules.presets import FITTED, Preset
+    from ..schedules.presets.preset import FITTED, Preset
     from ._host_fit import guidance_of, noise_rows
     from ._host_guard import check_fittable
     from ._host_identity import dtype_of, model_identity

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from .library_card import card
 
 if TYPE_CHECKING:
-    from ..schedules.model_identity import ModelIdentity
-    from ..schedules.presets import Preset
+    from ..schedules.presets.identity import ModelIdentity
+    from ..schedules.presets.preset import Preset
 
 MAX_FILES = 5_000
 MAX_DEPTH = 8
@@ -61,8 +61,8 @@ class Library:
 
     def preset(self, name: str) -> Preset:
         """A preset by its name."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_file import load_preset
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.file import load_preset
 
         try:
             return load_preset(self._file(name))
@@ -74,8 +74,8 @@ class Library:
 
         The very same file under that name is left as it is.
         """
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_file import save_preset, to_bytes
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.file import save_preset, to_bytes
 
         wanted = name.strip() or preset.name or "shared preset"
         self._path(wanted)  # a bad name is said before anything else
@@ -95,8 +95,8 @@ class Library:
 
     def add_bytes(self, data: bytes, name: str = "") -> tuple[str, bool]:
         """Add the preset in the bytes of a file; the name and whether the file carries a workflow."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_file import from_bytes, workflow_of
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.file import from_bytes, workflow_of
 
         try:
             preset, workflow = from_bytes(data), workflow_of(data)
@@ -106,8 +106,8 @@ class Library:
 
     def add_code(self, code: str, name: str = "") -> str:
         """Add the preset in a share code; returns its name."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.share_code import from_share_code
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.share_code import from_share_code
 
         try:
             preset = from_share_code(code)
@@ -117,8 +117,8 @@ class Library:
 
     def export(self, name: str, workflow: str | None) -> bytes:
         """The file of a preset as it is given away, with a workflow or without."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_file import to_bytes
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.file import to_bytes
 
         try:
             return to_bytes(self.preset(name), workflow)
@@ -132,8 +132,8 @@ class Library:
 
     def rename(self, name: str, new_name: str) -> str:
         """Give a preset another name; returns it."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_file import save_preset
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.file import save_preset
 
         self._check_may_remove("renamed")
         old, new, new_name = self._own_file(name), self._path(new_name), new_name.strip()
@@ -174,8 +174,8 @@ class Library:
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         """(name, file) of every preset, the first folder's first; at most MAX_FILES, no folder twice."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_names import check_name
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.names import check_name
 
         seen: set[str] = set()
         for folder in self.folders():
@@ -191,8 +191,8 @@ class Library:
 
     def _file(self, name: str) -> Path:
         """The file of a preset in any of the folders. Links that a person has put there are followed to read."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_names import check_name
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.names import check_name
 
         try:
             parts = check_name(name.strip()).split("/")
@@ -219,8 +219,8 @@ class Library:
 
     def _path(self, name: str) -> Path:
         """Where a preset of this name is written: in the first folder, and never out of it through a link."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_names import preset_path
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.names import preset_path
 
         try:
             return preset_path(self.folders()[0], name.strip())
@@ -228,20 +228,20 @@ class Library:
             raise LibraryError(f"name: {error}") from None
 
     def _collides(self, path: Path) -> bool:
-        from ..schedules.preset_names import find_case_collision
+        from ..schedules.presets.names import find_case_collision
 
         return path.parent.is_dir() and find_case_collision(path.name, os.listdir(path.parent)) is not None
 
     def _workflow(self, path: Path) -> str | None:
-        from ..schedules.preset_file import MAX_BYTES, workflow_of
+        from ..schedules.presets.file import MAX_BYTES, workflow_of
 
         with open(path, "rb") as file:
             return workflow_of(file.read(MAX_BYTES + 1))
 
     def _card(self, path: Path) -> dict[str, Any]:
         """What is shown of a file, read anew only where it has changed."""
-        from ..schedules.preset_checks import PresetError
-        from ..schedules.preset_file import load_preset
+        from ..schedules.presets.checks import PresetError
+        from ..schedules.presets.file import load_preset
 
         try:
             found = path.stat()

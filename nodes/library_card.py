@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..schedules.presets import FITTED
+from ..schedules.presets.preset import FITTED
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 _THUMBNAIL_POINTS = 32
 

@@ -15,7 +15,7 @@ from .registration import OPTIMAL
 from .schedule_words import MODES, schedule_info, will_run
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 MAX_FITTED = 2  # further step counts of a preset that are drawn faintly
 _STABLE_DIFFUSION = (0.0291671582, 14.6146412293)
@@ -43,8 +43,8 @@ def shared_preset(request: LiveRequest, sources: Sources) -> Preset:
     Raises:
         ValueError: the node has no schedule; names the input.
     """
-    from ..schedules.model_identity import ModelIdentity
-    from ..schedules.presets import Preset
+    from ..schedules.presets.identity import ModelIdentity
+    from ..schedules.presets.preset import Preset
 
     drawn = draw(request, sources)
     if drawn.preset is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..schedules.core.noise_space import SigmaRange
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 # Everybody knows these three: the hosts' first choice, the most used, and the one that was added last.
 STOCK = ("simple", "karras", "beta")

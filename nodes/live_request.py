@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..schedules.model_identity import ModelIdentity
-    from ..schedules.presets import Preset
+    from ..schedules.presets.identity import ModelIdentity
+    from ..schedules.presets.preset import Preset
 
 MAX_CHAIN = 64
 MAX_VALUES = 64

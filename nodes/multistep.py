@@ -10,7 +10,7 @@ from . import _host_multistep
 from .schema import CATEGORY, PresetType, schema, text_ui
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 
 class SigmasmithMultistep(io.ComfyNode):

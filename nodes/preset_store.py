@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from . import _host
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 # First entry of the dropdown: it must never be empty, and a share code needs no file.
 NO_FILE = "(share code)"
@@ -26,8 +26,8 @@ def checked_path(name: str) -> Path:
     Raises:
         ValueError: names the input `name`.
     """
-    from ..schedules.preset_checks import PresetError
-    from ..schedules.preset_names import find_case_collision, preset_path
+    from ..schedules.presets.checks import PresetError
+    from ..schedules.presets.names import find_case_collision, preset_path
 
     try:
         path = preset_path(_host.preset_folder(), name.strip())
@@ -46,8 +46,8 @@ def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, ov
     Raises:
         ValueError: names the input. Nothing is written then.
     """
-    from ..schedules.preset_checks import PresetError
-    from ..schedules.preset_file import save_preset, to_bytes
+    from ..schedules.presets.checks import PresetError
+    from ..schedules.presets.file import save_preset, to_bytes
 
     path = checked_path(name)
     fields = {"author": author.strip(), "licence": licence.strip(), "notes": notes.strip()}
@@ -68,9 +68,9 @@ def load(choice: str, share_code: str) -> Preset:
     Raises:
         ValueError: names the input.
     """
-    from ..schedules.preset_checks import PresetError
-    from ..schedules.preset_file import load_preset
-    from ..schedules.share_code import from_share_code
+    from ..schedules.presets.checks import PresetError
+    from ..schedules.presets.file import load_preset
+    from ..schedules.presets.share_code import from_share_code
 
     code = share_code.strip() or (choice if _CODE.match(choice) else "")
     try:
@@ -83,7 +83,7 @@ def load(choice: str, share_code: str) -> Preset:
 
 def load_fingerprint(choice: str, share_code: str) -> str:
     """Changes whenever the preset behind these inputs changes."""
-    from ..schedules.preset_file import MAX_BYTES
+    from ..schedules.presets.file import MAX_BYTES
 
     if share_code.strip() or _CODE.match(choice):
         return share_code + choice
@@ -111,8 +111,8 @@ def file_of(choice: str) -> Path:
     Raises:
         ValueError: names the input `preset`, with the nearest names where there is no such preset.
     """
-    from ..schedules.preset_checks import PresetError
-    from ..schedules.preset_names import check_name
+    from ..schedules.presets.checks import PresetError
+    from ..schedules.presets.names import check_name
 
     name = choice.strip().removesuffix(_host.SUFFIX)
     if name in ("", NO_FILE):

@@ -10,7 +10,7 @@ from . import _host, preset_store
 from .schema import CATEGORY, PresetType, schema, text_ui
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 
 class SigmasmithSavePreset(io.ComfyNode):
@@ -44,7 +44,7 @@ class SigmasmithSavePreset(io.ComfyNode):
     def execute(
         cls, preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool
     ) -> io.NodeOutput:
-        from ..schedules.share_code import to_share_code
+        from ..schedules.presets.share_code import to_share_code
 
         path = preset_store.save_as(preset, name, author, licence, notes, overwrite)
         code = to_share_code(preset)

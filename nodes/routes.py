@@ -141,7 +141,7 @@ class Routes:
 
     def code(self, request: Mapping[str, Any]) -> Answer:
         """Share code of a node's schedule."""
-        from ..schedules.share_code import to_share_code
+        from ..schedules.presets.share_code import to_share_code
 
         return Answer(value={"code": to_share_code(shared_preset(parse_request(request.get("node")), self.sources))})
 
@@ -167,7 +167,7 @@ class Routes:
 
     def share(self, request: Mapping[str, Any]) -> Answer:
         """Share code of a preset in the library."""
-        from ..schedules.share_code import to_share_code
+        from ..schedules.presets.share_code import to_share_code
 
         return Answer(value={"code": to_share_code(self.library.preset(_text(request, "name")))})
 

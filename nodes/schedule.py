@@ -15,7 +15,7 @@ from .schema import CATEGORY, PresetType, schema, text_ui
 from .text import plain_list
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 
 class SigmasmithSchedule(io.ComfyNode):

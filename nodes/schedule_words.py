@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from ..schedules.presets import Preset
+    from ..schedules.presets.preset import Preset
 
 MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
 

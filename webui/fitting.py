@@ -18,9 +18,9 @@ from .registration import LABELS, OPTIMAL
 from .state import Generation, current_pass
 
 if TYPE_CHECKING:
-    from ..schedules.model_identity import ModelIdentity
     from ..schedules.optimal.calibration import Calibration
-    from ..schedules.presets import Preset
+    from ..schedules.presets.identity import ModelIdentity
+    from ..schedules.presets.preset import Preset
 
 
 def prepare(p: Any, request: FitRequest) -> None:

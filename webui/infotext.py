@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..schedules.model_identity import ModelIdentity
-from ..schedules.preset_checks import PresetError
-from ..schedules.presets import DenoiseMode, Preset
-from ..schedules.share_code import from_share_code, to_share_code
+from ..schedules.presets.checks import PresetError
+from ..schedules.presets.identity import ModelIdentity
+from ..schedules.presets.preset import DenoiseMode, Preset
+from ..schedules.presets.share_code import from_share_code, to_share_code
 from .answers import Answer
 from .state import CODE, MATCH, NONE
 from .store import PresetStore

@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from ..schedules.preset_checks import PresetError
-from ..schedules.preset_file import from_bytes, save_preset
-from ..schedules.preset_names import SUFFIX
-from ..schedules.presets import Preset
-from ..schedules.share_code import from_share_code, to_share_code
+from ..schedules.presets.checks import PresetError
+from ..schedules.presets.file import from_bytes, save_preset
+from ..schedules.presets.names import SUFFIX
+from ..schedules.presets.preset import Preset
+from ..schedules.presets.share_code import from_share_code, to_share_code
 from . import _host, _host_identity, infotext, panel_text, state
 from .answers import answer, in_words
 from .fit_request import cost_in_words, fit_request

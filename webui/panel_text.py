@@ -8,7 +8,7 @@ from html import escape
 from ..schedules.core.words import in_words, plot_sentence
 from ..schedules.plot import schedule_plot
 from ..schedules.plot_svg import to_svg
-from ..schedules.presets import Preset
+from ..schedules.presets.preset import Preset
 from .answers import Answer, Slicing
 
 _BOX = "sigmasmith-box"

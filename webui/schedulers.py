@@ -10,11 +10,11 @@ from typing import Any
 from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
-from ..schedules.matching import best_match
-from ..schedules.model_identity import ModelIdentity
-from ..schedules.preset_checks import PresetError
-from ..schedules.presets import Preset
-from ..schedules.share_code import from_share_code
+from ..schedules.presets.checks import PresetError
+from ..schedules.presets.identity import ModelIdentity
+from ..schedules.presets.matching import best_match
+from ..schedules.presets.preset import Preset
+from ..schedules.presets.share_code import from_share_code
 from . import _host, _host_identity, infotext
 from .answers import Answer, Slicing, answer, in_words
 from .registration import ADAPTIVE, COSINE, LABELS

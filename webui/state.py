@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..schedules.presets import DenoiseMode
+from ..schedules.presets.preset import DenoiseMode
 from .answers import Answer, Slicing
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..schedules.preset_checks import PresetError
-from ..schedules.preset_file import load_preset, save_preset
-from ..schedules.preset_names import SUFFIX, check_name, find_case_collision, preset_path
-from ..schedules.presets import Preset
+from ..schedules.presets.checks import PresetError
+from ..schedules.presets.file import load_preset, save_preset
+from ..schedules.presets.names import SUFFIX, check_name, find_case_collision, preset_path
+from ..schedules.presets.preset import Preset
 from . import LOGGER_NAME
 
 # A folder of somebody's models is searched too if they point us there; further files are not read.

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import steps_before_truncation
-from ..model_identity import ModelIdentity
 from ..multistep import NAME, FittedSolver, sample_sigmasmith_multistep
-from ..preset_file import load_preset, save_preset
-from ..presets import DenoiseMode, Preset
+from ..presets.file import load_preset, save_preset
+from ..presets.identity import ModelIdentity
+from ..presets.preset import DenoiseMode, Preset
 from .report import FITTED, Report, StepReport
 from .solvers import SamplerFunction, own_sampler
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..presets import FITTED
+from ..presets.preset import FITTED
 
 # Of a fitted multistep sampler: the schedule that its coefficients were started from, run as DPM++ 2M.
 WITHOUT_COEFFICIENTS = "fitted without coefficients"

@@ -5,8 +5,8 @@ import os
 import pytest
 import torch
 from sigmasmith.cli.main import main
-from sigmasmith.schedules.preset_file import load_preset
-from sigmasmith.schedules.share_code import from_share_code
+from sigmasmith.schedules.presets.file import load_preset
+from sigmasmith.schedules.presets.share_code import from_share_code
 
 OWN = ["--denoiser", "own_model:gaussian", "--shape", "2,3", "--sigma-min", "0.03", "--sigma-max", "10"]
 QUICK = ["--steps", "3", "--noises", "4", "--effort", "fast", "--sampler", "euler"]

@@ -5,9 +5,9 @@ from xml.etree import ElementTree
 import pytest
 from sigmasmith.cli.main import main
 from sigmasmith.schedules.curves.powers import karras_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import save_preset
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.file import save_preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 
 
 @pytest.fixture

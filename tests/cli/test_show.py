@@ -8,10 +8,10 @@ import torch
 from sigmasmith.cli.main import main
 from sigmasmith.cli.show import plain_list
 from sigmasmith.schedules.curves.powers import karras_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import save_preset
-from sigmasmith.schedules.presets import Preset
-from sigmasmith.schedules.share_code import from_share_code, to_share_code
+from sigmasmith.schedules.presets.file import save_preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import from_share_code, to_share_code
 
 
 @pytest.fixture

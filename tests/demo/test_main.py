@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from sigmasmith.demo.__main__ import main
 from sigmasmith.demo.picture import Row, sample_sheet
-from sigmasmith.schedules.preset_file import load_preset
-from sigmasmith.schedules.share_code import from_share_code
+from sigmasmith.schedules.presets.file import load_preset
+from sigmasmith.schedules.presets.share_code import from_share_code
 
 QUICK = ["--cases", "digits_flow:1", "--steps", "2,3", "--noises", "3", "--calibration-noises", "3", "--effort", "fast"]
 

@@ -181,7 +181,7 @@ def fitted(model: Any, shape: tuple[int, ...] = (1, 4, 8, 8), low: Any = None, *
 def preset_for(model: Any, sampler: str = "dpmpp_2m", counts: tuple[int, ...] = (6, 10)) -> Any:
     """A preset with the host's karras list, fitted to exactly this model, as far as it says."""
     sampling = model.get_model_object("model_sampling")
-    return part("schedules.presets").Preset(
+    return part("schedules.presets.preset").Preset(
         schedules={count: comfy.samplers.calculate_sigmas(sampling, "karras", count) for count in counts},
         sampler=sampler,
         model=part("nodes._host_identity").model_identity(model),

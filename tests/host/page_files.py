@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from safetensors.torch import save
 from sigmasmith.schedules.curves.fallback import fallback_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import save_preset, to_bytes
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.file import save_preset, to_bytes
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 
 SD15 = ModelIdentity(
     family="SD15",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sigmasmith.schedules.preset_file import load_preset
+from sigmasmith.schedules.presets.file import load_preset
 
 from .graphs import Graph, node, text_to_image
 from .server import ComfyServer, PromptRejectedError, Result, find_host, make_tiny_models

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from sigmasmith.schedules.preset_file import from_bytes, load_preset, save_preset, to_bytes
-from sigmasmith.schedules.share_code import from_share_code
+from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes
+from sigmasmith.schedules.presets.share_code import from_share_code
 
 from .graphs import Graph, node, text_to_image
 from .pack_graphs import custom_sampler, fit_graph, use_graph

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sigmasmith.schedules.preset_file import load_preset, save_preset
-from sigmasmith.schedules.presets import Preset
-from sigmasmith.schedules.share_code import to_share_code
+from sigmasmith.schedules.presets.file import load_preset, save_preset
+from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import to_share_code
 
 from .answers import ok, pixels, preset_file, said_by, text_of
 from .graphs import node, text_to_image

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import load_preset, save_preset
-from sigmasmith.schedules.presets import Preset
-from sigmasmith.schedules.share_code import to_share_code
+from sigmasmith.schedules.presets.file import load_preset, save_preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import to_share_code
 
 from .answers import error_of, preset_file
 from .graphs import node

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from safetensors.torch import load_file, save_file
-from sigmasmith.schedules.preset_file import load_preset, to_bytes
+from sigmasmith.schedules.presets.file import load_preset, to_bytes
 
 from .answers import error_of, ok, picture, preset_file, records, said_by, text_of, wait_for_records
 from .graphs import Graph, node

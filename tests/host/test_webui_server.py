@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.curves.fallback import fallback_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import load_preset, save_preset
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.file import load_preset, save_preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 
 from .webui_server import WebuiServer, find_webui
 

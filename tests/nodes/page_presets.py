@@ -6,9 +6,9 @@ from typing import Any
 
 from sigmasmith.nodes.live_request import NodeValues, RunningModel
 from sigmasmith.schedules.curves.fallback import fallback_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.presets import Preset
-from sigmasmith.schedules.share_code import from_share_code
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import from_share_code
 
 SD15 = ModelIdentity(
     family="SD15",

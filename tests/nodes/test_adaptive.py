@@ -8,8 +8,8 @@ import pytest
 import torch
 from sigmasmith.nodes import registration, sampler_names
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 
 
 def test_names_are_appended_once_and_nothing_of_the_hosts_is_replaced():

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sigmasmith.nodes.library import Library, LibraryError
 from sigmasmith.nodes.library_card import gain, thumbnail
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
-from sigmasmith.schedules.share_code import to_share_code
+from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.share_code import to_share_code
 
 from .page_presets import FLUX, SD15, preset
 

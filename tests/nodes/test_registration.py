@@ -10,8 +10,8 @@ from sigmasmith.nodes import registration
 from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.curves.fallback import fallback_sigmas
 from sigmasmith.schedules.host_lists import preset_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 
 
 class Handler(NamedTuple):

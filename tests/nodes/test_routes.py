@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.nodes.library import Library
 from sigmasmith.nodes.routes import MAX_REQUEST, MAX_UPLOAD, Answer, RefusedError, Routes, check_origin
-from sigmasmith.schedules.preset_file import from_bytes, to_bytes, workflow_of
-from sigmasmith.schedules.share_code import from_share_code, to_share_code
+from sigmasmith.schedules.presets.file import from_bytes, to_bytes, workflow_of
+from sigmasmith.schedules.presets.share_code import from_share_code, to_share_code
 
 from .page_presets import CHECKPOINT, LOADER, SD15, Host, node, preset
 

@@ -10,8 +10,8 @@ from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.curves.fallback import fallback_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.webui.answers import Slicing, answer, in_words
 from sigmasmith.webui.registration import ADAPTIVE, COSINE, OPTIMAL
 

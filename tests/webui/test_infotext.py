@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.presets import DenoiseMode, Preset
-from sigmasmith.schedules.share_code import from_share_code
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import DenoiseMode, Preset
+from sigmasmith.schedules.presets.share_code import from_share_code
 from sigmasmith.webui import infotext
 from sigmasmith.webui.answers import Slicing, answer
 from sigmasmith.webui.registration import COSINE, OPTIMAL

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.nodes import registration
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import from_bytes, to_bytes
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.file import from_bytes, to_bytes
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.webui.answers import Slicing, answer
 from sigmasmith.webui.registration import ADAPTIVE, OPTIMAL
 

@@ -7,9 +7,9 @@ import os
 
 import pytest
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_checks import PresetError
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.checks import PresetError
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.webui.store import PresetStore
 
 

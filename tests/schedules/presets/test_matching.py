@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.matching import SAME_FAMILY, SAME_FILE, SAME_NAME, SAME_RANGE, best_match
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.matching import SAME_FAMILY, SAME_FILE, SAME_NAME, SAME_RANGE, best_match
+from sigmasmith.schedules.presets.preset import Preset
 
 MODEL = ModelIdentity(
     family="SD15",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from sigmasmith.schedules.model_identity import ModelIdentity, bare_name
-from sigmasmith.schedules.preset_checks import PresetError
+from sigmasmith.schedules.presets.checks import PresetError
+from sigmasmith.schedules.presets.identity import ModelIdentity, bare_name
 
 FITTED = ModelIdentity(
     family="SDXL",

@@ -1,6 +1,6 @@
 """Writes the golden preset files and share codes of format version 1, beside this script.
 
-    .venv/bin/python -P tests/schedules/golden/make_golden.py
+    .venv/bin/python -P tests/schedules/presets/golden/make_golden.py
 
 The bytes are the format: a change of them breaks every file that people have shared. A new version gets new files;
 those of version 1 stay and are still read.
@@ -11,10 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_file import to_bytes
-from sigmasmith.schedules.presets import Preset
-from sigmasmith.schedules.share_code import to_share_code
+from sigmasmith.schedules.presets.file import to_bytes
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import to_share_code
 
 HERE = Path(__file__).resolve().parent
 

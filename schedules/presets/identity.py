@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .core.noise_space import SigmaRange
-from .preset_checks import (
+from ..core.noise_space import SigmaRange
+from .checks import (
     PresetError,
     check_bare_name,
     check_digest,

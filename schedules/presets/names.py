@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from .preset_checks import PresetError, check_text, shown
+from .checks import PresetError, check_text, shown
 
 SUFFIX = ".safetensors"
 MAX_NAME = 200

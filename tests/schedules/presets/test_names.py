@@ -7,8 +7,8 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.preset_checks import PresetError
-from sigmasmith.schedules.preset_names import check_name, find_case_collision, preset_path
+from sigmasmith.schedules.presets.checks import PresetError
+from sigmasmith.schedules.presets.names import check_name, find_case_collision, preset_path
 
 
 @pytest.mark.parametrize("name", ["a", "SDXL/portrait", "a.b", "flux 1.15", "конь", "a/b/c", "console", "~a", "a-(1)"])

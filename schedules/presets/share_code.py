@@ -31,11 +31,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.sigmas import MAX_STEPS
 from .base62 import decode62, encode62
-from .core.sigmas import MAX_STEPS
-from .model_identity import PREDICTIONS, ModelIdentity
-from .preset_checks import PresetError, check_number, shown
-from .presets import MAX_SCHEDULES, Preset
+from .checks import PresetError, check_number, shown
+from .identity import PREDICTIONS, ModelIdentity
+from .preset import MAX_SCHEDULES, Preset
 
 VERSION = 1
 MAX_CODE = 16_384  # characters; a thousand hold about 250 steps

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor
 
-from .model_identity import ModelIdentity
-from .preset_checks import PresetError, check_mapping, shown
-from .presets import Preset
+from .checks import PresetError, check_mapping, shown
+from .identity import ModelIdentity
+from .preset import Preset
 
 FORMAT = "sigmasmith-preset"
 VERSION = 1

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .core.sigmas import MAX_STEPS
-from .preset_checks import MAX_ORDER, PresetError, float32_bytes, shown
-from .preset_json import parse_preset_json, preset_from_content, preset_json, strict_json
-from .preset_names import SUFFIX, find_case_collision
-from .presets import Preset
+from ..core.sigmas import MAX_STEPS
+from .checks import MAX_ORDER, PresetError, float32_bytes, shown
+from .metadata import parse_preset_json, preset_from_content, preset_json, strict_json
+from .names import SUFFIX, find_case_collision
+from .preset import Preset
 
 MAX_BYTES = 4 * 1024 * 1024
 METADATA_KEY = "sigmasmith"

@@ -12,11 +12,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.base62 import ALPHABET, decode62, encode62
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_checks import PresetError
-from sigmasmith.schedules.presets import Preset
-from sigmasmith.schedules.share_code import MAX_CODE, from_share_code, to_share_code
+from sigmasmith.schedules.presets.base62 import ALPHABET, decode62, encode62
+from sigmasmith.schedules.presets.checks import PresetError
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import MAX_CODE, from_share_code, to_share_code
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 PRESETS = runpy.run_path(str(GOLDEN / "make_golden.py"))["golden_presets"]()

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.model_identity import ModelIdentity
-from sigmasmith.schedules.preset_checks import PresetError
-from sigmasmith.schedules.presets import Preset
+from sigmasmith.schedules.presets.checks import PresetError
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
 
 SD15 = ModelIdentity(family="SD15", prediction="eps", sigma_min=0.0291675, sigma_max=14.6146421, flow=False)
 FLUX = ModelIdentity(family="Flux", prediction="flow", sigma_min=0.003, sigma_max=1.0, flow=True, shift=1.15)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import string
 
-from .preset_checks import PresetError
+from .checks import PresetError
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _VALUE = {character: value for value, character in enumerate(ALPHABET)}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from safetensors.torch import save
-from sigmasmith.schedules.preset_checks import PresetError
-from sigmasmith.schedules.preset_file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
-from sigmasmith.schedules.preset_json import preset_json
+from sigmasmith.schedules.presets.checks import PresetError
+from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
+from sigmasmith.schedules.presets.metadata import preset_json
 from sigmasmith.tests.nodes.page_presets import preset
 
 MINE = preset()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from .core.sigmas import (
+from ..core.sigmas import (
     MAX_STEPS,
     check_denoise,
     check_steps,
@@ -20,9 +20,8 @@ from .core.sigmas import (
     steps_after_truncation,
     steps_before_truncation,
 )
-from .core.step_counts import StepCounts
-from .model_identity import ModelIdentity
-from .preset_checks import (
+from ..core.step_counts import StepCounts
+from .checks import (
     MAX_TEXT,
     PresetError,
     check_coefficients,
@@ -39,7 +38,8 @@ from .preset_checks import (
     float32_bytes,
     shown,
 )
-from .preset_names import check_name
+from .identity import ModelIdentity
+from .names import check_name
 
 DenoiseMode = Literal["steps", "noise_level"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .model_identity import ModelIdentity
-from .presets import Preset
+from .identity import ModelIdentity
+from .preset import Preset
 
 # How sure a match is, best first, and how it is said.
 SAME_FILE, SAME_NAME, SAME_FAMILY, SAME_RANGE = range(4)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .core.sigmas import check_sigmas
+from ..core.sigmas import check_sigmas
 
 MAX_TEXT = 2_000  # notes
 MAX_LABEL = 200  # every other text

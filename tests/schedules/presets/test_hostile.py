@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
-from sigmasmith.schedules.preset_checks import PresetError
-from sigmasmith.schedules.preset_file import MAX_BYTES, from_bytes, load_preset, to_bytes
+from sigmasmith.schedules.presets.checks import PresetError
+from sigmasmith.schedules.presets.file import MAX_BYTES, from_bytes, load_preset, to_bytes
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 FULL = to_bytes(runpy.run_path(str(GOLDEN / "make_golden.py"))["golden_presets"]()["preset_v1_full"])
