@@ -15,8 +15,8 @@ from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.direct import DirectRun
 from ..schedules.optimal.sketch import Sketch
-from ..schedules.optimal.solvers import own_sampler
 from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
+from ..schedules.samplers.rules import own_sampler
 
 STEPS = (5, 8, 10, 20)
 SAMPLER = "dpmpp_2m"

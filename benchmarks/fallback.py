@@ -23,7 +23,7 @@ from ..schedules.core.noise_space import Array, SigmaRange, shift_flow
 from ..schedules.core.sigmas import finish_sigmas
 from ..schedules.curves.fallback import fallback_sigmas
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.optimal.solvers import own_sampler
+from ..schedules.samplers.rules import own_sampler
 from .analytic import MixtureDenoiser, power_law, random_mixture, thinned_power_law
 
 STEPS = (4, 5, 6, 8, 10, 14, 20)

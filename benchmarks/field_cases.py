@@ -12,8 +12,8 @@ from ..demo import DEMO_NAMES, load_classifier
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.direct import DirectRun
 from ..schedules.optimal.sketch import Sketch
-from ..schedules.optimal.solvers import SamplerFunction
 from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
+from ..schedules.samplers.rules import SamplerFunction
 from .cases import GUIDANCES, HELD_OUT_SEED, reference
 from .judge import Judge
 from .mixtures import MIXTURES, ModeClassifier, mixture_model, mixture_subject

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..schedules.core.metrics import geometric_mean, sample_errors
 from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
-from ..schedules.optimal.solvers import SamplerFunction
+from ..schedules.samplers.rules import SamplerFunction
 from .cases import SAMPLER
 from .field_cases import FieldCase
 from .host_samplers import host_samplers

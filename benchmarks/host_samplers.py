@@ -1,6 +1,6 @@
 """Every deterministic sampler that the hosts offer with a schedule of one's choice, and what it costs.
 
-Those of schedules/optimal/solvers.py, and here the ones that no fit needs. Left out: dpm_fast and dpm_adaptive, which
+Those of schedules/samplers/rules.py, and here the ones that no fit needs. Left out: dpm_fast and dpm_adaptive, which
 choose their own levels; *_cfg_pp, which change the guidance; samplers that draw noise.
 """
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..schedules.core.noise_space import FLOW_EDGE, SigmaRange, shift_flow, shift_of_range
-from ..schedules.optimal.solvers import MULTISTEP_RULES, MultistepRule, SamplerFunction, own_sampler, sample_multistep
+from ..schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction, own_sampler, sample_multistep
 from .uni_pc import sample_uni_pc
 
 Model = Callable[..., Tensor]

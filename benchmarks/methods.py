@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ..cli.subjects import Subject
 from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
-from ..schedules.multistep import NAME as MULTISTEP
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.direct import DirectRun
 from ..schedules.optimal.published_oss import published_oss
-from ..schedules.optimal.solvers import SamplerFunction
+from ..schedules.samplers.fitted import NAME as MULTISTEP
+from ..schedules.samplers.rules import SamplerFunction
 from .cases import SAMPLER
 from .host_samplers import host_samplers
 from .published.ays import ays_schedules

@@ -8,8 +8,8 @@ from itertools import product
 
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.optimal.calibration import Calibration
-from ..schedules.optimal.solvers import SamplerFunction
 from ..schedules.presets.preset import FITTED, Preset
+from ..schedules.samplers.rules import SamplerFunction
 from .comparison import REFERENCE_LEVELS, Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FALLBACK, Schedule, find_preset, named_schedule, preset_label

@@ -13,8 +13,8 @@ from ..schedules.core.metrics import geometric_mean, mode_switches, sample_error
 from ..schedules.optimal.budget import Budget
 from ..schedules.optimal.rollouts import check_finite
 from ..schedules.optimal.sketch import Sketch
-from ..schedules.optimal.solvers import SamplerFunction, own_sampler
 from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
+from ..schedules.samplers.rules import SamplerFunction, own_sampler
 from .named_schedules import Schedule
 from .subjects import Progress, Subject
 

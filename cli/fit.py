@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from ..schedules.multistep import NAME
 from ..schedules.optimal.budget import OutOfTimeError
 from ..schedules.optimal.calibration import Calibration
 from ..schedules.optimal.effort import effort_named
@@ -15,6 +14,7 @@ from ..schedules.optimal.memory import in_bytes, memory_of_fit
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.names import SUFFIX, check_name
 from ..schedules.presets.preset import MAX_SCHEDULES, Preset
+from ..schedules.samplers.fitted import NAME
 from .files import check_target
 from .progress import duration, progress_bar
 from .show import share_lines, sigma_lines

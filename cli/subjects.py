@@ -15,8 +15,8 @@ from ..demo.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
 from ..schedules.core.noise_space import SigmaRange, shift_of_range
 from ..schedules.optimal.calibrate import calibrate
 from ..schedules.optimal.calibration import Calibration
-from ..schedules.optimal.solvers import SamplerFunction, own_sampler
 from ..schedules.presets.identity import ModelIdentity
+from ..schedules.samplers.rules import SamplerFunction, own_sampler
 from .python_objects import load_callable
 
 Progress = Callable[[int, int, str], None]

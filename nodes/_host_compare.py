@@ -85,7 +85,7 @@ def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Runner:
 
 def _on_path(function: SamplerFunction, runs: GuiderRuns) -> SamplerFunction:
     """The sampler with its noise from one Brownian path per sample: with many steps it comes to an end."""
-    from ..schedules.optimal.brownian import BrownianPath, on_path
+    from ..schedules.samplers.brownian import BrownianPath, on_path
 
     rows, shape = runs.noise.shape[0], tuple(runs.noise.shape[1:])
     sigma_max = _host.sigma_range_of(runs.guider.model_patcher).sigma_max

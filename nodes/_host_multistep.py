@@ -36,7 +36,7 @@ def sample_by_model(
 def _sample(
     preset: Preset | None, node_id: Any, model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any
 ) -> Tensor:
-    from ..schedules.multistep import FittedSolver, sample_sigmasmith_multistep
+    from ..schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
 
     def warn(sentence: str) -> None:
         _host.say(sentence, node_id, warning=True)

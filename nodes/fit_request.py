@@ -52,7 +52,7 @@ class FitRequest:
     denoise: float = 1.0
 
     def __post_init__(self) -> None:
-        from ..schedules.multistep import NAME
+        from ..schedules.samplers.fitted import NAME
 
         if self.low_guider is not None and self.sampler_name == NAME:
             raise ValueError(

@@ -121,9 +121,9 @@ def _runs(request: FitRequest, latents: Tensor, subject: Subject) -> GuiderRuns 
 
 def _memory_in_words(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | ExpertRuns) -> str:
     """How much memory the fit will take, said before it begins; a warning where there is less."""
-    from ..schedules.multistep import NAME
     from ..schedules.optimal.effort import effort_named
     from ..schedules.optimal.memory import in_bytes, memory_of_fit
+    from ..schedules.samplers.fitted import NAME
     from ._host_fit import free_memory
 
     shape, rows = tuple(runs.noise.shape[1:]), runs.noise.shape[0]

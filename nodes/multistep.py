@@ -44,7 +44,7 @@ class SigmasmithMultistep(io.ComfyNode):
 
 def coefficients_info(preset: Preset) -> str:
     """Which step counts of a preset have coefficients."""
-    from ..schedules.multistep import NAME
+    from ..schedules.samplers.fitted import NAME
 
     if not preset.solver and preset.sampler == NAME:
         return (

@@ -98,7 +98,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
 
 def preset_info(preset: Preset) -> str:
     """What a preset is for, in words."""
-    from ..schedules.multistep import NAME as MULTISTEP
+    from ..schedules.samplers.fitted import NAME as MULTISTEP
 
     model = preset.model
     facts = [

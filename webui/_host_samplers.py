@@ -98,7 +98,7 @@ def variance(
 
 def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any) -> Tensor:
     """The coefficients that a preset holds beside its sigmas, DPM++ 2M where there are none."""
-    from ..schedules.multistep import FittedSolver, sample_sigmasmith_multistep
+    from ..schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
 
     found = current_pass()
     preset = found[1].answer.preset if found and found[1].answer else None

@@ -12,8 +12,9 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
 from ..hosts.schedules import host_schedules
-from ..multistep import NAME
-from .brownian import is_stochastic
+from ..samplers.brownian import is_stochastic
+from ..samplers.fitted import NAME
+from ..samplers.rules import SamplerFunction, own_sampler
 from .budget import Budget, Progress
 from .calibration import Calibration
 from .direct import DirectRun
@@ -24,7 +25,6 @@ from .journal import Journal, part_text
 from .partial import PartialStart, partial_start
 from .pipeline import run_fits
 from .rollouts import RunFunction
-from .solvers import SamplerFunction, own_sampler
 
 
 def calibrate(

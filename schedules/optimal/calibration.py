@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import steps_before_truncation
-from ..multistep import NAME, FittedSolver, sample_sigmasmith_multistep
 from ..presets.file import load_preset, save_preset
 from ..presets.identity import ModelIdentity
 from ..presets.preset import DenoiseMode, Preset
+from ..samplers.fitted import NAME, FittedSolver, sample_sigmasmith_multistep
+from ..samplers.rules import SamplerFunction, own_sampler
 from .report import FITTED, Report, StepReport
-from .solvers import SamplerFunction, own_sampler
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..samplers.rules import SamplerFunction
 from .budget import Budget
 from .experts import parts
-from .solvers import SamplerFunction
 
 # Outputs for part of the batch may differ by this share of their spread from those for the whole: half-precision
 # kernels do, another row's conditioning differs far more.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
-from ..multistep import NAME
-from .brownian import BrownianPath, is_stochastic, on_path
+from ..samplers.brownian import BrownianPath, is_stochastic, on_path
+from ..samplers.fitted import NAME
+from ..samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction
 from .budget import Budget
 from .effort import Effort
 from .journal import Journal
@@ -17,7 +18,6 @@ from .objective import Objective
 from .partial import PartialStart
 from .rollouts import Rollouts, RunFunction
 from .sketch import Sketch
-from .solvers import MULTISTEP_RULES, MultistepRule, SamplerFunction
 
 METHODS = ("gauss_newton", "oss")
 Baselines = Mapping[str, Callable[[int], Tensor]]

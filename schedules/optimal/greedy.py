@@ -17,7 +17,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from ..core.noise_space import Array
-from ..multistep import step
+from ..samplers.fitted import step
 from .coefficients import allowed, dpmpp_2m_parameters, feature_sketches, row_of
 from .local_errors import DenseTeacher
 from .objective import flat_weights

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from ..core.noise_space import Array
-from .solvers import MultistepRule
+from ..samplers.rules import MultistepRule
 from .teacher import Teacher
 
 

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from ..core.sigmas import finish_sigmas
+from ..samplers.rules import MultistepRule
 from .budget import Budget
 from .rollouts import RunFunction, check_finite, take_rows
 from .sketch import Sketch
-from .solvers import MultistepRule
 from .teacher import Teacher
 
 # A schedule of K steps may be, s steps down, from _SLOWEST * s / K to (s / (K - 1)) ** _FASTEST of the way along the

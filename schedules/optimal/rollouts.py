@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..multistep import run_table
+from ..samplers.fitted import run_table
+from ..samplers.rules import SamplerFunction
 from .budget import Budget
 from .journal import Journal
 from .sketch import Sketch
-from .solvers import SamplerFunction
 
 # run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It runs `rows` alone, or, where it
 # has an attribute `splits` that is False, the whole batch. Where two models run in turn (experts.py) it starts the

@@ -11,7 +11,7 @@ from sigmasmith.cli.main import guarded, main
 from sigmasmith.cli.parser import build_parser
 from sigmasmith.cli.progress import ProgressBar, duration, progress_bar
 from sigmasmith.schedules.optimal.effort import EFFORTS
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 
 @pytest.mark.parametrize("command", [[], ["fit"], ["show"], ["compare"], ["plot"]])

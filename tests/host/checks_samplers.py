@@ -59,7 +59,7 @@ def test_a_sampler_runs_on_the_path_exactly_where_it_asks_for_noise():
 
 def on_path(name: str, steps: int, kind: str, rows: slice | None = None) -> Tensor:
     """End states of a sampler on the Brownian path of rows."""
-    brownian, every = part("schedules.optimal.brownian"), slice(0, 4)
+    brownian, every = part("schedules.samplers.brownian"), slice(0, 4)
     path = brownian.BrownianPath((4, 8, 8), 1.0 if kind == "flow" else 14.6146, 3, rows or every)
     function = brownian.on_path(part("nodes._host_samplers").fit_sampler(name).function, path)
     return end_of(runs_of(model_of(kind)), function=function, steps=steps, rows=rows)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler
 
 from .locate import answer_of, find_host
 from .sampler_reference import Clusters

@@ -21,8 +21,8 @@ from sigmasmith.schedules.optimal.objective import Objective
 from sigmasmith.schedules.optimal.report import FITTED
 from sigmasmith.schedules.optimal.rollouts import Rollouts
 from sigmasmith.schedules.optimal.sketch import Sketch
-from sigmasmith.schedules.optimal.solvers import SamplerFunction, own_sampler
 from sigmasmith.schedules.optimal.teacher import Teacher, run_teacher, teacher_sigmas
+from sigmasmith.schedules.samplers.rules import SamplerFunction, own_sampler
 from torch import Tensor
 
 VE = SigmaRange(0.0292, 14.6146)

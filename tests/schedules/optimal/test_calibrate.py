@@ -9,7 +9,7 @@ from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.optimal.effort import SINGLE
 from sigmasmith.schedules.optimal.report import FITTED
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler
 
 from .fits import POOR, VE, Counted, assert_contract, mixture, normal, range_of, small_fit, teacher_of
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sigmasmith.schedules.optimal.calibrate import calibrate, check_step_counts, sampler_name
 from sigmasmith.schedules.optimal.rollouts import ModelError
-from sigmasmith.schedules.optimal.solvers import own_sampler
+from sigmasmith.schedules.samplers.rules import own_sampler
 
 from .fits import VE, Counted, Rowless, assert_contract, mixture, normal, small_fit
 

@@ -24,8 +24,8 @@ from sigmasmith.schedules.optimal.dynamic_programming import propagation_weights
 from sigmasmith.schedules.optimal.gits import COEFFICIENT, euler_costs
 from sigmasmith.schedules.optimal.local_errors import LocalErrors, densify, local_errors
 from sigmasmith.schedules.optimal.sketch import Sketch
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
 from sigmasmith.schedules.optimal.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from .fits import DIM, FLOW, VE, mixture, normal, objective_of, range_of, teacher_of
 

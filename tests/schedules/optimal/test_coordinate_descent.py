@@ -20,7 +20,7 @@ from sigmasmith.schedules.optimal.gauss_newton import refine
 from sigmasmith.schedules.optimal.local_errors import densify, local_errors
 from sigmasmith.schedules.optimal.objective import Objective
 from sigmasmith.schedules.optimal.sketch import Sketch
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from .fits import DIM, VE, Counted, mixture, normal, objective_of, rollouts_of, small_fit, teacher_of
 

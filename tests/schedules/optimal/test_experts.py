@@ -19,8 +19,8 @@ from sigmasmith.schedules.optimal.experts import levels_with_boundary, parts, st
 from sigmasmith.schedules.optimal.report import FITTED
 from sigmasmith.schedules.optimal.rollouts import Rollouts
 from sigmasmith.schedules.optimal.sketch import Sketch
-from sigmasmith.schedules.optimal.solvers import own_sampler
 from sigmasmith.schedules.optimal.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.samplers.rules import own_sampler
 
 from .fits import DIM, FLOW, VE, Counted, mixture, normal, range_of, small_fit
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.schedules.optimal.local_errors import DenseTeacher, densify, local_errors
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, MultistepRule
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, MultistepRule
 
 from .fits import gaussian, mixture, normal, range_of, teacher_of
 

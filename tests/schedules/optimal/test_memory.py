@@ -12,7 +12,7 @@ from sigmasmith.schedules.optimal.dynamic_programming import best_paths, propaga
 from sigmasmith.schedules.optimal.effort import EFFORTS
 from sigmasmith.schedules.optimal.local_errors import densify, local_errors
 from sigmasmith.schedules.optimal.memory import in_bytes, memory_of_fit
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from .fits import gaussian, normal, small_fit, teacher_of
 

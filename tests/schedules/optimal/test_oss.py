@@ -15,8 +15,8 @@ from sigmasmith.schedules.optimal.direct import DirectRun
 from sigmasmith.schedules.optimal.oss import oss_schedules
 from sigmasmith.schedules.optimal.rollouts import ModelError
 from sigmasmith.schedules.optimal.sketch import Sketch
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
 from sigmasmith.schedules.optimal.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler
 
 ROWS = 6
 RANGES = {False: SigmaRange(0.03, 14.6), True: SigmaRange(0.003, 1.0, flow=True)}

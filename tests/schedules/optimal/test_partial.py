@@ -16,12 +16,12 @@ from sigmasmith.schedules.core.sigmas import (
     steps_before_truncation,
 )
 from sigmasmith.schedules.hosts.schedules import host_schedules
-from sigmasmith.schedules.multistep import NAME
 from sigmasmith.schedules.optimal.calibration import Calibration
 from sigmasmith.schedules.optimal.effort import EFFORTS
 from sigmasmith.schedules.optimal.partial import PartialStart, partial_start
-from sigmasmith.schedules.optimal.solvers import own_sampler
 from sigmasmith.schedules.optimal.teacher import teacher_sigmas
+from sigmasmith.schedules.samplers.fitted import NAME
+from sigmasmith.schedules.samplers.rules import own_sampler
 
 from .fits import VE, Counted, mixture, normal, range_of, small_fit
 from .test_journal import Counting, Interrupted, slow_calls  # noqa: F401 (a fixture)

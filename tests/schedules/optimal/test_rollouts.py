@@ -8,7 +8,7 @@ from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.optimal.budget import Budget
 from sigmasmith.schedules.optimal.direct import DirectRun
 from sigmasmith.schedules.optimal.rollouts import ModelError, check_finite, take_rows
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler
 
 from .fits import DIM, Counted, Rowless, mixture, normal, range_of, rollouts_of
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 import torch
-from sigmasmith.schedules.optimal import brownian
-from sigmasmith.schedules.optimal.brownian import BrownianPath
 from sigmasmith.schedules.optimal.effort import EFFORTS
 from sigmasmith.schedules.optimal.report import FITTED
+from sigmasmith.schedules.samplers import brownian
+from sigmasmith.schedules.samplers.brownian import BrownianPath
 
 from .fits import Counted, mixture, normal, small_fit
 

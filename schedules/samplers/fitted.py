@@ -112,7 +112,7 @@ def run_table(
     """Run a table of coefficients, (steps, 1 + order), or without one DPM++ 2M; otherwise as above."""
     extra_args = extra_args or {}
     if coefficients is None:
-        from .optimal.solvers import MULTISTEP_RULES, sample_multistep
+        from .rules import MULTISTEP_RULES, sample_multistep
 
         return sample_multistep(model, x, sigmas, extra_args, callback, rule=MULTISTEP_RULES["dpmpp_2m"])
     mask = extra_args.get("denoise_mask")

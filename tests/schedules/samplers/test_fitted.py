@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.multistep import FittedSolver, run_table, sample_sigmasmith_multistep
 from sigmasmith.schedules.optimal.coefficients import dpmpp_2m_parameters, table_of
-from sigmasmith.schedules.optimal.solvers import own_sampler
+from sigmasmith.schedules.samplers.fitted import FittedSolver, run_table, sample_sigmasmith_multistep
+from sigmasmith.schedules.samplers.rules import own_sampler
 
 
 def sigmas_of(steps):

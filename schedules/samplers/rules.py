@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..core.noise_space import Array
-from ..multistep import NAME, run_table
+from .fitted import NAME, run_table
 
 # k-diffusion's signature: fn(model, x, sigmas, extra_args=None, callback=None, disable=None, ...) -> x.
 SamplerFunction = Callable[..., Tensor]

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from sigmasmith.benchmarks.analytic import power_law, random_mixture
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.optimal.solvers import MULTISTEP_RULES, own_sampler, sample_multistep
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler, sample_multistep
 from torch import Tensor
 
-from .fits import gaussian, mixture, normal, range_of
+from ..optimal.fits import gaussian, mixture, normal, range_of
 
 # gradient_estimation extrapolates twice as far as second order needs, ipndm takes unequal steps for equal ones (and its
 # first steps are Euler's), so they are of first and second order; deis and lms start from short first steps here.
