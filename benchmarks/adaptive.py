@@ -33,8 +33,8 @@ from ..schedules.adaptive.samplers import sample_sigmasmith_adaptive
 from ..schedules.adaptive.settings import METHODS
 from ..schedules.core.metrics import geometric_mean, sample_errors
 from ..schedules.core.noise_space import SigmaRange
+from ..schedules.fitting.direct import DirectRun
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.optimal.direct import DirectRun
 from ..schedules.samplers.rules import own_sampler
 from .analytic import power_law, random_mixture
 from .cases import CASES, HELD_OUT_SEED, reference

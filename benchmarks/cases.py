@@ -11,11 +11,11 @@ from ..cli.subjects import Subject, demo_subject
 from ..demo import DEMO_NAMES
 from ..schedules.core.metrics import geometric_mean, sample_errors
 from ..schedules.core.noise_space import SigmaRange
+from ..schedules.fitting.budget import Budget
+from ..schedules.fitting.direct import DirectRun
+from ..schedules.fitting.sketch import Sketch
+from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.optimal.budget import Budget
-from ..schedules.optimal.direct import DirectRun
-from ..schedules.optimal.sketch import Sketch
-from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
 from ..schedules.samplers.rules import own_sampler
 
 STEPS = (5, 8, 10, 20)

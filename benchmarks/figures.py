@@ -13,11 +13,11 @@ from ..cli.subjects import Subject
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import noise_level_start
 from ..schedules.core.step_counts import StepCounts
+from ..schedules.fitting.budget import Budget
+from ..schedules.fitting.calibration import Calibration
+from ..schedules.fitting.direct import DirectRun
+from ..schedules.fitting.refine.published_oss import published_oss
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.optimal.budget import Budget
-from ..schedules.optimal.calibration import Calibration
-from ..schedules.optimal.direct import DirectRun
-from ..schedules.optimal.published_oss import published_oss
 from ..schedules.presets.preset import Preset
 from .cases import SAMPLER, STEPS, Case, Options, host_lists, load_case, reference
 from .rounding import ROUNDINGS, rounded

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..cli.subjects import Subject
+from ..schedules.fitting.budget import Budget
+from ..schedules.fitting.direct import DirectRun
+from ..schedules.fitting.refine.published_oss import published_oss
 from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
-from ..schedules.optimal.budget import Budget
-from ..schedules.optimal.direct import DirectRun
-from ..schedules.optimal.published_oss import published_oss
 from ..schedules.samplers.fitted import NAME as MULTISTEP
 from ..schedules.samplers.rules import SamplerFunction
 from .cases import SAMPLER

@@ -6,8 +6,8 @@ import argparse
 import sys
 from itertools import product
 
+from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.optimal.calibration import Calibration
 from ..schedules.presets.preset import FITTED, Preset
 from ..schedules.samplers.rules import SamplerFunction
 from .comparison import REFERENCE_LEVELS, Table, compare, run_reference, summary_lines

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ..schedules.core.metrics import geometric_mean, mode_switches, sample_errors
-from ..schedules.optimal.budget import Budget
-from ..schedules.optimal.rollouts import check_finite
-from ..schedules.optimal.sketch import Sketch
-from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
+from ..schedules.fitting.budget import Budget
+from ..schedules.fitting.rollouts import check_finite
+from ..schedules.fitting.sketch import Sketch
+from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 from ..schedules.samplers.rules import SamplerFunction, own_sampler
 from .named_schedules import Schedule
 from .subjects import Progress, Subject

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from ..schedules.optimal.budget import OutOfTimeError
-from ..schedules.optimal.calibration import Calibration
-from ..schedules.optimal.effort import effort_named
-from ..schedules.optimal.memory import in_bytes, memory_of_fit
+from ..schedules.fitting.budget import OutOfTimeError
+from ..schedules.fitting.calibration import Calibration
+from ..schedules.fitting.effort import effort_named
+from ..schedules.fitting.memory import in_bytes, memory_of_fit
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.names import SUFFIX, check_name
 from ..schedules.presets.preset import MAX_SCHEDULES, Preset

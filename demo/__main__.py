@@ -28,8 +28,8 @@ from ..cli.named_schedules import Schedule
 from ..cli.parser import whole_numbers
 from ..cli.progress import duration, progress_bar
 from ..cli.subjects import Subject, demo_subject
+from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.optimal.calibration import Calibration
 from ..schedules.plot import schedule_plot
 from ..schedules.plot_svg import to_svg
 from ..schedules.presets.file import save_preset

@@ -45,7 +45,7 @@ class ExpertRuns:
 
     def __call__(self, sampler: Any, sigmas: Tensor, rows: slice) -> None:
         """Run one sampler function on these rows, once for each model that has a step; see RunFunction."""
-        from ..schedules.optimal.experts import parts
+        from ..schedules.fitting.experts import parts
 
         noise, latent = self.noise[rows], self.first.latent[rows]
         upper, lower = parts(sigmas, self.boundary)
@@ -120,7 +120,7 @@ class Subject:
 
     def switches(self, schedules: Mapping[int, Tensor]) -> list[str]:
         """After which step the second model takes over, for every step count."""
-        from ..schedules.optimal.experts import switch_sentences
+        from ..schedules.fitting.experts import switch_sentences
 
         return [] if self.boundary is None else switch_sentences(schedules, self.boundary)
 
@@ -179,7 +179,7 @@ def boundary_sigma(model: Any, share: float) -> float:
     Raises:
         ValueError: names the input `boundary`.
     """
-    from ..schedules.optimal.experts import check_boundary
+    from ..schedules.fitting.experts import check_boundary
 
     sigma_range = _host.sigma_range_of(model)
     try:

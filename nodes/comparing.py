@@ -182,7 +182,7 @@ class _Running:
     def _target(self, plan: _Plan) -> tuple[Target, Tensor]:
         """The end states that the cell's errors are measured from, and how far they can be trusted."""
         from ..schedules.comparison import Target
-        from ..schedules.optimal.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
+        from ..schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
 
         levels = self.request.reference_steps
         run = self._noisy_end if plan.runner.noisy else self._solution
@@ -191,9 +191,9 @@ class _Running:
         return Target(levels, error, converged), fine
 
     def _solution(self, _: Runner, levels: int) -> Tensor:
-        from ..schedules.optimal.budget import Budget
-        from ..schedules.optimal.sketch import Sketch
-        from ..schedules.optimal.teacher import run_teacher, teacher_sigmas
+        from ..schedules.fitting.budget import Budget
+        from ..schedules.fitting.sketch import Sketch
+        from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 
         sigma_range = _host.sigma_range_of(self.runs.guider.model_patcher)
         budget = Budget(self.rows.stop, float(levels), progress=lambda *_: self._called(self.rows.stop))
@@ -202,7 +202,7 @@ class _Running:
 
     def _noisy_end(self, runner: Runner, levels: int) -> Tensor:
         from ..schedules.core.sigmas import finish_sigmas
-        from ..schedules.optimal.teacher import teacher_sigmas
+        from ..schedules.fitting.teacher.teacher import teacher_sigmas
 
         sigmas = finish_sigmas(teacher_sigmas(levels, _host.sigma_range_of(self.runs.guider.model_patcher)))
         return run_sampler(self.runs, runner.function, sigmas, self.rows, self._called)[0]
@@ -211,7 +211,7 @@ class _Running:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
         from ..schedules.comparison import Cell
         from ..schedules.core.metrics import mode_switches, sample_errors
-        from ..schedules.optimal.rollouts import ModelError, check_finite
+        from ..schedules.fitting.rollouts import ModelError, check_finite
 
         steps = len(plan.sigmas) - 1
         self.message = f"{plan.runner.label} with {plan.schedule}, {steps} steps"

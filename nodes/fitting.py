@@ -16,7 +16,7 @@ from .fit_request import FitRequest, FitResult, check_choice
 from .text import duration, parse_steps, plot_sentence
 
 if TYPE_CHECKING:
-    from ..schedules.optimal.calibration import Calibration
+    from ..schedules.fitting.calibration import Calibration
     from ..schedules.presets.preset import Preset
     from ._host_experts import ExpertRuns, Subject
     from ._host_run import GuiderRuns
@@ -31,8 +31,8 @@ def fit(request: FitRequest) -> FitResult:
     Raises:
         ValueError: names the input to change.
     """
+    from ..schedules.fitting.partial import partial_start
     from ..schedules.host_lists import usable
-    from ..schedules.optimal.partial import partial_start
     from ._host_experts import subject_of
     from ._host_fit import latent_rows
     from .preset_store import checked_path
@@ -121,8 +121,8 @@ def _runs(request: FitRequest, latents: Tensor, subject: Subject) -> GuiderRuns 
 
 def _memory_in_words(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | ExpertRuns) -> str:
     """How much memory the fit will take, said before it begins; a warning where there is less."""
-    from ..schedules.optimal.effort import effort_named
-    from ..schedules.optimal.memory import in_bytes, memory_of_fit
+    from ..schedules.fitting.effort import effort_named
+    from ..schedules.fitting.memory import in_bytes, memory_of_fit
     from ..schedules.samplers.fitted import NAME
     from ._host_fit import free_memory
 
@@ -161,9 +161,9 @@ def _calibrated(
     baselines: Mapping[str, Any],
     runs: GuiderRuns | ExpertRuns,
 ) -> Calibration:
-    from ..schedules.optimal.budget import OutOfTimeError
-    from ..schedules.optimal.calibrate import calibrate
-    from ..schedules.optimal.journal import prune_records
+    from ..schedules.fitting.budget import OutOfTimeError
+    from ..schedules.fitting.calibrate import calibrate
+    from ..schedules.fitting.journal import prune_records
     from ._host_fit import progress_bar
 
     minutes, identity, key = request.minutes or None, subject.identity, _fit_key(request, subject, latents, steps)

@@ -8,19 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .optimal.calibrate import calibrate as calibrate
-    from .optimal.calibration import Calibration as Calibration
+    from .fitting.calibrate import calibrate as calibrate
+    from .fitting.calibration import Calibration as Calibration
 
 __all__ = ["Calibration", "calibrate"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "calibrate":
-        from .optimal.calibrate import calibrate
+        from .fitting.calibrate import calibrate
 
         return calibrate
     if name == "Calibration":
-        from .optimal.calibration import Calibration
+        from .fitting.calibration import Calibration
 
         return Calibration
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from .registration import LABELS, OPTIMAL
 from .state import Generation, current_pass
 
 if TYPE_CHECKING:
-    from ..schedules.optimal.calibration import Calibration
+    from ..schedules.fitting.calibration import Calibration
     from ..schedules.presets.identity import ModelIdentity
     from ..schedules.presets.preset import Preset
 
@@ -105,8 +105,8 @@ def _calibrated(
     baselines: Mapping[str, Callable[[int], Tensor]],
     p: Any,
 ) -> Calibration:
-    from ..schedules.optimal.budget import OutOfTimeError
-    from ..schedules.optimal.calibrate import calibrate
+    from ..schedules.fitting.budget import OutOfTimeError
+    from ..schedules.fitting.calibrate import calibrate
 
     key = _host_digest.generation_digest(
         p, repr(identity), sampler.function.__name__, request.steps, request.noises, request.effort, p.width, p.height

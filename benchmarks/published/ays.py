@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.core.sigmas import finish_sigmas
-from ...schedules.optimal.dynamic_programming import cheapest_paths
-from ...schedules.optimal.teacher import teacher_sigmas
+from ...schedules.fitting.refine.dynamic_programming import cheapest_paths
+from ...schedules.fitting.teacher.teacher import teacher_sigmas
 from .trajectory import CountedModel, ending_in_zero, record
 
 NODES = 64

@@ -1,4 +1,4 @@
-"""DMN: the time steps of the bound in schedules/optimal/dmn.py, as its authors choose them.
+"""DMN: the time steps of the bound in schedules/fitting/refine/dmn.py, as its authors choose them.
 
 Source: Xue et al. 2024, arXiv:2402.17376, section 4.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.sigmas import finish_sigmas
-from ...schedules.optimal.dmn import dmn_levels
+from ...schedules.fitting.refine.dmn import dmn_levels
 
 
 def dmn_schedules(sigma_range: SigmaRange, steps: Sequence[int], power: int) -> dict[int, Tensor]:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange, shift_flow, shift_of_range
 from ...schedules.curves.by_name import CURVES
-from ...schedules.optimal.dynamic_programming import cheapest_paths
-from ...schedules.optimal.gits import COEFFICIENT, euler_costs
+from ...schedules.fitting.refine.dynamic_programming import cheapest_paths
+from ...schedules.fitting.refine.gits import COEFFICIENT, euler_costs
 from .trajectory import CountedModel, ending_in_zero, record
 
 # The authors' defaults: nodes of the teacher, and its solver.

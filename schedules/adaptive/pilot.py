@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..core.noise_space import Array, SigmaRange
 from ..core.sigmas import finish_sigmas
-from ..optimal.rollouts import RunFunction, check_finite, take_rows
-from ..optimal.teacher import teacher_sigmas
+from ..fitting.rollouts import RunFunction, check_finite, take_rows
+from ..fitting.teacher.teacher import teacher_sigmas
 from .quadrature import MAX_NODES, step_terms
 from .rows import combine, row_rms
 from .step_variable import StepVariable
@@ -48,7 +48,7 @@ def run_pilot(run: RunFunction, rows: slice, sigma_range: SigmaRange, calls: int
     """Solve the noises of `rows` with `calls` model calls each.
 
     Args:
-        run: starts a sampler function at the batch's start state, in a host or directly (schedules/optimal/direct.py).
+        run: starts a sampler function at the batch's start state, in a host or directly (schedules/fitting/direct.py).
         calls: 8 or more; the levels are those of a fit's teacher.
     Raises:
         ValueError: names the argument. ModelError: NaN from the model.

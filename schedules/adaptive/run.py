@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core.noise_space import Array
-from ..optimal.rollouts import ModelError
+from ..fitting.rollouts import ModelError
 from .expected import StepDensity, state_weight
 from .planners import Place, planner_for
 from .quadrature import StepTerms, step_terms

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..optimal.rollouts import check_finite
+from ..fitting.rollouts import check_finite
 
 # k-diffusion's signature: fn(model, x, sigmas, extra_args=None, callback=None, disable=None, ...) -> x.
 SamplerFunction = Callable[..., Tensor]

@@ -10,7 +10,7 @@ from sigmasmith.cli.files import write_file
 from sigmasmith.cli.main import guarded, main
 from sigmasmith.cli.parser import build_parser
 from sigmasmith.cli.progress import ProgressBar, duration, progress_bar
-from sigmasmith.schedules.optimal.effort import EFFORTS
+from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 

@@ -64,7 +64,7 @@ def test_a_run_gives_what_two_advanced_ksamplers_give():
             runs = expert_runs(high, low, BOUNDARY[kind])
             ours = end_of(runs, sampler, steps=8)
             sigmas = comfy.samplers.calculate_sigmas(high.get_model_object("model_sampling"), "karras", 8)
-            switch = part("schedules.optimal.experts").steps_above(sigmas, BOUNDARY[kind])
+            switch = part("schedules.fitting.experts").steps_above(sigmas, BOUNDARY[kind])
             assert 0 < switch < 8
             half = as_advanced(high, latent(4, 4, 8, 8)["samples"], runs.noise, sampler, sigmas, 0, switch)
             theirs = as_advanced(low, half, runs.noise, sampler, sigmas, switch, 10_000)
@@ -73,7 +73,7 @@ def test_a_run_gives_what_two_advanced_ksamplers_give():
 
 
 def test_the_first_model_is_left_alone_where_its_part_of_a_run_is_known():
-    run = part("schedules.optimal.rollouts")._Run
+    run = part("schedules.fitting.rollouts")._Run
     known, found = run.known, []
     for answer in (lambda *_: None, known):
         high, low = pair_of()
@@ -107,7 +107,7 @@ def test_no_model_is_called_on_the_others_side():
 def test_the_report_names_the_step_to_switch_after_and_the_preset_keeps_it():
     high, low = pair_of()
     result = fitted(high, low=low, name="pair", steps="4, 8", boundary=0.8)
-    preset, experts = result.preset, part("schedules.optimal.experts")
+    preset, experts = result.preset, part("schedules.fitting.experts")
     for count in (4, 8):
         switch = experts.steps_above(preset.schedules[count], 0.8)
         said = f"At {count} steps switch to the second model after step {switch} of {count}"

@@ -20,7 +20,7 @@ STEPS = 6
 def with_table(model: Any) -> Any:
     """The model with a preset whose coefficients differ from every stock sampler's, the last step's too."""
     preset = preset_for(model, sampler=NAME, counts=(STEPS,))
-    coefficients = part("schedules.optimal.coefficients")
+    coefficients = part("schedules.fitting.coefficients.unknowns")
     sigmas = preset.schedules[STEPS]
     theta = coefficients.dpmpp_2m_parameters(sigmas, 3) + 0.05 * coefficients.allowed(STEPS, 3)
     return applied(model, replace(preset, solver={STEPS: coefficients.table_of(theta, sigmas)}))

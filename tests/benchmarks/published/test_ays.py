@@ -14,7 +14,7 @@ from sigmasmith.benchmarks.published.ays import NODES, ays_schedules, klub_costs
 from sigmasmith.benchmarks.published.trajectory import CountedModel
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.optimal.dynamic_programming import cheapest_paths
+from sigmasmith.schedules.fitting.refine.dynamic_programming import cheapest_paths
 
 LOW, HIGH = 0.03, 14.6
 

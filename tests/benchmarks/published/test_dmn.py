@@ -6,7 +6,7 @@ import pytest
 from sigmasmith.benchmarks.published.dmn import dmn_schedules
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.optimal.dmn import dmn_levels
+from sigmasmith.schedules.fitting.refine.dmn import dmn_levels
 
 
 @pytest.mark.parametrize("known", [SigmaRange(0.0292, 14.6146), SigmaRange(0.003, 1.0, flow=True)])

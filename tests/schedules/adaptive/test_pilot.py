@@ -10,7 +10,7 @@ import pytest
 import torch
 from sigmasmith.schedules.adaptive.pilot import run_pilot
 from sigmasmith.schedules.core.noise_space import SigmaRange
-from sigmasmith.schedules.optimal.direct import DirectRun
+from sigmasmith.schedules.fitting.direct import DirectRun
 
 from .models import ENDS, Watched, gaussian, mixture, run, start
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.metrics import geometric_mean, mode_switches, sample_errors
 
-from ..optimal.fits import normal
+from ..fitting.fits import normal
 
 
 def test_a_samples_error_is_the_rmse_over_all_its_values():

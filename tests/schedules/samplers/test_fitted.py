@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.optimal.coefficients import dpmpp_2m_parameters, table_of
+from sigmasmith.schedules.fitting.coefficients.unknowns import dpmpp_2m_parameters, table_of
 from sigmasmith.schedules.samplers.fitted import FittedSolver, run_table, sample_sigmasmith_multistep
 from sigmasmith.schedules.samplers.rules import own_sampler
 

@@ -16,7 +16,7 @@ from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler, sample_multistep
 from torch import Tensor
 
-from ..optimal.fits import gaussian, mixture, normal, range_of
+from ..fitting.fits import gaussian, mixture, normal, range_of
 
 # gradient_estimation extrapolates twice as far as second order needs, ipndm takes unequal steps for equal ones (and its
 # first steps are Euler's), so they are of first and second order; deis and lms start from short first steps here.

@@ -1,0 +1,73 @@
+"""The held-out check: what was found against what the hosts ship, on rows that the search did not fit to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..core.metrics import mode_switches
+from ..core.sigmas import check_sigmas
+from .budget import OutOfTimeError
+from .objective import Objective, Trial
+from .problem import Fit
+from .report import FITTED, StepReport
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A schedule, and the table of coefficients that belongs to it; without one the sampler runs as it is."""
+
+    sigmas: Tensor
+    table: Tensor | None = None
+
+
+def held_out_check(
+    fit: Fit, objective: Objective, found: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
+) -> tuple[dict[int, Candidate], dict[int, StepReport]]:
+    """Run the found schedules and the host's on the held-out rows.
+
+    Args:
+        objective: of the held-out rows.
+        found: steps -> what the search found, by the report's names, FITTED first; missing where it found nothing.
+        hosts: names of the host schedules to compare.
+    Returns:
+        steps -> the winner, and steps -> StepReport.
+    """
+    chosen: dict[int, Candidate] = {}
+    rows: dict[int, StepReport] = {}
+    for count in fit.steps:
+        entries = dict(found.get(count, {}))
+        entries |= {name: Candidate(check_sigmas(fit.baselines[name](count), name=name)) for name in hosts}
+        trials: dict[str, Trial] = {}
+        try:
+            for name, entry in entries.items():
+                trials[name] = objective(entry.sigmas, table=entry.table)
+                trials[name].rollout.forget()  # nothing will be run from its calls
+        except OutOfTimeError:
+            if not trials and not (entries and (found or chosen)):
+                raise
+        errors = {name: trial.error for name, trial in trials.items()}
+        switched = {name: mode_switches(trial.rollout.end, objective.reference) for name, trial in trials.items()}
+        # Unchecked, the fitted schedule stands, or the host's that looked best along the teacher.
+        best = winner(trials) if trials else next(iter(entries))
+        chosen[count] = entries[best]
+        rows[count] = StepReport(count, errors, switched, best)
+    return chosen, rows
+
+
+def winner(trials: Mapping[str, Trial]) -> str:
+    """The fitted schedule, unless a host's beats it on the held-out rows: by the mean and on most of the samples.
+
+    On a few rows one sample that changed mode can decide the mean alone, against a schedule that is better on all the
+    others. Without a fitted schedule, the smallest mean.
+    """
+    names = sorted(trials, key=lambda name: trials[name].error)
+    fitted = trials.get(FITTED)
+    if fitted is None:
+        return names[0]
+    for name in names[: names.index(FITTED)]:
+        if int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
+            return name
+    return FITTED

@@ -1,0 +1,1 @@
+"""Coefficients of the fitted multistep sampler: unknowns, a first fit, and refinement with the schedule."""

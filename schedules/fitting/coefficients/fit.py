@@ -1,0 +1,60 @@
+"""Coefficients for the fitted multistep sampler, once a schedule is known: order, start and refinement."""
+
+from __future__ import annotations
+
+from ..objective import Objective, Trial
+from ..problem import Fit
+from ..teacher.local_errors import DenseTeacher
+from .greedy import GreedyFit
+from .joint import refine_table
+from .unknowns import table_of
+
+# Model outputs weighed and pull to DPM++ 2M: from free to tame. The held-out rows choose, for the freest always wins
+# on the rows that it was fitted to.
+_CHOICES = ((4, 1e-3), (3, 1e-2), (2, 1e-1))
+MOST_OUTPUTS = max(order for order, _ in _CHOICES)
+
+
+def fit_solver(
+    fit: Fit, teacher: DenseTeacher, objective: Objective, held_out: Objective, start: Trial, allowance: float
+) -> None:
+    """Fill `objective.best_table` for the steps of `start`, a trial of the sampler without coefficients.
+
+    Args:
+        teacher: on the search rows.
+        objective, held_out: of the search rows and of the held-out rows, which decide the order.
+        allowance: evaluations per sample.
+    """
+    stop = fit.budget.spent + allowance
+    fit.budget.message = f"{start.steps} steps: coefficients"
+    cost = start.steps * (objective.share + held_out.share)
+    best: Trial | None = None
+    least = float("inf")
+    for order, ridge in _CHOICES:
+        if order > start.steps or (best is not None and fit.budget.spent + cost > stop):
+            continue
+        trial = _greedy(fit, teacher, objective, start, order, ridge)
+        # Should time run out in the check, what stood before it stands.
+        objective.best_table[start.steps] = best or trial
+        check = held_out(start.sigmas, table=trial.table)
+        check.rollout.forget()
+        worse = trial
+        if check.error < least:
+            best, worse, least = trial, best, check.error
+        if worse is not None:
+            worse.rollout.forget()
+    if best is None:
+        return
+    fit.budget.message = f"{start.steps} steps: schedule and coefficients"
+    # The choice of order stands: a freer table would look better here whatever it does elsewhere.
+    objective.best_table[start.steps] = best
+    objective.best_table[start.steps] = refine_table(
+        objective, best, fit.sigma_range.sigma_min, stop - fit.budget.spent
+    )
+
+
+def _greedy(fit: Fit, teacher: DenseTeacher, objective: Objective, start: Trial, order: int, ridge: float) -> Trial:
+    """One run that fits a table step by step, and the trial of that table, whose calls that run has already made."""
+    sampler = GreedyFit(teacher, fit.state_sketch(), objective.rows, order, ridge)
+    run = objective.rollouts.with_sampler(sampler)(start.sigmas, objective.rows, start.rollout)
+    return objective(start.sigmas, run, f"coefficients for {start.origin}", table_of(sampler.theta, start.sigmas))

@@ -1,0 +1,181 @@
+"""Schedule and coefficients of the fitted multistep sampler together, by the Gauss-Newton method of gauss_newton.py.
+
+Unknowns are the shifts of the inner log-sigmas and changes of the parameters of coefficients.py, all steps at once,
+against the end states: what a step may leave to a later one is decided by what arrives at the end. While a sigma moves,
+the parameters move with those of DPM++ 2M. Where every parameter of every step costs too much, they are tied to a few
+hat functions over the step index, as the shifts are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...core.noise_space import Array
+from ..objective import Objective, Trial, flat_weights
+from ..refine.gauss_newton import Shifts, descend, jacobian_calls, shifts_around
+from .unknowns import allowed, dpmpp_2m_parameters, feature_sketches, features, parameters_of, table_of
+
+# Pull of the parameters to where they started, in units of log error per sample.
+_PRIOR = 1e-3
+# A forward difference changes the state by this share of the error that is to be corrected: visible, nearly linear.
+_SHARE = 0.3
+_LEAST, _MOST = 0.01, 0.5
+# Share of an allowance that a Jacobian may take, and the runs after it that make it worth taking.
+_JACOBIAN_SHARE, _RUNS_AFTER = 0.75, 3
+_CONVERGED = 0.02
+
+
+@dataclass(frozen=True)
+class TableCoordinates:
+    """Coordinates of schedules and tables near a given trial.
+
+    Attributes:
+        shifts: of the sigmas.
+        theta: (steps, features) parameters at z = 0.
+        basis: (columns, steps, features) changes of the parameters.
+        table_differences: (columns,) forward differences of those.
+    """
+
+    shifts: Shifts
+    theta: Array
+    basis: Array
+    table_differences: Array
+    order: int
+
+    @property
+    def differences(self) -> Array:
+        return np.concatenate([self.shifts.differences, self.table_differences])
+
+    def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
+        sigmas, theta = self.at(z)
+        return objective(sigmas, base, origin, table_of(theta, sigmas))
+
+    def at(self, z: Array) -> tuple[Tensor, Array]:
+        """Sigma list and parameters at z."""
+        sigmas = self.shifts.schedule(z[: self._moving])
+        theta = self.theta + np.tensordot(z[self._moving :], self.basis, axes=1)
+        return sigmas, theta + dpmpp_2m_parameters(sigmas, self.order) - self._rule
+
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+        """Damped step for the mean log error, parameters weakly pulled to z = 0, sigmas kept in order and range."""
+        weights = flat_weights(residual)
+        normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
+        gradient = torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()
+        prior: Array = np.full(len(at), _PRIOR * len(residual))
+        prior[: self._moving] = 0.0
+        diagonal: Array = np.array(normal.diagonal())
+        least = 1e-9 * max(float(diagonal.max()), 1e-30)
+        damped: Array = normal + np.diag(damping * diagonal + least + prior)
+        gradient = gradient + prior * at
+        sigmas, free = at[: self._moving], np.ones(len(at), dtype=bool)
+        step = self._limited_step(damped, gradient, sigmas, free)
+        if self.shifts.below_floor(sigmas, step[: self._moving]):
+            free[self._moving - 1] = False  # the last sigma stays
+            step = self._limited_step(damped, gradient, sigmas, free)
+        return step
+
+    def _limited_step(self, normal: Array, gradient: Array, sigmas: Array, free: NDArray[np.bool_]) -> Array:
+        """Solution in the free coordinates, the sigmas' part cut to what keeps their order."""
+        step = np.zeros(len(free))
+        step[free] = -np.linalg.solve(normal[np.ix_(free, free)], gradient[free])
+        step[: self._moving] = self.shifts.limited(sigmas, step[: self._moving])
+        return step
+
+    @property
+    def _moving(self) -> int:
+        return self.shifts.basis.shape[1]
+
+    @cached_property
+    def _rule(self) -> Array:
+        return dpmpp_2m_parameters(self.shifts.sigmas, self.order)
+
+
+def refine_table(objective: Objective, start: Trial, floor: float, allowance: float) -> Trial:
+    """The best trial found near `start` for at most about `allowance` evaluations per sample, `start` itself included.
+
+    Args:
+        start: a trial with a table.
+        floor: the model's sigma_min.
+    """
+    budget = objective.rollouts.budget
+    stop, run_cost, best = budget.spent + allowance, start.steps * objective.share, start
+    while (knots := affordable_knots(best, (stop - budget.spent) / objective.share)) > 0:
+        best = objective.with_outputs(best)
+        found = descend(objective, best, coordinates_around(best, knots, floor), stop, run_cost)
+        gain = np.log(best.error / found.error)
+        best = found
+        if gain < _CONVERGED:
+            break
+    return best
+
+
+def coordinates_around(trial: Trial, knots: int, floor: float) -> TableCoordinates:
+    """Coordinates with at most `knots` hat functions for the sigmas and for each parameter."""
+    assert trial.table is not None
+    order = trial.table.shape[1] - 1
+    columns = table_columns(trial.steps, order, knots)
+    basis = np.stack([column for _, column in columns]) if columns else np.zeros((0, trial.steps, features(order)))
+    effects = _effects(trial, order)
+    error = float(trial.errors.square().mean().sqrt())
+    visible = np.array([np.sqrt(np.square(column * effects).sum()) for _, column in columns])
+    differences = np.clip(_SHARE * error / np.maximum(visible, 1e-30), _LEAST, _MOST)
+    theta = parameters_of(trial.table, trial.sigmas)
+    return TableCoordinates(shifts_around(trial.sigmas, knots, floor), theta, basis, differences, order)
+
+
+def affordable_knots(trial: Trial, calls: float) -> int:
+    """Most hat functions whose Jacobian and a few runs after it fit into `calls`; 0 for none."""
+    assert trial.table is not None
+    for knots in range(trial.steps, 0, -1):
+        if knots < min(3, trial.steps):
+            break
+        needed = table_jacobian_calls(trial.steps, trial.table.shape[1] - 1, knots)
+        if needed <= _JACOBIAN_SHARE * calls and needed + _RUNS_AFTER * trial.steps <= calls:
+            return knots
+    return 0
+
+
+def table_jacobian_calls(steps: int, order: int, knots: int) -> int:
+    """Sampler steps that a Jacobian runs: each column those after the first step it changes."""
+    own = sum(steps - 1 - first for first, _ in table_columns(steps, order, knots))
+    return own + jacobian_calls(steps, knots)
+
+
+def table_columns(steps: int, order: int, knots: int) -> list[tuple[int, Array]]:
+    """(first step changed, (steps, features) change) of every column.
+
+    The last step of each parameter stands alone: its columns cost no model call, and the step to 0 is unlike others.
+    """
+    free = allowed(steps, order)
+    columns: list[tuple[int, Array]] = []
+    for feature in range(free.shape[1]):
+        inner = np.flatnonzero(free[:-1, feature])
+        count = min(knots, len(inner))
+        at = np.linspace(0.0, len(inner) - 1.0, count) if count else np.zeros(0)
+        for hat in np.eye(count):
+            column = np.zeros(free.shape)
+            column[inner, feature] = np.interp(np.arange(len(inner)), at, hat)
+            columns.append((int(np.flatnonzero(column[:, feature])[0]), column))
+        if free[-1, feature]:
+            column = np.zeros(free.shape)
+            column[-1, feature] = 1.0
+            columns.append((steps - 1, column))
+    return columns
+
+
+def _effects(trial: Trial, order: int) -> Array:
+    """(steps, features) root mean square change of the state's values per unit of each parameter."""
+    calls = trial.rollout.calls
+    values = trial.rollout.end[0].numel()
+    effects = np.zeros((trial.steps, features(order)))
+    for i, call in enumerate(calls):
+        outputs = [earlier.output for earlier in calls[max(0, i - order + 1) : i + 1][::-1]]
+        columns = feature_sketches(call.state, outputs, call.sigma, float(trial.sigmas[i + 1]), order)
+        effects[i] = (columns.square().sum(dim=1).mean(dim=0) / values).sqrt().numpy()
+    return effects

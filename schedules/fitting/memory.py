@@ -1,0 +1,74 @@
+"""What a fit keeps in the computer's memory, known before it starts.
+
+Model outputs are most of it: of every sampler and step count those of the best run are kept, so that its neighbours
+need not ask the model again, and those of a few runs more for the step count in work. They lie on the CPU; what a model
+call needs on the device is the host's business.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .coefficients.fit import MOST_OUTPUTS
+from .coefficients.unknowns import features
+from .effort import Effort
+from .problem import END_SKETCH, SOLVER_SKETCH, STATE_SKETCH
+
+_FLOAT32, _FLOAT64 = 4, 8
+# Runs of the step count in work beside its best one: first candidates, and what a refinement holds of its last moves.
+_RUNS_IN_WORK = 5
+# Trials per step count whose end states and residuals stay to the end of the search, and those of published methods.
+_TRIALS, _PUBLISHED = 8, 2
+# Copies of a batch of latents in the hands of the teachers, the caller and a sampler function.
+_BATCHES = 14
+# Gauss-Newton: unknowns at most, and arrays of residuals times unknowns at a time.
+_UNKNOWNS, _JACOBIANS = 12, 4
+
+
+def memory_of_fit(
+    shape: Sequence[int],
+    rows: int,
+    steps: Sequence[int],
+    effort: Effort,
+    *,
+    samplers: int = 1,
+    calls_per_step: int = 1,
+    method: str = "gauss_newton",
+    solver: bool = False,
+) -> int:
+    """Bytes that a fit keeps at most.
+
+    Args:
+        shape: of one latent, without the batch.
+        rows: of the batch, the held-out ones included.
+        steps: step counts to solve.
+        samplers: that it may choose among.
+        calls_per_step: model calls of the sampler, 2 for heun and its kind.
+        method: as for `calibrate`.
+        solver: whether coefficients are fitted, as for sigmasmith_multistep: every step has unknowns of its own then.
+    """
+    values, searched = math.prod(shape), rows - max(2, rows // 4)
+    latent, most, nodes = _FLOAT32 * values, max(steps), effort.teacher_nodes
+    outputs = searched * calls_per_step * (samplers * sum(steps) + _RUNS_IN_WORK * most)
+    trials = (_TRIALS + _PUBLISHED * effort.published) * len(steps) * samplers
+    unknowns = _UNKNOWNS
+    if method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, and no refinement
+        outputs, unknowns = searched * nodes * most, 0
+    residual = min(values, SOLVER_SKETCH if solver else END_SKETCH)
+    if solver:
+        outputs += searched * sum(steps)  # the best run without coefficients, and the best one with them
+        unknowns = most * (1 + features(MOST_OUTPUTS))
+    kept = latent * (outputs + _BATCHES * rows + trials * searched)
+    sketched = min(values, STATE_SKETCH) * nodes * rows
+    along_teacher = _FLOAT64 * (12 * sketched + 3 * (2 * nodes) ** 3)
+    residuals = residual * searched
+    refined = _FLOAT64 * residuals * (trials + _JACOBIANS * unknowns)
+    return kept + along_teacher + refined
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes as one says it: 40 MB, 1.3 GB."""
+    if count < 1e9:
+        return f"{max(1, round(count / 1e6))} MB"
+    return f"{count / 1e9:.1f} GB"

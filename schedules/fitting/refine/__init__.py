@@ -1,0 +1,1 @@
+"""Where schedules come from: starts without a model call, and refinement by true runs."""

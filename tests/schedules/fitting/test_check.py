@@ -1,0 +1,34 @@
+"""Who wins on the held-out rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from sigmasmith.schedules.core.metrics import geometric_mean
+from sigmasmith.schedules.fitting.check import winner
+from sigmasmith.schedules.fitting.objective import Trial
+from sigmasmith.schedules.fitting.report import FITTED
+
+
+def trial(*errors: float) -> Trial:
+    values, nothing = torch.tensor(errors, dtype=torch.float64), torch.zeros(1, 1)
+    unused: Any = None
+    return Trial(torch.tensor([1.0, 0.0]), values, geometric_mean(values), nothing, unused, "")
+
+
+def test_the_smallest_error_wins():
+    assert winner({FITTED: trial(1.0, 1.0), "karras": trial(2.0, 2.0)}) == FITTED
+    assert winner({FITTED: trial(2.0, 2.0), "karras": trial(1.0, 1.0), "simple": trial(1.5, 1.5)}) == "karras"
+
+
+def test_a_mean_that_one_sample_decides_does_not_beat_the_fit():
+    assert winner({FITTED: trial(1.0, 1.0, 90.0), "karras": trial(1.1, 1.1, 0.5)}) == FITTED
+
+
+def test_a_tie_leaves_the_fit():
+    assert winner({"karras": trial(1.0, 2.0), FITTED: trial(1.0, 2.0)}) == FITTED
+
+
+def test_without_a_fit_the_best_host_wins():
+    assert winner({"karras": trial(1.0, 9.0), "simple": trial(2.0, 2.0)}) == "simple"

@@ -1,0 +1,102 @@
+"""What a fit keeps stays within what was stated before it began, and the statement is no empty one."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from typing import Any
+
+import pytest
+import torch
+from sigmasmith.schedules.fitting.effort import EFFORTS
+from sigmasmith.schedules.fitting.memory import in_bytes, memory_of_fit
+from sigmasmith.schedules.fitting.refine.dynamic_programming import best_paths, propagation_weights
+from sigmasmith.schedules.fitting.teacher.local_errors import densify, local_errors
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
+
+from .fits import gaussian, normal, small_fit, teacher_of
+
+
+def tensor_bytes() -> int:
+    """Bytes of all tensors that are alive in this process."""
+    found = {}
+    for thing in gc.get_objects():
+        if type(thing) in (torch.Tensor, torch.nn.Parameter):
+            storage = thing.untyped_storage()
+            found[storage.data_ptr()] = storage.nbytes()
+    return sum(found.values())
+
+
+def most_kept(values: int, rows: int, **options: Any) -> int:
+    """Largest number of bytes that a fit held after any 29th of its model calls."""
+    variance, noise, calls = torch.linspace(0.05, 1.0, values), normal(rows, values), 0
+    before, most = tensor_bytes(), 0
+
+    def model(x, sigma):
+        return variance / (variance + sigma[:, None] ** 2) * x
+
+    def progress(*_):
+        nonlocal calls, most
+        calls += 1
+        if calls % 29 == 0:
+            most = max(most, tensor_bytes() - before)
+
+    small_fit(model, noise, progress=progress, **options)
+    return most
+
+
+@pytest.mark.parametrize(
+    ("values", "rows", "options"),
+    [
+        (6_000, 8, {"steps": (5, 8)}),
+        (40_000, 6, {"steps": (5,)}),
+        (6_000, 6, {"steps": (20,)}),
+        (6_000, 6, {"steps": (6,), "sampler": ["dpmpp_2m", "deis", "ipndm"]}),
+        (6_000, 6, {"steps": (6,), "sampler": "heun", "effort": "balanced"}),
+        (6_000, 6, {"steps": (6,), "method": "oss"}),
+        (6_000, 6, {"steps": (5, 8), "sampler": "sigmasmith_multistep"}),
+        (40_000, 6, {"steps": (6,), "sampler": "sigmasmith_multistep", "effort": "balanced"}),
+    ],
+)
+def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows, options):
+    names = options.get("sampler", "dpmpp_2m")
+    stated = memory_of_fit(
+        (values,),
+        rows,
+        options["steps"],
+        EFFORTS[options.get("effort", "fast")],
+        samplers=len(names) if isinstance(names, list) else 1,
+        calls_per_step=2 if names == "heun" else 1,
+        method=options.get("method", "gauss_newton"),
+        solver=names == "sigmasmith_multistep",
+    )
+    kept = most_kept(values, rows, **options)
+    assert kept <= stated <= 8.0 * kept
+
+
+@pytest.mark.parametrize("effort", ["fast", "thorough"])
+def test_the_tables_along_the_teacher_stay_within_what_was_stated(effort):
+    """NumPy's arrays, which no tensor shows: of the densified teacher and of the errors between its levels."""
+    rows, nodes = 24, EFFORTS[effort].teacher_nodes
+    teacher = teacher_of(gaussian(dim=700), rows, nodes, dim=700)
+    tracemalloc.start()
+    errors = local_errors(densify(teacher, 2), MULTISTEP_RULES["dpmpp_2m"])
+    best_paths(errors, propagation_weights(errors.sigmas, 0.75), 12)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # rows are searched: as many of a fit's are held out as well.
+    whole = memory_of_fit((700,), rows * 4 // 3, (5,), EFFORTS[effort])
+    assert peak <= whole
+    assert whole <= 4.0 * peak
+
+
+def test_memory_grows_with_the_latent_the_noises_and_the_steps():
+    least = memory_of_fit((4, 64, 64), 4, (10,), EFFORTS["fast"])
+    assert memory_of_fit((4, 256, 256), 4, (10,), EFFORTS["fast"]) > 3 * least
+    assert memory_of_fit((4, 64, 64), 16, (10,), EFFORTS["fast"]) > 2 * least
+    assert memory_of_fit((4, 64, 64), 4, (10, 20), EFFORTS["fast"]) > least
+
+
+@pytest.mark.parametrize(("count", "words"), [(4e4, "1 MB"), (4e7, "40 MB"), (1.26e9, "1.3 GB")])
+def test_bytes_are_said_in_words(count, words):
+    assert in_bytes(count) == words

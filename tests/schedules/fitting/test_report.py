@@ -1,0 +1,56 @@
+"""The report in words: what was returned, what was better, what was not compared."""
+
+from __future__ import annotations
+
+import math
+
+from sigmasmith.schedules.fitting.report import FITTED, Report, StepReport
+
+WON = StepReport(5, {FITTED: 0.01, "simple": 0.05, "karras": 0.02}, {FITTED: 0}, FITTED)
+LOST = StepReport(8, {FITTED: 0.03, "simple": 0.05, "karras": 0.02}, {FITTED: 1, "karras": 1}, "karras")
+
+
+def words(*rows: StepReport, **options) -> str:
+    return str(Report({row.steps: row for row in rows}, 4, 16, 0.001, **options))
+
+
+def test_the_best_host_is_the_one_with_the_smallest_error():
+    assert WON.best_host == "karras"
+    assert StepReport(5, {FITTED: 0.01}, {}, FITTED).best_host is None
+
+
+def test_every_step_count_has_a_line_with_what_is_returned_and_its_gain():
+    lines = words(LOST, WON).splitlines()
+    assert lines[1].split() == ["5", "fitted", "0.01000", "karras", "0.02000", "2.00x"]
+    assert lines[2].split() == ["8", "karras", "0.02000", "karras", "0.02000", "1.00x"]
+
+
+def test_a_host_that_won_is_named_in_a_sentence():
+    text = words(WON, LOST)
+    assert "At 8 steps the host's karras was better than the fit, so it is returned." in text
+    assert "At 5 steps the host's" not in text
+
+
+def test_a_host_with_the_smaller_mean_that_lost_on_most_samples_is_mentioned():
+    row = StepReport(5, {FITTED: 0.03, "karras": 0.02}, {}, FITTED)
+    assert "At 5 steps the host's karras had the smaller mean error" in words(row)
+
+
+def test_mode_switches_of_what_is_returned_are_told_apart():
+    assert "At 8 steps 1 of 4 held-out samples ended in another image" in words(LOST)
+    assert "another image" not in words(WON)
+
+
+def test_held_out_rows_skipped_hosts_and_notes_are_said():
+    text = words(WON, skipped=("beta", "normal"), notes=("Something else.",))
+    assert "4 of 16 samples, held out" in text
+    assert "Not compared at this effort: beta, normal." in text
+    assert text.endswith("Something else.")
+
+
+def test_a_count_without_any_host_has_a_line():
+    assert "none compared" in words(StepReport(5, {FITTED: 0.01}, {}, FITTED))
+
+
+def test_a_loaded_report_without_rows_is_only_its_notes():
+    assert str(Report({}, 0, 0, math.nan, notes=("Loaded.",))) == "Loaded."
