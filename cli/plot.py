@@ -10,8 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
-from ..schedules.plot import schedule_plot
-from ..schedules.plot_svg import to_svg
+from ..schedules.plot.plot import schedule_plot
+from ..schedules.plot.svg import to_svg
 from ..schedules.presets.preset import Preset
 from .files import check_target, write_file
 from .named_schedules import find_preset, named_schedule, preset_label

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from ..schedules.core.sigmas import steps_before_truncation
-from ..schedules.plot import sigma_text
+from ..schedules.plot.plot import sigma_text
 from ..schedules.presets.checks import PresetError
 from ..schedules.presets.preset import FITTED, Preset
 from ..schedules.presets.share_code import to_share_code

@@ -30,8 +30,8 @@ from ..cli.progress import duration, progress_bar
 from ..cli.subjects import Subject, demo_subject
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.plot import schedule_plot
-from ..schedules.plot_svg import to_svg
+from ..schedules.plot.plot import schedule_plot
+from ..schedules.plot.svg import to_svg
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.share_code import to_share_code
 from .picture import Row, sample_sheet

@@ -126,7 +126,7 @@ def host_baselines(model: Any, sampler: str, steps: tuple[int, ...]) -> Mapping[
     As the KSampler would run them with this sampler. What cannot be brought to the contract of a sigma list at the
     asked step counts is left out.
     """
-    from ..schedules.host_lists import usable
+    from ..schedules.hosting.lists import usable
 
     sampling = model_sampling_of(model)
     found: dict[str, Callable[[int], Tensor]] = {}
@@ -156,7 +156,7 @@ def published_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
 
 def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:
     """steps -> sigmas of a dropdown entry as the KSampler runs them; `drops` as drops_penultimate says it."""
-    from ..schedules.host_lists import as_run
+    from ..schedules.hosting.lists import as_run
 
     return lambda steps: as_run(comfy.samplers.calculate_sigmas(sampling, name, steps + drops), steps, drops)
 

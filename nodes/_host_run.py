@@ -20,7 +20,7 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
-from ..schedules.call_timer import CallTimer
+from ..schedules.hosting.call_timer import CallTimer
 from . import LOGGER_NAME, _host
 from ._host_watch import WRAPPER_KEY
 

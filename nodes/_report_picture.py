@@ -12,7 +12,7 @@ from torch import Tensor
 from ._picture import GRID, INK, PAPER, font, to_tensor
 
 if TYPE_CHECKING:
-    from ..schedules.comparison import Cell, Comparison
+    from ..schedules.comparison.comparison import Cell, Comparison
 
 QUIET, BEST, OWN = (110, 118, 128), (24, 112, 72), (200, 30, 60)
 # All in the doubled picture, which is scaled down for smooth letters.
@@ -26,7 +26,7 @@ def table_image(comparison: Comparison, sentences: Sequence[str]) -> Tensor:
     """(1, H, W, 3) float32 in 0..1: one line per cell with its error and confidence interval, and what it says."""
     from PIL import Image, ImageDraw
 
-    from ..schedules.comparison_text import sorted_cells
+    from ..schedules.comparison.text import sorted_cells
 
     cells = sorted_cells(comparison)
     heads = ["steps", "sampler", "schedule", "calls", "s / sample", "error"]
@@ -79,7 +79,7 @@ class _Scale:
     """The bars: log error from left to right."""
 
     def __init__(self, cells: Sequence[Cell], left: float) -> None:
-        from ..schedules.comparison import error_interval
+        from ..schedules.comparison.comparison import error_interval
 
         self.left = left
         self.found = {id(cell): error_interval(cell) for cell in cells if not cell.failed}

@@ -59,7 +59,7 @@ class SigmasmithCompare(io.ComfyNode):
     def execute(
         cls, model: Any, positive: Any, negative: Any, cfg: float, filename_prefix: str, **inputs: Any
     ) -> io.NodeOutput:
-        from ..schedules.comparison_text import csv_text, report_text, verdict_sentences
+        from ..schedules.comparison.text import csv_text, report_text, verdict_sentences
         from ._host_compare import write_csv
         from ._host_fit import cfg_guider
 
@@ -159,7 +159,7 @@ def _connected_inputs() -> list[io.Input]:
 
 def node_output(result: CompareResult, vae: Any, report: str, cls: type[io.ComfyNode]) -> io.NodeOutput:
     """A result as the node gives it out and shows it."""
-    from ..schedules.comparison_text import sentences
+    from ..schedules.comparison.text import sentences
     from ._report_picture import notice_image, table_image
 
     table = table_image(result.comparison, list(sentences(result.comparison)))

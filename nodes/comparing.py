@@ -17,7 +17,7 @@ from .schedule import check_same_noise
 from .text import parse_steps
 
 if TYPE_CHECKING:
-    from ..schedules.comparison import Cell, Comparison, Target
+    from ..schedules.comparison.comparison import Cell, Comparison, Target
     from ..schedules.presets.preset import Preset
     from ._host_run import GuiderRuns
 
@@ -78,7 +78,7 @@ class _Plan:
     @property
     def target(self) -> str:
         """Name of the target of its errors."""
-        from ..schedules.comparison import SOLUTION
+        from ..schedules.comparison.comparison import SOLUTION
 
         return f"{self.runner.label} itself on its noise path" if self.runner.noisy else SOLUTION
 
@@ -151,7 +151,7 @@ class _Running:
 
     def result(self) -> CompareResult:
         """Targets first, then the cells in order."""
-        from ..schedules.comparison import Comparison
+        from ..schedules.comparison.comparison import Comparison
 
         targets: dict[str, Target] = {}
         ends: dict[str, Tensor] = {}
@@ -181,7 +181,7 @@ class _Running:
 
     def _target(self, plan: _Plan) -> tuple[Target, Tensor]:
         """The end states that the cell's errors are measured from, and how far they can be trusted."""
-        from ..schedules.comparison import Target
+        from ..schedules.comparison.comparison import Target
         from ..schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
 
         levels = self.request.reference_steps
@@ -209,7 +209,7 @@ class _Running:
 
     def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
-        from ..schedules.comparison import Cell
+        from ..schedules.comparison.comparison import Cell
         from ..schedules.core.metrics import mode_switches, sample_errors
         from ..schedules.fitting.rollouts import ModelError, check_finite
 

@@ -32,7 +32,7 @@ def fit(request: FitRequest) -> FitResult:
         ValueError: names the input to change.
     """
     from ..schedules.fitting.partial import partial_start
-    from ..schedules.host_lists import usable
+    from ..schedules.hosting.lists import usable
     from ._host_experts import subject_of
     from ._host_fit import latent_rows
     from .preset_store import checked_path

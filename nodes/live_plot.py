@@ -54,7 +54,7 @@ class Drawn:
 
 def answer(drawn: Drawn) -> dict[str, Any]:
     """The plot of a schedule, its stock curves and its words, as JSON can hold them."""
-    from ..schedules.plot import schedule_plot, schedule_warnings, sigma_text
+    from ..schedules.plot.plot import schedule_plot, schedule_warnings, sigma_text
 
     ends, run = drawn.sigma_range, drawn.run
     main = "this schedule"

@@ -64,7 +64,7 @@ def scheduled(
 
         return CURVES["cosine"](steps, low, high, flow=flow)
     if preset is not None:
-        from ..schedules.host_lists import preset_sigmas
+        from ..schedules.hosting.lists import preset_sigmas
 
         sigmas = remember(preset_sigmas(preset, steps, high, drops_penultimate(preset.sampler)))
         logging.getLogger(LOGGER_NAME).info(

@@ -19,8 +19,8 @@ import torch
 from modules import sd_samplers_common, shared
 from torch import Tensor
 
-from ..schedules.call_timer import CallTimer
 from ..schedules.core.words import duration
+from ..schedules.hosting.call_timer import CallTimer
 from . import LOGGER_NAME, _host
 from .fit_request import FitRequest
 

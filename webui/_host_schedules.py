@@ -9,7 +9,7 @@ from typing import Any
 from modules import sd_schedulers
 from torch import Tensor
 
-from ..schedules.host_lists import as_run, usable
+from ..schedules.hosting.lists import as_run, usable
 from . import LOGGER_NAME, _host
 from .registration import LABELS
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
-from ..schedules.host_lists import at_sigma_max, before_drop
+from ..schedules.hosting.lists import at_sigma_max, before_drop
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
 from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL

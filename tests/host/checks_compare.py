@@ -31,7 +31,7 @@ def compared(model: Any, **changed: Any) -> Any:
 
 
 def said(result: Any) -> str:
-    return part("schedules.comparison_text").report_text(result.comparison)
+    return part("schedules.comparison.text").report_text(result.comparison)
 
 
 def sigmas_of(model: Any, name: str, steps: int) -> Tensor:

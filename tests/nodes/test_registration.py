@@ -9,7 +9,7 @@ import torch
 from sigmasmith.nodes import registration
 from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.curves.fallback import fallback_sigmas
-from sigmasmith.schedules.host_lists import preset_sigmas
+from sigmasmith.schedules.hosting.lists import preset_sigmas
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 

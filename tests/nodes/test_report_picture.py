@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from sigmasmith.nodes._report_picture import image_grid, notice_image, table_image
-from sigmasmith.schedules.comparison import SOLUTION, Cell, Comparison, Target
+from sigmasmith.schedules.comparison.comparison import SOLUTION, Cell, Comparison, Target
 
 
 def comparison(count):

@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.comparison import SOLUTION, Cell, Comparison, Target, error_interval, error_ratio
-from sigmasmith.schedules.comparison_text import csv_text, report_text
+from sigmasmith.schedules.comparison.comparison import SOLUTION, Cell, Comparison, Target, error_interval, error_ratio
+from sigmasmith.schedules.comparison.text import csv_text, report_text
 
 SEEDS = (10, 11, 12, 13)
 SPREAD = torch.tensor([1.0, 1.3, 0.8, 1.1], dtype=torch.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sigmasmith.schedules.call_timer import CallTimer
+from sigmasmith.schedules.hosting.call_timer import CallTimer
 
 
 def test_the_first_call_does_not_count_and_three_more_are_enough():

@@ -9,8 +9,8 @@ from typing import TypedDict
 import numpy as np
 from torch import Tensor
 
-from .core.noise_space import Array
-from .core.sigmas import check_sigmas
+from ..core.noise_space import Array
+from ..core.sigmas import check_sigmas
 
 # A curve is drawn through at most this many points, however many steps it has.
 _MAX_POINTS = 240

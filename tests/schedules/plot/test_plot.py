@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.curves.powers import karras_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
-from sigmasmith.schedules.plot import schedule_plot, sigma_text
-from sigmasmith.schedules.plot_svg import to_svg
+from sigmasmith.schedules.plot.plot import schedule_plot, sigma_text
+from sigmasmith.schedules.plot.svg import to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHORT = [14.6, 3.0, 0.34, 0.0]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .core.sigmas import check_sigmas, finish_sigmas, resample_sigmas
-from .presets.checks import check_label
+from ..core.sigmas import check_sigmas, finish_sigmas, resample_sigmas
+from ..presets.checks import check_label
 
 if TYPE_CHECKING:
-    from .presets.preset import Preset
+    from ..presets.preset import Preset
 
 Schedule = Callable[[int], Tensor]
 # A printed 14.615 and the table's 14.614641 are one sigma_max.

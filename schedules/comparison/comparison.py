@@ -9,7 +9,7 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from .core.metrics import geometric_mean
+from ..core.metrics import geometric_mean
 
 # A cell is called better than another when that would come about by chance once in twenty comparisons of this size.
 CONFIDENCE = 0.95

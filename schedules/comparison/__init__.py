@@ -1,0 +1,1 @@
+"""Samplers and schedules compared on the same noises, as numbers and in words."""

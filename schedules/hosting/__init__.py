@@ -1,0 +1,1 @@
+"""What the layers of both hosts need and neither owns."""

@@ -1,0 +1,1 @@
+"""A plot of schedules as plain numbers, and as SVG."""
