@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import _host, _host_adaptive, _host_routes
-from .adaptive import SigmasmithAdaptiveSampler, SigmasmithAdaptiveSchedule
-from .compare import SigmasmithCompare
-from .curves import SigmasmithCosine, SigmasmithCurve
-from .feedback import SigmasmithErrorMap, SigmasmithRefine
-from .fit import SigmasmithFit, SigmasmithFitGuider
-from .guidance import SigmasmithGuidance
-from .multistep import SigmasmithMultistep
-from .presets import SigmasmithLoadPreset, SigmasmithSavePreset
+from .adaptive.node import SigmasmithAdaptiveSampler, SigmasmithAdaptiveSchedule
+from .compare.node import SigmasmithCompare
+from .feedback.node import SigmasmithErrorMap, SigmasmithRefine
+from .fit.node import SigmasmithFit, SigmasmithFitGuider
+from .host import adaptive as _host_adaptive
+from .host import registries as _host
+from .host import server as _host_routes
+from .presets.node import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
 from .sampler_names import register_samplers
-from .schedule import SigmasmithApply, SigmasmithSchedule
-from .variance import SigmasmithDDIM, SigmasmithVariance
+from .schedule.curves import SigmasmithCosine, SigmasmithCurve
+from .schedule.guidance import SigmasmithGuidance
+from .schedule.multistep import SigmasmithMultistep
+from .schedule.node import SigmasmithApply, SigmasmithSchedule
+from .variance.node import SigmasmithDDIM, SigmasmithVariance
 
 NODES: list[type[io.ComfyNode]] = [
     SigmasmithFit,

@@ -16,19 +16,19 @@ SamplerFunction = Callable[..., Tensor]
 
 
 def _adaptive() -> SamplerFunction:
-    from ._host_adaptive import sample_by_steps
+    from .host.adaptive import sample_by_steps
 
     return sample_by_steps
 
 
 def _multistep() -> SamplerFunction:
-    from ._host_multistep import sample_by_model
+    from .host.multistep import sample_by_model
 
     return sample_by_model
 
 
 def _ddim() -> SamplerFunction:
-    from ._host_variance import sample_ddim_by_name
+    from .host.variance import sample_ddim_by_name
 
     return sample_ddim_by_name
 

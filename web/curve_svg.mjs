@@ -1,4 +1,4 @@
-// A schedule as SVG markup. Pure: takes what Python sent (nodes/live_plot.py) and a size, and only places it.
+// A schedule as SVG markup. Pure: takes what Python sent (nodes/page/live_plot.py) and a size, and only places it.
 
 const MARGIN = { left: 38, right: 10, top: 8, bottom: 18 };
 const ZERO_ROW = 14; // height below the log axis where sigma 0 has its place

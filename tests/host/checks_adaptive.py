@@ -43,7 +43,7 @@ def adaptive(**settings: Any) -> Any:
 
 
 def by_method(method: str) -> str:
-    named = part("nodes.adaptive").METHODS
+    named = part("nodes.adaptive.node").METHODS
     return next(words for words, name in named.items() if name == method)
 
 
@@ -263,8 +263,8 @@ def frozen(model: Any, **changed: Any) -> Any:
         "calibration_seed": 3, "minutes": 0.0, "name": "frozen", "refit": True,
     }  # fmt: skip
     own = {"pilot_calls": changed.pop("pilot_calls", 24), "check": changed.pop("check", True)}
-    request = part("nodes.fit_request").FitRequest(guider=guider_of(model), **(inputs | changed))
-    return part("nodes.freezing").freeze(part("nodes.freezing").Freeze(request, **own))
+    request = part("nodes.fit.request").FitRequest(guider=guider_of(model), **(inputs | changed))
+    return part("nodes.adaptive.work").freeze(part("nodes.adaptive.work").Freeze(request, **own))
 
 
 def test_an_adaptive_schedule_is_a_preset_for_any_count_and_says_who_won():
@@ -286,7 +286,7 @@ def test_an_adaptive_schedule_is_a_preset_for_any_count_and_says_who_won():
 def test_the_scheduler_entry_serves_the_adaptive_schedule():
     model = model_of("flow")
     preset = frozen(model, name="served").preset
-    on = part("nodes._host_watch").with_preset(model, preset, None)
+    on = part("nodes.host.watch").with_preset(model, preset, None)
     with Messages() as said:
         k = comfy.samplers.KSampler(on, 12, CPU, "dpmpp_2m", "sigmasmith_adaptive", 1.0, on.model_options)
         k.sample(noise_of(1, 4, 8, 8), prompt(0.5), prompt(0.0), 3.0, latent()["samples"], disable_pbar=True, seed=5)

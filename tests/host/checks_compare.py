@@ -26,7 +26,7 @@ def compared(model: Any, **changed: Any) -> Any:
         "first_seed": 5,
         "reference_steps": 100,
     }
-    comparing = part("nodes.comparing")
+    comparing = part("nodes.compare.work")
     return comparing.compare(comparing.CompareRequest(**(inputs | changed)))
 
 
@@ -39,7 +39,7 @@ def sigmas_of(model: Any, name: str, steps: int) -> Tensor:
 
 
 def test_linked_inputs_are_not_refused_before_they_are_known():
-    node = part("nodes.compare").SigmasmithCompare
+    node = part("nodes.compare.node").SigmasmithCompare
     assert node.validate_inputs(samplers=None, steps=None) is True
     assert "samplers" in node.validate_inputs(samplers="eulr", steps=None)
     assert "steps" in node.validate_inputs(samplers=None, steps="ten")
@@ -60,7 +60,7 @@ def test_errors_fall_with_the_steps_for_every_prediction_type():
 def test_a_cell_ends_where_the_hosts_own_run_ends():
     model = model_of("eps")
     result = compared(model, schedules="beta", samplers="dpmpp_2m", seeds=2)
-    noise = part("nodes._host_fit").noise_rows((2, 4, 8, 8), 5)
+    noise = part("nodes.host.fit").noise_rows((2, 4, 8, 8), 5)
     sampler = comfy.samplers.sampler_object("dpmpp_2m")
     theirs = guider_of(model).sample(noise, torch.zeros(2, 4, 8, 8), sampler, sigmas_of(model, "beta", 6), seed=5)
     (ends,) = result.ends.values()
@@ -70,8 +70,8 @@ def test_a_cell_ends_where_the_hosts_own_run_ends():
 def test_samplers_that_drop_the_penultimate_sigma_run_as_the_ksampler_runs_them():
     model = model_of("eps")
     k = comfy.samplers.KSampler(model, 6, torch.device("cpu"), "dpm_2", "karras", 1.0)
-    choice = part("nodes.comparison_grid").Choice("karras")
-    made = part("nodes._host_compare").chosen_schedule(model, choice, 6, True)
+    choice = part("nodes.compare.grid").Choice("karras")
+    made = part("nodes.host.compare").chosen_schedule(model, choice, 6, True)
     assert torch.allclose(made, k.sigmas)
 
 
@@ -95,7 +95,7 @@ def test_connected_sigmas_samplers_and_presets_are_cells():
         preset=preset_for(model, counts=(7,)),
     )
     labels = {(cell.sampler, cell.schedule, cell.steps) for cell in result.comparison.cells}
-    preset = part("nodes.comparing").preset_label(preset_for(model, counts=(7,)))
+    preset = part("nodes.compare.work").preset_label(preset_for(model, counts=(7,)))
     for sampler in ("euler", "sampler_1"):
         assert {(sampler, name, 7) for name in ("simple", "karras", preset, "sigmas_2")} <= labels
     assert result.comparison.own >= {preset, "sigmas_2"}

@@ -60,7 +60,7 @@ def test_the_map_costs_no_model_call_and_changes_nothing():
             want_again = plain(given)
             calls = model.model.diffusion_model.calls
             model.model.diffusion_model.calls = 0
-            found = part("nodes.feedback_runs").error_map(**given)
+            found = part("nodes.feedback.work").error_map(**given)
             assert model.model.diffusion_model.calls == calls, sampler
             assert torch.equal(want, want_again)
             assert torch.equal(found.latent["samples"], want), (kind, sampler)
@@ -73,7 +73,7 @@ def test_the_map_costs_no_model_call_and_changes_nothing():
 def test_the_map_is_large_where_the_error_is():
     for kind in KINDS:
         given = inputs(model_of(kind), sampler="euler")
-        run = part("nodes._host_feedback")
+        run = part("nodes.host.feedback")
         runs = run.ObservedRuns(run.SamplingInputs(**given), 8)
         first = runs.first()
         error = (first.end - exact(given)).square().mean(dim=1).sqrt().flatten(1)
@@ -86,7 +86,7 @@ def test_the_map_is_large_where_the_error_is():
 def test_going_back_to_a_state_over_all_pixels_repeats_the_run():
     for kind in KINDS:
         given = inputs(model_of(kind), sampler="euler")
-        run = part("nodes._host_feedback")
+        run = part("nodes.host.feedback")
         runs = run.ObservedRuns(run.SamplingInputs(**given), 8)
         first = runs.first(keep_states=True)
         whole = torch.ones(2, 8, 8)
@@ -104,7 +104,7 @@ def test_an_image_that_is_changed_is_refined_on_its_own_noise_whatever_the_laten
         image = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
         given = inputs(model, latent={"samples": image}, sampler="euler")
         given["sigmas"] = given["sigmas"][3:]
-        run = part("nodes._host_feedback")
+        run = part("nodes.host.feedback")
         runs = run.ObservedRuns(run.SamplingInputs(**given), 5)
         first = runs.first(keep_states=True)
         assert torch.equal(first.end, plain(given))
@@ -124,7 +124,7 @@ def test_refine_lowers_the_true_error_and_keeps_the_rest_bit_equal():
         for shape in ((2, 4, 8, 8), (1, 4, 3, 8, 8)):
             given = inputs(model_of(kind, video=len(shape) == 5), latent=latent(*shape), sampler="euler")
             before, best = plain(given), exact(given)
-            found = part("nodes.feedback_runs").refined(budget=12, share=0.2, **given)
+            found = part("nodes.feedback.work").refined(budget=12, share=0.2, **given)
             after = found.latent["samples"]
             assert after.shape == before.shape
             region = found.mask.reshape(shape[0], -1, 64, 64)[..., ::8, ::8]
@@ -135,7 +135,7 @@ def test_refine_lowers_the_true_error_and_keeps_the_rest_bit_equal():
             gain = float((after - best).std() / (before - best).std())
             assert gain < 1.0, (kind, shape, gain)
             assert "kept" in found.report
-            whole = part("nodes.feedback_runs").refined(budget=12, share=1.0, **given)
+            whole = part("nodes.feedback.work").refined(budget=12, share=1.0, **given)
             assert float((whole.latent["samples"] - best).std()) < float((before - best).std())
 
 
@@ -150,7 +150,7 @@ def test_calls_never_exceed_the_budget_and_it_stops_in_words():
         ("dpm_adaptive", 20),
     ):
         given = inputs(model, sampler=sampler)
-        run = part("nodes._host_feedback")
+        run = part("nodes.host.feedback")
         runs = run.ObservedRuns(run.SamplingInputs(**given), 8)
         first = runs.first(keep_states=True)
         found = part("schedules.feedback.refine").refine(
@@ -166,19 +166,19 @@ def test_masks_limit_the_region():
     half = torch.zeros(1, 64, 64)
     half[:, :, :32] = 1.0
     before = plain(given)
-    found = part("nodes.feedback_runs").refined(budget=16, share=1.0, mask=half, **given)
+    found = part("nodes.feedback.work").refined(budget=16, share=1.0, mask=half, **given)
     assert torch.equal(found.latent["samples"][..., 4:], before[..., 4:])
     assert not torch.equal(found.latent["samples"][..., :4], before[..., :4])
     # The latent's own noise mask: what it keeps of an image stays.
     image = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     own = given | {"latent": {"samples": image, "noise_mask": half.unsqueeze(1)}}
-    found = part("nodes.feedback_runs").refined(budget=16, share=1.0, **own)
+    found = part("nodes.feedback.work").refined(budget=16, share=1.0, **own)
     torch.testing.assert_close(found.latent["samples"][..., 4:], image[..., 4:], atol=1e-5, rtol=0.0)
     assert not bool(found.mask[..., 32:].any())
 
 
 def test_bad_inputs_are_named():
-    runs = part("nodes.feedback_runs")
+    runs = part("nodes.feedback.work")
     given = inputs(model_of("eps"))
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("refined", {"mask": torch.ones(1, 64, 40)}, "mask: its shape"),
@@ -209,7 +209,7 @@ def test_a_model_that_returns_nan_is_named_with_the_sigma():
 
     network.forward = forward
     given = inputs(model)
-    runs = part("nodes.feedback_runs")
+    runs = part("nodes.feedback.work")
     for function, settings in ((runs.error_map, {}), (runs.refined, {"budget": 8, "share": 0.25})):
         message = raises(ValueError, function, **given, **settings)
         assert message.startswith("model: it returned NaN")
@@ -218,7 +218,7 @@ def test_a_model_that_returns_nan_is_named_with_the_sigma():
 
 def test_a_split_schedule_can_be_mapped():
     given = inputs(model_of("eps"))
-    found = part("nodes.feedback_runs").error_map(**(given | {"sigmas": given["sigmas"][:5]}))
+    found = part("nodes.feedback.work").error_map(**(given | {"sigmas": given["sigmas"][:5]}))
     assert "4 model calls" in found.report
 
 

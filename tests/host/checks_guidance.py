@@ -26,7 +26,7 @@ from torch import Tensor
 def guided(model: Any, shape: str = "interval", start: float = 0.2, end: float = 0.9, **changed: Any) -> Any:
     """The model as the node gives it out."""
     settings = {"unit": "percent", "outside": 1.0, "values": ""} | changed
-    return part("nodes.guidance").guided_model(model, shape, start, end, **settings)[0]
+    return part("nodes.schedule.guidance").guided_model(model, shape, start, end, **settings)[0]
 
 
 def calls_at(model: Any, cfg: float = 3.0, sampler: str = "euler") -> tuple[list[float], list[int], Tensor]:
@@ -141,7 +141,7 @@ def test_guiders_without_one_cfg_run_unchanged_and_are_named():
 
 
 def test_digests_and_warnings_see_the_curve():
-    identity = part("nodes._host_identity")
+    identity = part("nodes.host.identity")
     model = model_of("eps")
     digests = [
         identity.patches_digest(m)
@@ -161,7 +161,7 @@ def test_digests_and_warnings_see_the_curve():
 
 
 def test_a_fit_under_the_curve_is_another_fit_and_says_so():
-    fitting = part("nodes.fitting")
+    fitting = part("nodes.fit.work")
     model = model_of("flow")
     fits = []
     for number, on in enumerate((model, guided(model, outside=1.0))):
@@ -209,7 +209,7 @@ def test_video_latents_and_cfg_plus_plus_run_under_the_curve():
 
 
 def test_the_adaptive_sampler_stops_where_the_interval_jumps_and_keeps_its_budget_under_a_ramp():
-    adaptive = part("nodes._host_adaptive")
+    adaptive = part("nodes.host.adaptive")
     for shape in ("interval", "falling line"):
         model = model_of("eps")
         on = guided(model, shape, 4.0, 0.5, unit="sigma")

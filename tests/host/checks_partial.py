@@ -67,7 +67,7 @@ def test_a_whole_run_with_it_is_said():
 
 
 def test_the_fit_starts_from_the_images_of_the_latent_where_there_are_some():
-    fitting, calls = part("nodes.fitting"), []
+    fitting, calls = part("nodes.fit.work"), []
     for samples in (torch.full((1, 4, 8, 8), 0.0609), images(2)):  # some models' empty latent is not 0
         model = model_of("eps")
         request = fitting.FitRequest(

@@ -25,7 +25,7 @@ def test_fit_for_samplers_that_write_into_their_sigmas_or_read_the_models_option
 
 
 def test_every_sampler_of_the_host_runs_or_says_why_not():
-    host, samplers = part("nodes._host"), part("nodes._host_samplers")
+    host, samplers = part("nodes.host.registries"), part("nodes.host.samplers")
     refused = []
     for kind in ("eps", "flow"):
         runs = runs_of(model_of(kind))
@@ -43,7 +43,7 @@ def test_every_sampler_of_the_host_runs_or_says_why_not():
 
 
 def test_a_sampler_runs_on_the_path_exactly_where_it_asks_for_noise():
-    host, samplers = part("nodes._host"), part("nodes._host_samplers")
+    host, samplers = part("nodes.host.registries"), part("nodes.host.samplers")
     for name in set(host.sampler_names()) - {"dpm_fast", "dpm_adaptive", "sigmasmith_adaptive", "lcm"}:
         function, asked = samplers.fit_sampler(name).function, []
 
@@ -61,7 +61,7 @@ def on_path(name: str, steps: int, kind: str, rows: slice | None = None) -> Tens
     """End states of a sampler on the Brownian path of rows."""
     brownian, every = part("schedules.samplers.brownian"), slice(0, 4)
     path = brownian.BrownianPath((4, 8, 8), 1.0 if kind == "flow" else 14.6146, 3, rows or every)
-    function = brownian.on_path(part("nodes._host_samplers").fit_sampler(name).function, path)
+    function = brownian.on_path(part("nodes.host.samplers").fit_sampler(name).function, path)
     return end_of(runs_of(model_of(kind)), function=function, steps=steps, rows=rows)
 
 
@@ -114,6 +114,6 @@ def test_a_sampler_that_draws_noise_cannot_be_one_of_several():
 
 
 def test_an_unknown_sampler_is_told_with_the_nearest_names():
-    said = raises(ValueError, part("nodes._host").check_sampler, "dpmp_2m")
+    said = raises(ValueError, part("nodes.host.registries").check_sampler, "dpmp_2m")
     assert "sampler_name" in said
     assert "dpmpp_2m" in said

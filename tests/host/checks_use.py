@@ -138,7 +138,7 @@ def test_a_run_as_fitted_is_silent_and_every_difference_is_said():
 
 
 def test_what_runs_as_fitted_takes_the_place_of_an_older_warning_below_the_node():
-    host, shown = part("nodes._host"), []
+    host, shown = part("nodes.host.registries"), []
     show, host.show = host.show, lambda text, node_id: shown.append(text)
     try:
         on = applied(model_of("eps"), preset_for(model_of("eps")))
@@ -179,7 +179,7 @@ def test_apply_changes_no_run_with_another_scheduler_and_not_its_input():
 
 
 def test_patch_digests_follow_strengths_and_not_sessions():
-    digest = part("nodes._host_identity").patches_digest
+    digest = part("nodes.host.identity").patches_digest
 
     def with_patch(strength: float) -> Any:
         model = model_of("eps")

@@ -79,7 +79,7 @@ def run(
 
 def text_of(function: Any) -> str:
     """What a run tells below its node and in the log."""
-    module, said = part("nodes._host_variance"), []
+    module, said = part("nodes.host.variance"), []
     inner = module._host.show
     module._host.show = lambda text, node_id: said.append(text)
     try:

@@ -122,15 +122,15 @@ class Messages(logging.Handler):
 
 
 def guider_of(model: Any, positive: float = 0.5, cfg: float = 3.0) -> Any:
-    return part("nodes._host_fit").cfg_guider(model, prompt(positive), prompt(0.0), cfg)
+    return part("nodes.host.fit").cfg_guider(model, prompt(positive), prompt(0.0), cfg)
 
 
 def runs_of(model: Any, rows: int = 4, shape: tuple[int, ...] = (4, 8, 8), **options: Any) -> Any:
-    fit = part("nodes._host_fit")
+    fit = part("nodes.host.fit")
     guider = options.pop("guider", None) or guider_of(model)
     latents = fit.latent_rows(model, latent(1, *shape), rows)
     noise = fit.noise_rows(tuple(latents.shape), 7)
-    return part("nodes._host_run").GuiderRuns(guider, noise, latents, 7, **options)
+    return part("nodes.host.runs").GuiderRuns(guider, noise, latents, 7, **options)
 
 
 def end_of(
@@ -142,7 +142,7 @@ def end_of(
     **options: Any,
 ) -> Tensor:
     """End states of one run through the run function."""
-    function = function or part("nodes._host_samplers").fit_sampler(sampler).function
+    function = function or part("nodes.host.samplers").fit_sampler(sampler).function
     ends: list[Tensor] = []
 
     def capture(*given: Any, **kwargs: Any) -> Tensor:
@@ -171,7 +171,7 @@ def fit_inputs(**changed: Any) -> dict[str, Any]:
 
 
 def fitted(model: Any, shape: tuple[int, ...] = (1, 4, 8, 8), low: Any = None, **changed: Any) -> Any:
-    fitting = part("nodes.fitting")
+    fitting = part("nodes.fit.work")
     low_guider = None if low is None else guider_of(low, cfg=changed.pop("low_cfg", 3.0))
     inputs = fit_inputs(**changed)
     request = fitting.FitRequest(guider=guider_of(model), latent=latent(*shape), low_guider=low_guider, **inputs)
@@ -184,14 +184,14 @@ def preset_for(model: Any, sampler: str = "dpmpp_2m", counts: tuple[int, ...] = 
     return part("schedules.presets.preset").Preset(
         schedules={count: comfy.samplers.calculate_sigmas(sampling, "karras", count) for count in counts},
         sampler=sampler,
-        model=part("nodes._host_identity").model_identity(model),
+        model=part("nodes.host.identity").model_identity(model),
         guidance=3.0,
         latent_shape=(4, 8, 8),
     )
 
 
 def applied(model: Any, preset: Any) -> Any:
-    return part("nodes._host_watch").with_preset(model, preset, None)
+    return part("nodes.host.watch").with_preset(model, preset, None)
 
 
 def raises(kind: type[BaseException], function: Any, *given: Any, **kwargs: Any) -> str:

@@ -7,7 +7,7 @@ from safetensors.torch import save
 from sigmasmith.schedules.presets.checks import PresetError
 from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
 from sigmasmith.schedules.presets.metadata import preset_json
-from sigmasmith.tests.nodes.page_presets import preset
+from sigmasmith.tests.nodes.page.page_presets import preset
 
 MINE = preset()
 

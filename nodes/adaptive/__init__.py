@@ -1,0 +1,1 @@
+"""Steps chosen by the error: the adaptive sampler and schedule."""

@@ -1,0 +1,199 @@
+"""Steps chosen by the error: the adaptive sampler, and schedules frozen from a pilot run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..fit.existing import preset_fingerprint
+from ..fit.node import node_output, outputs
+from ..fit.request import FitRequest
+from ..host import adaptive as _host_adaptive
+from ..host import registries as _host
+from ..host.fit import cfg_guider
+from ..schema import CATEGORY, schema
+from ..text import parse_steps
+from .work import Freeze, freeze
+
+METHODS = {
+    "predictive (no step taken back)": "predictive",
+    "embedded 2 (Euler and Heun)": "embedded_2",
+    "embedded 3 (second and third order)": "embedded_3",
+}
+
+
+class SigmasmithAdaptiveSampler(io.ComfyNode):
+    """The adaptive sampler."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithAdaptiveSampler",
+            display_name="Sigmasmith Adaptive Sampler",
+            category=CATEGORY,
+            description="Chooses its noise levels while it runs, for every image of the batch by itself: short steps "
+            "where the model changes quickly, long ones elsewhere. Of the SIGMAS that it is given, only the first and "
+            "the last count. Below the node and in the log it says which noise levels it took.",
+            search_aliases=["sigmasmith", "adaptive", "dpm_adaptive", "error control", "pid", "unipc"],
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Int.Input(
+                    "calls",
+                    default=20,
+                    min=2,
+                    max=1000,
+                    tooltip="Model calls for each image, all of them used: the time it takes, as steps of dpmpp_2m.",
+                ),
+                io.Float.Input(
+                    "tolerance",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.0001,
+                    round=0.000001,
+                    tooltip="0: the calls decide. Above 0: stops as soon as every step's error is below this, with at "
+                    "most that many calls. 0.03 is coarse, 0.003 fine, in latents of standard deviation 1.",
+                ),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    tooltip="Predictive needs the fewest calls. The embedded ones measure the error of every step and "
+                    "take steps back that were too long.",
+                ),
+                io.Float.Input(
+                    "max_step",
+                    default=4.0,
+                    min=0.05,
+                    max=10.0,
+                    step=0.05,
+                    optional=True,
+                    tooltip="The longest step in log sigma, where the calls allow it: 0.7 halves the noise.",
+                ),
+                io.Float.Input(
+                    "min_step",
+                    default=0.001,
+                    min=0.0001,
+                    max=0.04,
+                    step=0.0001,
+                    round=0.00001,
+                    optional=True,
+                    tooltip="The shortest step in log sigma.",
+                ),
+            ],
+            outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and the like.")],
+        )
+
+    @classmethod
+    def execute(
+        cls, calls: int, tolerance: float, method: str, max_step: float = 4.0, min_step: float = 0.001
+    ) -> io.NodeOutput:
+        # Old hosts do not check combos of such nodes.
+        if method not in METHODS:
+            raise ValueError(f"method: there is no {method!r}; choose one of {', '.join(METHODS)}")
+        settings = {"calls": calls, "method": METHODS[method], "max_step": max_step, "min_step": min_step}
+        if tolerance > 0.0:
+            settings["atol"] = tolerance
+        return io.NodeOutput(_host_adaptive.adaptive_sampler(cls.hidden.unique_id, **settings))
+
+
+class SigmasmithAdaptiveSchedule(io.ComfyNode):
+    """Schedules from a pilot run."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithAdaptiveSchedule",
+            display_name="Sigmasmith Adaptive Schedule",
+            category=CATEGORY,
+            description="Watches a fine pilot run of a few noises and gives every step the same share of the error, "
+            "for any step count. Takes a minute where Fit Schedule takes several, which finds better ones.",
+            search_aliases=["sigmasmith", "adaptive", "equidistribution", "scheduler", "sigmas", "pilot"],
+            is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Model.Input("model", tooltip="The model, with everything that is on it when you sample."),
+                io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
+                io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
+                io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
+                io.Float.Input(
+                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance you will use."
+                ),
+                io.Combo.Input(
+                    "sampler_name",
+                    options=_host.sampler_names(),
+                    default="dpmpp_2m" if "dpmpp_2m" in _host.sampler_names() else None,
+                    tooltip="The sampler that you will use with the schedule; what counts is its order.",
+                ),
+                io.String.Input(
+                    "steps",
+                    default="10, 20",
+                    tooltip="Step counts to show and to compare, such as 10 or 5, 8, 10, 20. The usual others are in "
+                    "the preset as well.",
+                ),
+                io.Int.Input("noises", default=3, min=1, max=32, tooltip="Start noises of the pilot run."),
+                io.Int.Input(
+                    "pilot_calls", default=40, min=8, max=200, tooltip="Model calls of the pilot run for each noise."
+                ),
+                io.Int.Input(
+                    "calibration_seed",
+                    default=0,
+                    min=0,
+                    max=2**32 - 1,
+                    control_after_generate=False,
+                    tooltip="Seed of the noises of the pilot run. It has nothing to do with the seed of your images.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="my_adaptive",
+                    tooltip="The preset is saved under this name in models/sigmasmith. Where it exists and fits the "
+                    "inputs, it is returned at once, without a model call.",
+                ),
+                io.Boolean.Input("refit", default=False, tooltip="Run the pilot anew and replace the preset."),
+                io.Boolean.Input(
+                    "check",
+                    default=True,
+                    optional=True,
+                    tooltip="Also run the schedule and four of the host's on the pilot's noises, and take the best. "
+                    "Costs five runs for each of the steps.",
+                ),
+            ],
+            outputs=outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, sampler_name: str | None = None, steps: str | None = None) -> bool | str:
+        try:
+            if sampler_name is not None:
+                _host.check_sampler(sampler_name)
+            if steps is not None:
+                parse_steps(steps)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:
+        return preset_fingerprint(name or "", bool(refit))
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        positive: Any,
+        negative: Any,
+        cfg: float,
+        pilot_calls: int,
+        name: str,
+        check: bool = True,
+        **inputs: Any,
+    ) -> io.NodeOutput:
+        base = FitRequest(
+            guider=cfg_guider(model, positive, negative, cfg),
+            effort="pilot",
+            minutes=0.0,
+            name=name.strip(),
+            node_id=cls.hidden.unique_id,
+            **inputs,
+        )
+        return node_output(freeze(Freeze(base, pilot_calls, check)), cls)

@@ -1,0 +1,224 @@
+"""The adaptive schedule: a pilot run, its local error shared out evenly, and one look at whether that was worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..fit.existing import existing_in_words, existing_preset, save
+from ..fit.request import FitRequest, FitResult
+from ..host import registries as _host
+from ..text import parse_steps, plot_sentence
+
+if TYPE_CHECKING:
+    from ...schedules.adaptive.pilot import Pilot
+    from ...schedules.core.noise_space import SigmaRange
+    from ...schedules.presets.preset import Preset
+    from ..host.runs import GuiderRuns
+
+# Frozen without a call of the model, so they are always in the preset: hosts ask for other counts than were typed.
+EVERY_PRESET = (4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)
+# Schedules of the host's dropdown that it is compared with.
+COMPARED = ("simple", "karras", "exponential", "beta")
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """The inputs of the Adaptive Schedule node.
+
+    Args:
+        base: those that it shares with the Fit nodes.
+        pilot_calls: of the pilot run, for each noise.
+        check: whether to run the schedule and some of the host's on the pilot's noises.
+    """
+
+    base: FitRequest
+    pilot_calls: int
+    check: bool
+
+
+def freeze(request: Freeze) -> FitResult:
+    """The preset under `name` where it fits the inputs, else a new one, saved under `name`.
+
+    Raises:
+        ValueError: names the input to change.
+    """
+    from ..host.experts import subject_of
+    from ..host.fit import latent_rows
+    from ..presets.store import checked_path
+
+    base = request.base
+    steps = parse_steps(base.steps)
+    _host.check_sampler(base.sampler_name)
+    path = checked_path(base.name)
+    model = base.guider.model_patcher
+    latents = latent_rows(model, base.latent, base.noises)
+    baselines = _host.host_baselines(model, base.sampler_name, steps)
+    baselines = {name: baselines[name] for name in COMPARED if name in baselines}
+    if path.is_file() and not base.refit:
+        subject = subject_of(base.guider, None, base.boundary, base.low_input)
+        preset = existing_preset(base, path, subject, tuple(latents.shape[1:]), steps)
+        report = existing_in_words(base, preset, subject, steps)
+    else:
+        preset, report = _frozen(request, steps, latents, baselines)
+        save(path, preset)
+    plots = [_plot(preset, count, baselines) for count in steps]
+    return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
+
+
+def _frozen(
+    request: Freeze, steps: tuple[int, ...], latents: Tensor, baselines: Mapping[str, Any]
+) -> tuple[Preset, str]:
+    """The preset of a new pilot run, and the report."""
+    from ...schedules.adaptive.equidistribution import frozen_sigmas, order_of
+    from ...schedules.adaptive.pilot import run_pilot
+    from ...schedules.presets.preset import FITTED, Preset
+    from ..host.fit import guidance_of, noise_rows
+    from ..host.guard import check_fittable
+    from ..host.identity import dtype_of, model_identity
+    from ..host.runs import GuiderRuns
+
+    base = request.base
+    check_fittable(base.guider, "pilot run")
+    model, order = base.guider.model_patcher, order_of(base.sampler_name)
+    identity, sigma_range = model_identity(model), _host.sigma_range_of(model)
+    runs = GuiderRuns(
+        base.guider, noise_rows(tuple(latents.shape), base.calibration_seed), latents, base.calibration_seed
+    )
+    checked = steps if request.check and can_be_checked(base.sampler_name) else ()
+    tick = _progress(runs, request.pilot_calls + (1 + len(baselines)) * sum(checked), base.node_id)
+    rows = slice(0, base.noises)
+    pilot = run_pilot(
+        lambda sampler, *given: runs(_counted(sampler, tick), *given), rows, sigma_range, request.pilot_calls
+    )
+    counts = sorted({*EVERY_PRESET, *steps})
+    schedules = {count: frozen_sigmas(pilot, order, count, sigma_range) for count in counts}
+    errors = {}
+    for count in checked:
+        hosts = {name: made(count) for name, made in baselines.items()}
+        errors[count] = _errors(base, runs, tick, pilot, {FITTED: schedules[count], **hosts})
+    origin = {count: min(found, key=lambda name: found[name]) for count, found in errors.items()}
+    for count, name in origin.items():
+        if name != FITTED:
+            schedules[count] = baselines[name](count)
+    preset = Preset(
+        schedules=schedules,
+        sampler=base.sampler_name,
+        model=identity,
+        guidance=guidance_of(base.guider),
+        latent_shape=tuple(latents.shape[1:]),
+        dtype=dtype_of(model),
+        effort=f"pilot of {request.pilot_calls} calls",
+        seeds=tuple(range(base.calibration_seed, base.calibration_seed + base.noises)),
+        origin=origin,
+        errors=errors,
+        name=base.name,
+        tool="Sigmasmith for ComfyUI",
+    )
+    return preset, in_words(request, preset, order, sigma_range, steps, checked)
+
+
+def can_be_checked(sampler: str) -> bool:
+    """Whether a run of the sampler ends where the noise-free pilot ends."""
+    from ..host.samplers import draws_noise
+
+    return not draws_noise(sampler)
+
+
+def _errors(
+    base: FitRequest, runs: GuiderRuns, tick: Callable[[], None], pilot: Pilot, schedules: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Geometric mean over the pilot's noises of the distance to its end states, by schedule."""
+    from ...schedules.core.metrics import geometric_mean, sample_errors
+    from ..host.samplers import fit_sampler
+
+    function, found = fit_sampler(base.sampler_name).function, {}
+    for name, sigmas in schedules.items():
+        ends: list[Tensor] = []
+
+        def capture(*given: Any, ends: list[Tensor] = ends, **kwargs: Any) -> Tensor:
+            ends.append(function(*given, **kwargs))
+            return ends[0]
+
+        runs(_counted(capture, tick), sigmas, slice(0, base.noises))
+        error = geometric_mean(sample_errors(ends[0], pilot.end))
+        if torch.isfinite(torch.tensor(error)):
+            found[name] = error
+    return found
+
+
+def _counted(sampler: Callable[..., Tensor], tick: Callable[[], None]) -> Callable[..., Tensor]:
+    """The sampler function with every model call counted."""
+
+    class Counted:
+        def __init__(self, model: Any) -> None:
+            self._model = model
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._model, name)
+
+        def __call__(self, *given: Any, **kwargs: Any) -> Tensor:
+            denoised = self._model(*given, **kwargs)
+            tick()
+            return denoised
+
+    def sample(model: Any, *given: Any, **kwargs: Any) -> Tensor:
+        return sampler(Counted(model), *given, **kwargs)
+
+    return sample
+
+
+def _progress(runs: GuiderRuns, total: int, node_id: Any) -> Callable[[], None]:
+    from ..host.fit import progress_bar
+
+    shown, done = progress_bar(runs, node_id, None), [0]
+
+    def tick() -> None:
+        done[0] += 1
+        shown(min(done[0], total), total, "pilot run")
+
+    return tick
+
+
+def _plot(preset: Preset, count: int, baselines: Mapping[str, Any]) -> tuple[str, Tensor, Mapping[str, Tensor]]:
+    title = plot_sentence(count, preset.origin.get(count, "fitted"), preset.errors.get(count, {}))
+    return title, preset.sigmas(count), {name: made(count) for name, made in baselines.items()}
+
+
+def in_words(
+    request: Freeze,
+    preset: Preset,
+    order: int,
+    sigma_range: SigmaRange,
+    steps: tuple[int, ...],
+    checked: tuple[int, ...],
+) -> str:
+    """The report."""
+    base = request.base
+    lines = [
+        f"Pilot run: {request.pilot_calls} model calls on each of {base.noises} noises, sigma "
+        f"{sigma_range.sigma_max:.4g} to {sigma_range.sigma_min:.4g}. Every step of these schedules has the same share "
+        f"of the local error of a sampler of order {order}, such as {base.sampler_name}. Saved as {base.name}.",
+        "",
+    ]
+    for count in steps:
+        errors = preset.errors.get(count, {})
+        listed = ", ".join(f"{name} {error:.3g}" for name, error in sorted(errors.items(), key=lambda pair: pair[1]))
+        lines.append(plot_sentence(count, preset.origin.get(count, "fitted"), errors) + ".")
+        if listed:
+            lines.append(f"  Distance to the end of the pilot run, on its own noises: {listed}.")
+    if not checked:
+        why = f"{base.sampler_name} draws noise, the pilot run does not" if request.check else "check is off"
+        lines.append(f"No schedule was compared with the host's: {why}.")
+    other = ", ".join(str(count) for count in preset.schedules if count not in steps)
+    lines += [
+        f"The preset also holds {other} steps" + (", not compared." if checked else "."),
+        "",
+        "To use it: Sigmasmith Apply Schedule on the model, and in the KSampler the scheduler sigmasmith_adaptive and "
+        f"the sampler {base.sampler_name}. Sigmasmith Fit Schedule takes longer and finds better schedules.",
+    ]
+    return "\n".join(lines)

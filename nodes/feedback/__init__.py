@@ -1,0 +1,1 @@
+"""Error Map and Refine by Error."""

@@ -1,0 +1,127 @@
+"""The preset that a Fit node finds under its name: returned where it fits the inputs, refused where it does not."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..text import in_words, plot_sentence
+from .request import FitRequest
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+    from ..host.experts import Subject
+
+# Lines of a preset's notes by which a later run knows how it was fitted; the format has no keys for them.
+CHOICE_LINE, PAIR_LINE = "Chosen among ", "Two models: "
+
+# Hashes of the preset files written by this process, so that a fit's own file does not count as a changed one.
+_written: dict[str, str] = {}
+
+
+def preset_fingerprint(name: str, refit: bool) -> str:
+    """What the host's cache compares: changes when somebody else changes or deletes the preset, not by our own fit."""
+    from ..presets.store import checked_path
+
+    if refit:
+        return "refit"
+    try:
+        path = checked_path(name)
+    except ValueError:
+        return "bad name"
+    found = _file_hash(path)
+    return "own" if found == _written.get(str(path)) else found or "deleted"
+
+
+def save(path: Path, preset: Preset) -> None:
+    """Write the preset of a fit, replacing an earlier one."""
+    from ...schedules.presets.file import save_preset
+
+    save_preset(path, preset, overwrite=True)
+    _written[str(path)] = _file_hash(path) or ""
+
+
+def _file_hash(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def choice_line(samplers: list[str]) -> str:
+    """The line of the notes that says which samplers a fit chose among; "" for one alone."""
+    return f"{CHOICE_LINE}{in_words(samplers)}." if len(samplers) > 1 else ""
+
+
+def existing_preset(
+    request: FitRequest, path: Path, subject: Subject, shape: tuple[int, ...], steps: tuple[int, ...]
+) -> Preset:
+    """The preset under the name.
+
+    Raises:
+        ValueError: it does not fit the inputs; says why and what to do.
+    """
+    from ...schedules.presets.file import load_preset
+
+    try:
+        preset = load_preset(path)
+    except ValueError as error:
+        raise ValueError(
+            f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
+        ) from None
+    sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
+    differences = preset.differences(subject.identity, sampler, subject.guidance, shape)
+    differences += _other_models(preset.notes, subject.pair)
+    missing = [str(count) for count in steps if not preset.is_fitted(count, request.denoise)]
+    if preset.denoise != request.denoise:
+        differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
+    elif missing:
+        differences.append(f"It holds {preset.counts_in_words}, not {', '.join(missing)}.")
+    if differences:
+        raise ValueError(
+            f"name: the preset {request.name} exists and was fitted to something else. {' '.join(differences)} "
+            "Turn on refit to replace it, or give another name to keep both."
+        )
+    return preset
+
+
+def existing_in_words(request: FitRequest, preset: Preset, subject: Subject, steps: tuple[int, ...]) -> str:
+    """The report where the preset exists."""
+    from ...schedules.core.sigmas import steps_before_truncation
+
+    full = {count: steps_before_truncation(count, request.denoise) for count in steps}
+    lines = [
+        f"The preset {request.name} exists and fits this model: no model call was made. Turn on refit to fit anew.",
+        *(
+            plot_sentence(count, preset.origin.get(full[count], "fitted"), preset.errors.get(full[count], {})) + "."
+            for count in steps
+        ),
+        *_other_choice(preset, request.samplers),
+        *subject.switches({count: preset.schedules[full[count]] for count in steps}),
+    ]
+    return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
+
+
+def _other_choice(preset: Preset, samplers: list[str]) -> list[str]:
+    """A sentence where other samplers are to be compared than those that the preset was chosen among."""
+    wanted = choice_line(samplers)
+    if not wanted or wanted in preset.notes.splitlines():
+        return []
+    known = next((line for line in preset.notes.splitlines() if line.startswith(CHOICE_LINE)), "")
+    how = known.removeprefix(CHOICE_LINE).rstrip(".")
+    how = f"was chosen among {how}" if how else f"is for {preset.sampler}, which it does not say to have been chosen"
+    return [f"choose_sampler: this preset {how}. Turn on refit to choose among {in_words(samplers)}."]
+
+
+def _other_models(notes: str, pair: str) -> list[str]:
+    """A sentence where one model is given and the preset is for two, or the other way round, or for two others."""
+    known = next((line for line in notes.splitlines() if line.startswith(PAIR_LINE)), "")
+    if known == pair:
+        return []
+    if not pair:
+        return [f"It is for two models ({known.removeprefix(PAIR_LINE).rstrip('.')}), and model_low is not connected."]
+    return [
+        f"It is for {known.removeprefix(PAIR_LINE).rstrip('.') or 'one model alone'}, not for a second one "
+        f"as connected ({pair.removeprefix(PAIR_LINE).rstrip('.')})."
+    ]

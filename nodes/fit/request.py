@@ -1,0 +1,95 @@
+"""What a Fit node is asked for and gives out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from ..host import registries as _host
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+
+# Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
+CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """The inputs of a Fit node.
+
+    Args:
+        guider: the host's, with its conditionings set.
+        positives: further positive conditionings.
+        minutes: 0 for no limit.
+        node_id: of the node, for messages on the page.
+        choose_sampler: also fit CHOICE and take the best.
+        low_guider: of the model that takes over below the boundary, or None.
+        low_input: name of the input that it came from.
+        boundary: share of noise at which it does.
+        denoise: of the runs that the fit is for.
+    """
+
+    guider: Any
+    latent: dict[str, Any]
+    sampler_name: str
+    steps: str
+    noises: int
+    effort: str
+    calibration_seed: int
+    minutes: float
+    name: str
+    refit: bool
+    node_id: Any = None
+    positives: tuple[Any, ...] = ()
+    choose_sampler: bool = False
+    low_guider: Any = None
+    low_input: str = "model_low"
+    boundary: float = 0.875
+    denoise: float = 1.0
+
+    def __post_init__(self) -> None:
+        from ...schedules.samplers.fitted import NAME
+
+        if self.low_guider is not None and self.sampler_name == NAME:
+            raise ValueError(
+                f"sampler_name: {NAME} is fitted for one model from the first step to the last, and a second one is "
+                f"connected to {self.low_input}; give another sampler, such as dpmpp_2m"
+            )
+
+    @property
+    def samplers(self) -> list[str]:
+        """Names of the samplers to fit: the one asked for, and those to choose among where that is asked too."""
+        others = [name for name in CHOICE if name in _host.sampler_names()] if self.choose_sampler else []
+        return list(dict.fromkeys([self.sampler_name, *others]))
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a Fit node gives out.
+
+    Args:
+        sigmas: the schedule of the first step count typed.
+        plots: one per step count: title, fitted sigmas, and the host's curves by name.
+        report: in words.
+    """
+
+    preset: Preset
+    sigmas: Tensor
+    report: str
+    plots: tuple[tuple[str, Tensor, Mapping[str, Tensor]], ...] = field(default=())
+
+
+def check_choice(sampler_name: str, choose_sampler: bool) -> None:
+    """Raise ValueError, which names the input, where no schedule can be fitted for this sampler or this choice."""
+    from ..host.samplers import draws_noise
+
+    _host.check_sampler(sampler_name)
+    if choose_sampler and draws_noise(sampler_name):
+        raise ValueError(
+            f"choose_sampler: {sampler_name} draws noise of its own, and only samplers that do not can be compared; "
+            "turn choose_sampler off, or give sampler_name one without, such as dpmpp_2m"
+        )

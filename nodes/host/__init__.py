@@ -1,0 +1,1 @@
+"""ComfyUI as plain values. Only files of this folder import the host's modules."""

@@ -1,0 +1,74 @@
+"""What a fit cannot run through: model patches that keep state from step to step. They are named, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..text import in_words
+
+# Entries of transformer_options that caches of node packs leave there, beside every name with "cache" in it.
+_CACHE_MARKS = {"rel_l1_thresh": "TeaCache", "teacache_thresh": "TeaCache", "mag_ratios": "MagCache"}
+_KNOWN = {"easycache": "EasyCache", "lazycache": "LazyCache", "teacache": "TeaCache", "magcache": "MagCache"}
+
+
+def check_fittable(guider: Any, work: str = "fit") -> None:
+    """Raise ValueError that names everything in the way of a fit or a comparison (`work`), and what to do."""
+    found = step_state(guider)
+    if found:
+        raise ValueError(
+            f"model: {in_words(found)} keep{'s' if len(found) == 1 else ''} state from step to step, so schedules "
+            f"cannot be compared through it. Bypass it (Ctrl+B) for the {work}; the schedule works with it too."
+        )
+
+
+def step_state(guider: Any) -> list[str]:
+    """What on the model keeps state from step to step, in words."""
+    return list(dict.fromkeys(_in_the_way(guider)))
+
+
+def _in_the_way(guider: Any) -> Iterator[str]:
+    for options in (guider.model_options, guider.model_patcher.model_options):
+        if options.get("context_handler") is not None:
+            yield "Context Windows"
+        yield from _caches(options.get("transformer_options", {}))
+        wrapper = options.get("model_function_wrapper")
+        if wrapper is not None and (
+            name := _cache_name(f"{wrapper.__module__}.{getattr(wrapper, '__qualname__', '')}")
+        ):
+            yield name
+    yield from (name for key in _wrapper_keys(guider.model_patcher.wrappers) if (name := _cache_name(key)))
+    if any(_timed(cond) for conds in guider.original_conds.values() for cond in conds):
+        yield "a hook with keyframes"
+
+
+def _caches(options: dict[str, Any]) -> Iterator[str]:
+    for key in options:
+        if key in _CACHE_MARKS:
+            yield _CACHE_MARKS[key]
+        elif name := _cache_name(str(key)):
+            yield name
+    yield from (name for key in _wrapper_keys(options.get("wrappers", {})) if (name := _cache_name(key)))
+
+
+def _wrapper_keys(wrappers: dict[str, dict[Any, Any]]) -> Iterator[str]:
+    for kind in wrappers.values():
+        yield from (str(key) for key, functions in kind.items() if functions)
+
+
+def _cache_name(text: str) -> str | None:
+    lowered = text.lower()
+    if "cache" not in lowered:
+        return None
+    return next((name for mark, name in _KNOWN.items() if mark in lowered), f"the step cache {text!r}")
+
+
+def _timed(cond: Any) -> bool:
+    """Whether a conditioning carries a hook whose strength changes over the steps."""
+    options = cond if isinstance(cond, dict) else cond[1]
+    group = options.get("hooks")
+    for hook in getattr(group, "hooks", ()):
+        frames = getattr(getattr(hook, "hook_keyframe", None), "keyframes", ())
+        if len(frames) > 1 or any(getattr(frame, "start_percent", 0.0) > 0.0 for frame in frames):
+            return True
+    return False

@@ -1,0 +1,204 @@
+"""Runs of a sampler function in the host: one `guider.sample` each, on the rows and prompts of a calibration set.
+
+The host splits conditionings, never rows. So one sampler function sees all rows asked for, and the model calls below
+it are cut into groups of rows: by prompt, and to what fits the memory. The cut is made where every guider must pass,
+in the host's CALC_COND_BATCH wrapper, below guidance; so guiders, CFG++ samplers and guidance nodes see whole batches.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import comfy.model_management
+import comfy.patcher_extension
+import comfy.sampler_helpers
+import comfy.samplers
+import torch
+from torch import Tensor
+
+from ...schedules.hosting.call_timer import CallTimer
+from .. import LOGGER_NAME
+from . import registries as _host
+from .watch import WRAPPER_KEY
+
+_ROWS_KEY = "sigmasmith_rows"
+
+
+class GuiderRuns:
+    """schedules.optimal's RunFunction: `runs(sampler, sigmas, rows)`.
+
+    Args:
+        guider: not changed; a copy runs.
+        noise: (B, ...) standard normal.
+        latent: (B, ...) the latent that the noise is put on.
+        seed: of samplers that draw noise of their own.
+        positives: further positive conditionings; row r uses number prompt_of_row[r], 0 being the guider's own.
+        prompt_of_row: one number per row.
+    """
+
+    def __init__(
+        self,
+        guider: Any,
+        noise: Tensor,
+        latent: Tensor,
+        seed: int,
+        positives: tuple[Any, ...] = (),
+        prompt_of_row: tuple[int, ...] | None = None,
+    ) -> None:
+        self.noise = noise
+        self.latent = latent
+        self.seed = seed
+        self.timer = CallTimer(noise.shape[0])
+        self.preview: Tensor | None = None  # the first row of the latest model output
+        self.prompt_of_row = prompt_of_row or (0,) * noise.shape[0]
+        self.guider = self._prepared(guider, positives)
+        self.chunk = first_chunk(guider.model_patcher, tuple(noise.shape))
+        self._rows = slice(0, noise.shape[0])
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the latent is more than an empty one, which has one value per channel (some models' is not 0)."""
+        flat = self.latent.flatten(2)
+        return bool((flat != flat[..., :1]).any())
+
+    def start_from(self, images: Tensor, sigma: float) -> None:
+        """Put the noise on these (B, ...) images of the model, each on another one than was made of it.
+
+        The host scales it to the first sigma of a run.
+        """
+        self.latent = self.guider.model_patcher.model.process_latent_out(images.cpu().float())
+        self.noise = self.noise.roll(1, dims=0)
+
+    def __call__(self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice) -> None:
+        """Run one sampler function on these rows, from the host's own start state."""
+        self.sample(sampler, sigmas, rows, self.noise[rows], self.latent[rows])
+
+    def sample(
+        self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice, noise: Tensor, latent: Tensor
+    ) -> Tensor:
+        """One `guider.sample` on these rows; returns the host's latent."""
+        self._rows = rows
+
+        def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, **_: Any) -> Tensor:
+            return sampler(_Observed(model, self), x, sigmas, extra_args=extra_args, callback=None, disable=True)
+
+        return self.guider.sample(
+            noise.clone(), latent.clone(), comfy.samplers.KSAMPLER(sample), sigmas, disable_pbar=True, seed=self.seed
+        )
+
+    def _prepared(self, guider: Any, positives: tuple[Any, ...]) -> Any:
+        """A copy of the guider with our wrappers and the further prompts, and without Apply's watch over runs."""
+        copied = copy.copy(guider)
+        copied.original_conds = dict(guider.original_conds)
+        for number, positive in enumerate(positives, start=1):
+            copied.original_conds[f"positive_{number}"] = comfy.sampler_helpers.convert_cond(positive)
+        patcher, kinds = guider.model_patcher.clone(), comfy.patcher_extension.WrappersMP
+        patcher.remove_wrappers_with_key(kinds.OUTER_SAMPLE, WRAPPER_KEY)
+        patcher.add_wrapper_with_key(kinds.CALC_COND_BATCH, _ROWS_KEY, self._in_groups)
+        patcher.add_wrapper_with_key(kinds.PREPARE_SAMPLING, _ROWS_KEY, self._for_one_group)
+        copied.model_patcher = patcher
+        return copied
+
+    def _for_one_group(self, executor: Any, model: Any, noise_shape: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tell the host's memory estimate how many rows will really run at a time."""
+        shape = [min(self.chunk, noise_shape[0]), *noise_shape[1:]]
+        return executor(model, shape, *args, **kwargs)
+
+    def _in_groups(self, executor: Any, model: Any, conds: list[Any], x: Tensor, timestep: Tensor, options: Any) -> Any:
+        """The host's conditioned model call, row group by row group; fewer rows at a time when memory runs out."""
+        prompts = self.prompt_of_row[self._rows]
+        if len(prompts) != x.shape[0]:  # a guider that makes its own batch
+            return executor(model, conds, x, timestep, options)
+        parts: list[tuple[list[int], list[Tensor]]] = []
+        done: set[int] = set()
+        while len(done) < len(prompts):
+            _host.stop_if_interrupted()
+            group = next(row_groups(prompts, self.chunk, done))
+            index = torch.tensor(group, device=x.device)
+            try:
+                out = executor(model, self._conds_of(conds, prompts[group[0]]), x[index], timestep[index], options)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                out = None
+            if out is None:  # outside the handler: until it is left, the failed call keeps its memory
+                self._smaller_groups(len(group))
+                continue
+            parts.append((group, out))
+            done.update(group)
+        order = torch.tensor([row for group, _ in parts for row in group], device=x.device).argsort()
+        return [torch.cat([out[i] for _, out in parts])[order] for i in range(len(conds))]
+
+    def _conds_of(self, conds: list[Any], prompt: int) -> list[Any]:
+        if prompt == 0:
+            return conds
+        first, other = self.guider.conds["positive"], self.guider.conds[f"positive_{prompt}"]
+        return [other if cond is first else cond for cond in conds]
+
+    def _smaller_groups(self, rows: int) -> None:
+        """Halve the group size after running out of memory."""
+        comfy.model_management.soft_empty_cache(True)
+        if rows == 1:
+            raise MemoryError(
+                "Out of memory with a single sample at a time. Give `latent` a smaller size or fewer frames for the "
+                "fit, close other programs that use the device, or start ComfyUI with --lowvram."
+            )
+        self.chunk = (rows + 1) // 2
+        logging.getLogger(LOGGER_NAME).info("Sigmasmith: out of memory, going on with %d rows at a time", self.chunk)
+
+
+class _Observed:
+    """The host's model object, timed. Samplers read its attributes: those pass through."""
+
+    def __init__(self, model: Any, runs: GuiderRuns) -> None:
+        self._model = model
+        self._runs = runs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
+        _host.stop_if_interrupted()
+        start = time.perf_counter()
+        denoised = self._model(x, sigma, **extra_args)
+        if denoised.device.type != "cpu" and not self._runs.timer.ready:
+            float(denoised.flatten()[0])  # waits for the device: a launched call has taken no time yet
+        self._runs.timer.add(x.shape[0], time.perf_counter() - start)
+        self._runs.preview = denoised[:1]
+        return denoised
+
+
+def row_groups(prompts: tuple[int, ...], size: int, done: set[int] | None = None) -> Iterator[list[int]]:
+    """Rows not done yet, in groups of one prompt and at most `size` rows."""
+    left = [row for row in range(len(prompts)) if not done or row not in done]
+    while left:
+        group = [row for row in left if prompts[row] == prompts[left[0]]][: max(1, size)]
+        left = [row for row in left if row not in group]
+        yield group
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that the device's memory ran out."""
+    known = getattr(torch.cuda, "OutOfMemoryError", None)
+    if isinstance(error, MemoryError) or (known is not None and isinstance(error, known)):
+        return True
+    return isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
+
+
+def first_chunk(model: Any, shape: tuple[int, ...]) -> int:
+    """Rows per model call to begin with: as many as fit beside the model by the host's own estimate."""
+    rows, device = shape[0], model.load_device
+    if getattr(device, "type", "cpu") == "cpu":
+        return rows
+    try:
+        room = comfy.model_management.get_total_memory(device) - model.model_size()
+        # Guidance doubles the rows; 1.5 is the host's own margin.
+        while rows > 1 and model.model.memory_required([2 * rows, *shape[1:]]) * 1.5 > room:
+            rows = (rows + 1) // 2
+    except Exception as error:
+        logging.getLogger(LOGGER_NAME).debug("Sigmasmith: no memory estimate: %s", error)
+    return rows

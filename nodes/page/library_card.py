@@ -1,0 +1,86 @@
+"""What the library shows of one preset, in plain values and finished words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...schedules.presets.preset import FITTED
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...schedules.presets.preset import Preset
+
+_THUMBNAIL_POINTS = 32
+
+
+def card(preset: Preset) -> dict[str, Any]:
+    """A preset as a card of the library: its facts as [label, text] pairs, its gains, its curve as a thumbnail."""
+    model = preset.model
+    counts = ", ".join(str(preset.running(full)) for full in preset.schedules)
+    facts = [
+        ("Steps", counts + (" (exact)" if preset.exact else "")),
+        ("Denoise", f"{preset.denoise:g}" if preset.denoise < 1.0 else ""),
+        ("Sampler", preset.sampler),
+        ("Model", " ".join(part for part in (model.family, _file_stem(model.checkpoint)) if part)),
+        ("LoRA", ", ".join(model.loras) or ("yes" if model.patches else "")),
+        ("Noise", f"{model.sigma_min:.3g} to {model.sigma_max:.4g}" + (", flow" if model.flow else "")),
+        ("Shift", f"{model.shift:g}" if model.shift is not None else ""),
+        ("Guidance", f"{preset.guidance:g}" if preset.guidance is not None else ""),
+        ("Latent", "x".join(map(str, preset.latent_shape or ()))),
+        ("Author", preset.author),
+        ("Licence", preset.licence),
+        ("Notes", preset.notes),
+        ("Id", preset.short_hash),
+    ]
+    return {
+        "title": preset.name,
+        "family": model.family,
+        "sampler": preset.sampler,
+        "steps": [preset.running(full) for full in preset.schedules],
+        "facts": [[label, text] for label, text in facts if text],
+        "gains": [[preset.running(full), text] for full in preset.schedules if (text := gain(preset, full))],
+        "thumbnail": [thumbnail(sigmas) for sigmas in _few(list(preset.schedules.values()))],
+    }
+
+
+def gain(preset: Preset, steps: int) -> str:
+    """The measured gain at a step count, in words; "" where nothing was measured."""
+    errors = preset.errors.get(steps, {})
+    hosts = {name: error for name, error in errors.items() if name != FITTED}
+    origin = preset.origin.get(steps, FITTED)
+    if not hosts:
+        return ""
+    best = min(hosts, key=lambda name: hosts[name])
+    if origin != FITTED:
+        return f"no gain: {origin} was best"
+    if not errors.get(FITTED):
+        return ""
+    ratio = hosts[best] / errors[FITTED]
+    return f"error {ratio:.2f}x below {best}" if ratio > 1.0 else f"no gain over {best}"
+
+
+def thumbnail(sigmas: Tensor) -> list[list[float]]:
+    """Points of log sigma over step, both from 0 to 1 and y downwards; the terminal 0 lies at the foot."""
+    positive = sigmas[:-1].double().numpy()
+    kept = np.unique(np.rint(np.linspace(0, len(positive) - 1, min(len(positive), _THUMBNAIL_POINTS))).astype(int))
+    levels = np.log(positive[kept])
+    high, low = levels[0], min(levels[-1], levels[0] - 1e-6)
+    points = [
+        [round(float(step) / len(positive), 3), round(0.85 * float((high - level) / (high - low)), 3)]
+        for step, level in zip(kept, levels)
+    ]
+    return [*points, [1.0, 1.0]]
+
+
+def _few(lists: list[Tensor], most: int = 4) -> list[Tensor]:
+    """At most `most` of the schedules, evenly chosen."""
+    if len(lists) <= most:
+        return lists
+    return [lists[round(i * (len(lists) - 1) / (most - 1))] for i in range(most)]
+
+
+def _file_stem(name: str | None) -> str:
+    return name.rsplit(".", 1)[0] if name else ""

@@ -1,0 +1,257 @@
+"""The live curve: what a schedule node will give, from the values on the page, before anything is queued.
+
+Python computes and words everything; the page only draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..registration import OPTIMAL
+from ..schedule.words import MODES, schedule_info, will_run
+from .live_plot import Drawn, answer
+from .live_request import LiveRequest, NodeValues, RunningModel, Sources
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+
+MAX_FITTED = 2  # further step counts of a preset that are drawn faintly
+_STABLE_DIFFUSION = (0.0291671582, 14.6146412293)
+# Nodes that save what they find under their `name`.
+_WRITERS = ("SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule")
+# The host's ddim runs euler's function.
+_SAME_SAMPLER = {"ddim": "euler"}
+
+
+def live_curve(request: LiveRequest, sources: Sources) -> dict[str, Any]:
+    """The answer for one node: plain data for the page.
+
+    Returns:
+        `plot`, `cut`, `summary`, `warnings`, `hint`, `aria`; or `problem` alone, a sentence, where there is no curve.
+    """
+    try:
+        return answer(draw(request, sources))
+    except ValueError as error:
+        return {"problem": str(error)}
+
+
+def shared_preset(request: LiveRequest, sources: Sources) -> Preset:
+    """What a share code of this node holds: its preset, or the curve as an exact list.
+
+    Raises:
+        ValueError: the node has no schedule; names the input.
+    """
+    from ...schedules.presets.identity import ModelIdentity
+    from ...schedules.presets.preset import Preset
+
+    drawn = draw(request, sources)
+    if drawn.preset is not None:
+        return drawn.preset
+    ends = drawn.sigma_range
+    model = ModelIdentity(sigma_min=ends.sigma_min, sigma_max=ends.sigma_max, flow=ends.flow)
+    if drawn.model is not None:
+        known = drawn.model.identity
+        model = replace(model, family=known.family, prediction=known.prediction, shift=known.shift)
+    return Preset(schedules={len(drawn.run) - 1: drawn.run}, sampler="", model=model, exact=True)
+
+
+def draw(request: LiveRequest, sources: Sources) -> Drawn:
+    """The schedule of a node.
+
+    Raises:
+        ValueError: there is none; the sentence names the input.
+    """
+    kind = request.node.kind
+    if kind not in _KINDS:
+        raise ValueError(f"{kind}: its curve is drawn when it has run")
+    return _KINDS[kind](request, sources)
+
+
+def _model(request: LiveRequest, sources: Sources) -> RunningModel | None:
+    return sources.running_model(request.model) if request.model else None
+
+
+def _schedule(request: LiveRequest, sources: Sources) -> Drawn:
+    node = request.node
+    preset = _preset_of(request.preset, sources)
+    steps, denoise = int(node.number("steps", 10)), node.number("denoise", 1.0)
+    mode = MODES.get(node.text("mode"), "steps")
+    return _of_preset(preset, steps, denoise, mode, None, hint=_linked(node, "steps", "denoise"))
+
+
+def _of_preset(
+    preset: Preset,
+    steps: int,
+    denoise: float,
+    mode: str,
+    model: RunningModel | None,
+    notes: Sequence[str] = (),
+    hint: str = "",
+) -> Drawn:
+    """A preset at a step count, as Schedule and the dropdown give it."""
+    from ...schedules.core.sigmas import steps_before_truncation
+
+    run = preset.sigmas(steps, denoise, mode)  # pyright: ignore[reportArgumentType]
+    sigmas, cut = run, 0
+    if mode == "steps" and (full := steps_before_truncation(steps, denoise)) > steps:
+        sigmas, cut = preset.sigmas(full), full - steps
+    summary = schedule_info(preset, run)
+    return Drawn(
+        sigmas=sigmas,
+        sigma_range=preset.model.sigma_range,
+        summary=summary,
+        cut=cut,
+        partial=denoise <= 0.9999,
+        model=model,
+        notes=[*preset.differences(None if model is None else model.identity, start_sigma=float(run[0])), *notes],
+        hint=hint,
+        preset=preset,
+    )
+
+
+def _linked(node: NodeValues, *names: str) -> str:
+    """A hint where inputs get their values from links that only a run can follow."""
+    found = [name for name in names if name in node.linked]
+    if not found:
+        return ""
+    are = "comes" if len(found) == 1 else "come"
+    return f"{' and '.join(found)} {are} through a link; drawn for the default."
+
+
+def _preset_of(chain: tuple[NodeValues, ...], sources: Sources) -> Preset:
+    """The preset that comes through a node's preset input."""
+    for node in chain:
+        if node.kind == "SigmasmithLoadPreset":
+            return _loaded(node, sources)
+        if node.kind in _WRITERS:
+            return _fitted(node, sources)
+    if chain:
+        raise ValueError(f"preset: {chain[-1].kind} has to run before its preset can be drawn")
+    raise ValueError("preset: connect Sigmasmith Load Preset or Fit Schedule to see the curve")
+
+
+def _loaded(node: NodeValues, sources: Sources) -> Preset:
+    if node.linked & {"preset", "share_code"}:
+        raise ValueError("preset: it comes through a link; the curve is drawn when it has run")
+    return sources.load_preset(node.text("preset"), node.text("share_code"))
+
+
+def _fitted(node: NodeValues, sources: Sources) -> Preset:
+    name = node.text("name").strip()
+    try:
+        return sources.load_preset(name, "")
+    except ValueError:
+        raise ValueError(f"Nothing is fitted under the name {name or '(empty)'} yet. Queue it once.") from None
+
+
+def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes: Sequence[str] = ()) -> Drawn:
+    """A preset at the step count of the run behind it or at its middle one, its other counts drawn faintly."""
+    counts = [preset.running(full) for full in preset.schedules]
+    wanted = request.run.number("steps", 0) if request.run is not None else 0
+    steps = int(wanted) if wanted in counts else counts[(len(counts) - 1) // 2]
+    drawn = _of_preset(preset, steps, preset.denoise, "steps", _model(request, sources), notes)
+    near = sorted((count for count in counts if count != steps), key=lambda count: abs(count - steps))[:MAX_FITTED]
+    whole = {preset.running(full): sigmas for full, sigmas in preset.schedules.items()}
+    others = {f"{count} steps": whole[count] for count in sorted(near)}
+    kind = "exact lists" if preset.exact else "fitted"
+    held = f"{kind.capitalize()} for {preset.counts_in_words}"
+    made = f", sampler {preset.sampler}" if preset.sampler else ""
+    which = f"; drawn: {steps} step{'' if steps == 1 else 's'}" if len(counts) > 1 else ""
+    summary = f"{held}{made}{which}, from sigma {float(drawn.sigmas[drawn.cut]):.5g} to 0."
+    return replace(drawn, others=others, summary=summary)
+
+
+def _load(request: LiveRequest, sources: Sources) -> Drawn:
+    return _whole_preset(_loaded(request.node, sources), request, sources)
+
+
+def _fit(request: LiveRequest, sources: Sources) -> Drawn:
+    node = request.node
+    preset = _fitted(node, sources)
+    notes: list[str] = []
+    if not node.linked & {"sampler_name"}:
+        notes += preset.differences(sampler=node.text("sampler_name"))
+    denoise = node.number("denoise", 1.0)
+    if not node.linked & {"denoise"} and abs(preset.denoise - denoise) > 1e-6:
+        notes.append(f"Fitted for denoise {preset.denoise:g}, this node asks for {denoise:g}.")
+    return _whole_preset(preset, request, sources, notes)
+
+
+def _save(request: LiveRequest, sources: Sources) -> Drawn:
+    """Nodes that take a preset as it is."""
+    return _whole_preset(_preset_of(request.preset, sources), request, sources)
+
+
+def _apply(request: LiveRequest, sources: Sources) -> Drawn:
+    preset, model, run = _preset_of(request.preset, sources), _model(request, sources), request.run
+    if model is not None and model.identity.flow != preset.model.flow:
+        raise ValueError(" ".join(preset.model.differences(model.identity)[:2]))
+    if run is None or "steps" not in run.values:
+        drawn = _whole_preset(preset, request, sources)
+        return replace(drawn, hint="Connect the model to a sampler to see what will run.")
+    notes: list[str] = []
+    scheduler = run.text("scheduler", OPTIMAL)
+    if scheduler != OPTIMAL:
+        notes.append(f"{run.kind} behind this node uses the scheduler {scheduler}; choose {OPTIMAL} there.")
+    sampler = run.text("sampler_name")
+    guidance = run.values.get("cfg")
+    notes += preset.differences(
+        sampler=preset.sampler if _SAME_SAMPLER.get(sampler, sampler) == preset.sampler else sampler or None,
+        guidance=float(guidance) if isinstance(guidance, (int, float)) else None,
+    )
+    steps, denoise = int(run.number("steps", 20)), run.number("denoise", 1.0)
+    return _of_preset(preset, steps, denoise, "steps", model, notes, hint=_linked(run, "steps", "denoise"))
+
+
+def _curve(name: str, settings: Mapping[str, float], request: LiveRequest, sources: Sources) -> Drawn:
+    from ...schedules.core.noise_space import SigmaRange
+    from ...schedules.core.sigmas import check_steps, steps_before_truncation
+    from ...schedules.curves.by_name import CURVES
+
+    node, model = request.node, _model(request, sources)
+    ends = model.identity.sigma_range if model is not None else SigmaRange(*_STABLE_DIFFUSION)
+    steps = check_steps(int(node.number("steps", 20)))
+    full = steps_before_truncation(steps, node.number("denoise", 1.0))
+    sigmas = CURVES[name](full, ends.sigma_min, ends.sigma_max, flow=ends.flow, **settings)
+    hint = "" if model is not None else "Drawn for Stable Diffusion's noise levels: the model is not known yet."
+    return Drawn(
+        sigmas=sigmas,
+        sigma_range=ends,
+        summary=f"{will_run(sigmas[full - steps :])}.",
+        cut=full - steps,
+        partial=full > steps,
+        model=model,
+        hint=_linked(node, "steps", "denoise") or hint,
+        own=name,
+    )
+
+
+def _cosine(request: LiveRequest, sources: Sources) -> Drawn:
+    node = request.node
+    settings = {"offset": node.number("offset", 0.008), "max_beta": node.number("max_beta", 0.999)}
+    return _curve("cosine", settings, request, sources)
+
+
+def _any_curve(request: LiveRequest, sources: Sources) -> Drawn:
+    from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+    from ..text import parse_settings
+
+    name = request.node.text("curve", "karras")
+    if name not in CURVES:
+        raise ValueError(f"curve: there is no curve {name[:40]!r}; known are {', '.join(CURVES)}")
+    allowed = {knob.name: (knob.minimum, knob.maximum) for knob in CURVE_PARAMETERS[name]}
+    return _curve(name, parse_settings(request.node.text("settings"), allowed, name), request, sources)
+
+
+_KINDS: dict[str, Callable[[LiveRequest, Sources], Drawn]] = {
+    "SigmasmithSchedule": _schedule,
+    "SigmasmithLoadPreset": _load,
+    "SigmasmithSavePreset": _save,
+    "SigmasmithMultistep": _save,
+    **dict.fromkeys(_WRITERS, _fit),
+    "SigmasmithApply": _apply,
+    "SigmasmithCosine": _cosine,
+    "SigmasmithCurve": _any_curve,
+}

@@ -1,0 +1,1 @@
+"""Presets as files: Save and Load."""

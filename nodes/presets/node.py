@@ -1,0 +1,123 @@
+"""Presets as files: save and load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from ..host import registries as _host
+from ..schema import CATEGORY, PresetType, schema, text_ui
+from . import store as preset_store
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+
+
+class SigmasmithSavePreset(io.ComfyNode):
+    """Write a preset under a name."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithSavePreset",
+            display_name="Sigmasmith Save Preset",
+            category=CATEGORY,
+            description="Saves a preset in models/sigmasmith, with your name and notes, and shows its share code. No "
+            "prompt, path or user name is ever stored.",
+            search_aliases=["sigmasmith", "preset", "share"],
+            is_output_node=True,
+            inputs=[
+                PresetType.Input("preset", tooltip="What to save."),
+                io.String.Input("name", default="my_preset", tooltip="Name of the preset; a/b makes a folder a."),
+                io.String.Input("author", default="", tooltip="Whom to thank. Empty keeps what the preset has."),
+                io.String.Input("licence", default="", tooltip="Such as CC0-1.0. Empty keeps what the preset has."),
+                io.String.Input("notes", default="", multiline=True, tooltip="Anything else to know about it."),
+                io.Boolean.Input("overwrite", default=False, tooltip="Replace a preset that has this name."),
+            ],
+            outputs=[
+                PresetType.Output(display_name="preset", tooltip="The same preset."),
+                io.String.Output(display_name="share_code", tooltip="One line of text that holds the schedules."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool
+    ) -> io.NodeOutput:
+        from ...schedules.presets.share_code import to_share_code
+
+        path = preset_store.save_as(preset, name, author, licence, notes, overwrite)
+        code = to_share_code(preset)
+        return io.NodeOutput(preset, code, ui=text_ui(f"Saved as {name} ({path.name}).\n{code}"))
+
+
+class SigmasmithLoadPreset(io.ComfyNode):
+    """A preset from a file or a share code."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithLoadPreset",
+            display_name="Sigmasmith Load Preset",
+            category=CATEGORY,
+            description="Loads a preset from models/sigmasmith, or from a share code that somebody sent you.",
+            search_aliases=["sigmasmith", "preset", "share code"],
+            inputs=[
+                io.Combo.Input(
+                    "preset",
+                    options=[preset_store.NO_FILE, *_host.preset_names()],
+                    tooltip="A preset in models/sigmasmith. Press R after putting a new file there.",
+                ),
+                io.String.Input(
+                    "share_code",
+                    default="",
+                    optional=True,
+                    tooltip="A line that begins with sigmasmith1:. Where one is here, the file is not used.",
+                ),
+            ],
+            outputs=[
+                PresetType.Output(display_name="preset", tooltip="For Apply Schedule and Schedule."),
+                io.String.Output(display_name="info", tooltip="What the preset was fitted to, in words."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, preset: str | None = None, share_code: str | None = None) -> bool | str:
+        return preset_store.check_choice(preset, "" if share_code is None else share_code)
+
+    @classmethod
+    def fingerprint_inputs(cls, preset: str = "", share_code: str = "", **_: Any) -> str:
+        return preset_store.load_fingerprint(preset or "", share_code or "")
+
+    @classmethod
+    def execute(cls, preset: str, share_code: str = "") -> io.NodeOutput:
+        found = preset_store.load(preset, share_code)
+        info = preset_info(found)
+        return io.NodeOutput(found, info, ui=text_ui(info))
+
+
+def preset_info(preset: Preset) -> str:
+    """What a preset is for, in words."""
+    from ...schedules.samplers.fitted import NAME as MULTISTEP
+
+    model = preset.model
+    facts = [
+        f"Fitted for {preset.counts_in_words}" + (" (exact lists, never interpolated)" if preset.exact else ""),
+        f"Sampler: {preset.sampler or 'not said'}",
+        f"Model: {model.family or 'not said'}" + (f", {model.checkpoint}" if model.checkpoint else ""),
+        f"Sigmas: {model.sigma_min:.4g} to {model.sigma_max:.4g}" + (", flow" if model.flow else ""),
+    ]
+    if preset.solver:
+        facts.append(f"Coefficients: for {', '.join(map(str, preset.solver))} steps; a share code leaves them out")
+    elif preset.sampler == MULTISTEP:
+        facts.append("Coefficients: none, as from a share code; the sampler runs as dpmpp_2m, the file has them")
+    if model.shift is not None:
+        facts.append(f"Shift: {model.shift:g}")
+    if preset.guidance is not None:
+        facts.append(f"Guidance: {preset.guidance:g}")
+    if preset.latent_shape:
+        facts.append(f"Latent: {'x'.join(map(str, preset.latent_shape))}")
+    said = [("By", preset.author), ("Licence", preset.licence), ("Notes", preset.notes)]
+    facts += [f"{label}: {text}" for label, text in said if text]
+    return "\n".join(facts)

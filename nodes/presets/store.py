@@ -1,0 +1,130 @@
+"""Preset names, files and share codes as the nodes take them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..host import registries as _host
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+
+# First entry of the dropdown: it must never be empty, and a share code needs no file.
+NO_FILE = "(share code)"
+_CODE = re.compile(r"[\s\"'`<>]*sigmasmith[0-9]+:", re.IGNORECASE)
+
+
+def checked_path(name: str) -> Path:
+    """File of a preset name in the folder that presets are written to.
+
+    Raises:
+        ValueError: names the input `name`.
+    """
+    from ...schedules.presets.checks import PresetError
+    from ...schedules.presets.names import find_case_collision, preset_path
+
+    try:
+        path = preset_path(_host.preset_folder(), name.strip())
+    except PresetError as error:
+        raise ValueError(f"name: {error}") from None
+    # Said now, and not after the minutes of a fit.
+    others = os.listdir(path.parent) if path.parent.is_dir() else []
+    if other := find_case_collision(path.name, others):
+        raise ValueError(f"name: {name} differs only in case from {other}, one file on Windows and macOS")
+    return path
+
+
+def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool) -> Path:
+    """Write a preset under a name; an empty author, licence or notes keeps the preset's own.
+
+    Raises:
+        ValueError: names the input. Nothing is written then.
+    """
+    from ...schedules.presets.checks import PresetError
+    from ...schedules.presets.file import save_preset, to_bytes
+
+    path = checked_path(name)
+    fields = {"author": author.strip(), "licence": licence.strip(), "notes": notes.strip()}
+    try:
+        named = replace(preset, name=name.strip(), **{key: text for key, text in fields.items() if text})
+        if path.is_file() and path.read_bytes() == to_bytes(named):
+            return path
+        if path.exists() and not overwrite:
+            raise ValueError(f"name: the preset {name} exists already; turn on overwrite or give another name")
+        return save_preset(path, named, overwrite=overwrite)
+    except PresetError as error:
+        raise ValueError(str(error)) from None
+
+
+def load(choice: str, share_code: str) -> Preset:
+    """The preset in a share code, or in the file of that name. Either input takes a code.
+
+    Raises:
+        ValueError: names the input.
+    """
+    from ...schedules.presets.checks import PresetError
+    from ...schedules.presets.file import load_preset
+    from ...schedules.presets.share_code import from_share_code
+
+    code = share_code.strip() or (choice if _CODE.match(choice) else "")
+    try:
+        if code:
+            return from_share_code(code)
+        return load_preset(file_of(choice))
+    except PresetError as error:
+        raise ValueError(f"{'share_code' if code else 'preset'}: {error}") from None
+
+
+def load_fingerprint(choice: str, share_code: str) -> str:
+    """Changes whenever the preset behind these inputs changes."""
+    from ...schedules.presets.file import MAX_BYTES
+
+    if share_code.strip() or _CODE.match(choice):
+        return share_code + choice
+    try:
+        with open(file_of(choice), "rb") as file:  # a larger file is no preset, and may be a whole checkpoint
+            return hashlib.sha256(file.read(MAX_BYTES + 1)).hexdigest()
+    except (OSError, ValueError):
+        return "missing"
+
+
+def check_choice(choice: str | None, share_code: str | None) -> bool | str:
+    """The host's validation of Load: True, or what is wrong. Linked inputs (None) are checked when it runs."""
+    if choice is None or share_code is None or share_code.strip() or _CODE.match(choice):
+        return True
+    try:
+        file_of(choice)
+    except ValueError as error:
+        return str(error)
+    return True
+
+
+def file_of(choice: str) -> Path:
+    """File of a preset by its name, with or without the suffix.
+
+    Raises:
+        ValueError: names the input `preset`, with the nearest names where there is no such preset.
+    """
+    from ...schedules.presets.checks import PresetError
+    from ...schedules.presets.names import check_name
+
+    name = choice.strip().removesuffix(_host.SUFFIX)
+    if name in ("", NO_FILE):
+        raise ValueError("preset: choose a preset, or paste a share code into share_code")
+    try:
+        check_name(name)
+    except PresetError as error:
+        raise ValueError(f"preset: {error}") from None
+    path = _host.find_preset(name)
+    if path is None:
+        known = _host.preset_names()
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
+        hint = f"did you mean {', '.join(near)}?" if near else "there are none yet; fit one or put a file there"
+        raise ValueError(f"preset: there is no preset {name!r} in models/{_host.FOLDER_KEY}; {hint}")
+    return path

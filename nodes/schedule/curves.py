@@ -1,0 +1,110 @@
+"""Closed-form schedules for the model's own noise range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from ..host import registries as _host
+from ..host.metadata import note_run
+from ..schema import CATEGORY, schema, text_ui
+from ..text import parse_settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings: float) -> Tensor:
+    """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it."""
+    from ...schedules.core.sigmas import check_steps, steps_before_truncation
+    from ...schedules.curves.by_name import CURVES
+
+    found = _host.sigma_range_of(model)
+    full = steps_before_truncation(check_steps(steps), denoise)
+    return CURVES[curve](full, found.sigma_min, found.sigma_max, flow=found.flow, **settings)[-(steps + 1) :].clone()
+
+
+def node_output(sigmas: Tensor) -> io.NodeOutput:
+    """The sigmas, and what will run in words."""
+    note_run(sigmas)
+    said = f"{len(sigmas) - 1} steps will run, from sigma {float(sigmas[0]):.5g} to 0."
+    return io.NodeOutput(sigmas, ui=text_ui(said))
+
+
+def common() -> list[io.Input]:
+    """The inputs of every curve node."""
+    return [
+        io.Model.Input("model", tooltip="Its noise range is used, whatever model it is."),
+        io.Int.Input("steps", default=20, min=1, max=10_000, tooltip="Steps that will run."),
+        io.Float.Input(
+            "denoise", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Below 1 to change an image, as in KSampler."
+        ),
+    ]
+
+
+class SigmasmithCosine(io.ComfyNode):
+    """The cosine schedule."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithCosine",
+            display_name="Sigmasmith Cosine Schedule",
+            category=CATEGORY,
+            description="The cosine schedule of Improved DDPM, for the noise range of the model.",
+            search_aliases=["sigmasmith", "cosine", "sigmas"],
+            inputs=[
+                *common(),
+                io.Float.Input(
+                    "offset", default=0.008, min=0.0, max=1.0, step=0.001, tooltip="Noise kept in the first timesteps."
+                ),
+                io.Float.Input(
+                    "max_beta", default=0.999, min=0.5, max=0.9999, step=0.0001, tooltip="Clip near pure noise."
+                ),
+            ],
+            outputs=[io.Sigmas.Output(display_name="sigmas", tooltip="steps + 1 noise levels, the last 0.")],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, steps: int, denoise: float, offset: float, max_beta: float) -> io.NodeOutput:
+        return node_output(curve_sigmas(model, "cosine", steps, denoise, offset=offset, max_beta=max_beta))
+
+
+class SigmasmithCurve(io.ComfyNode):
+    """Any closed form."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+
+        known = [
+            f"{curve}: {', '.join(f'{knob.name}={knob.default:g} ({knob.help})' for knob in knobs)}"
+            for curve, knobs in CURVE_PARAMETERS.items()
+            if knobs
+        ]
+        return schema(
+            node_id="SigmasmithCurve",
+            display_name="Sigmasmith Curve Schedule",
+            category=CATEGORY,
+            description="A closed-form schedule for the noise range of the model.",
+            search_aliases=["sigmasmith", "karras", "exponential", "laplace", "tangent", "beta", "sigmas"],
+            inputs=[
+                *common(),
+                io.Combo.Input("curve", options=list(CURVES), tooltip="The family of the schedule."),
+                io.String.Input(
+                    "settings",
+                    default="",
+                    optional=True,
+                    tooltip="Empty for the usual ones, or such as rho=5. " + " | ".join(known),
+                ),
+            ],
+            outputs=[io.Sigmas.Output(display_name="sigmas", tooltip="steps + 1 noise levels, the last 0.")],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, steps: int, denoise: float, curve: str, settings: str = "") -> io.NodeOutput:
+        from ...schedules.curves.by_name import CURVE_PARAMETERS
+
+        allowed = {knob.name: (knob.minimum, knob.maximum) for knob in CURVE_PARAMETERS[curve]}
+        return node_output(curve_sigmas(model, curve, steps, denoise, **parse_settings(settings, allowed, curve)))

@@ -1,0 +1,57 @@
+"""The fitted multistep sampler as a SAMPLER."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io
+
+from ..host import multistep as _host_multistep
+from ..schema import CATEGORY, PresetType, schema, text_ui
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+
+
+class SigmasmithMultistep(io.ComfyNode):
+    """The sampler of a preset that was fitted with its own coefficients."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithMultistep",
+            display_name="Sigmasmith Multistep Sampler",
+            category=CATEGORY,
+            description="Runs the step coefficients that were fitted together with a preset's noise levels: choose the "
+            "sampler sigmasmith_multistep in Fit Schedule, and use this with the sigmas of the same preset. For other "
+            "step counts, denoise below 1 and presets without coefficients it runs as dpmpp_2m and says so.",
+            search_aliases=["sigmasmith", "sampler", "multistep", "solver", "dpmpp_2m"],
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                PresetType.Input("preset", tooltip="Fitted with the sampler sigmasmith_multistep."),
+            ],
+            outputs=[
+                io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and others that take a SAMPLER."),
+                io.String.Output(display_name="info", tooltip="The step counts that have coefficients."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, preset: Preset) -> io.NodeOutput:
+        info = coefficients_info(preset)
+        return io.NodeOutput(_host_multistep.multistep_sampler(preset, cls.hidden.unique_id), info, ui=text_ui(info))
+
+
+def coefficients_info(preset: Preset) -> str:
+    """Which step counts of a preset have coefficients."""
+    from ...schedules.samplers.fitted import NAME
+
+    if not preset.solver and preset.sampler == NAME:
+        return (
+            "This preset holds no coefficients: none held on noises they had not seen, or it came as a share code, "
+            "which leaves them out. The sampler runs as dpmpp_2m."
+        )
+    if not preset.solver:
+        return "This preset holds no coefficients: the sampler runs as dpmpp_2m. Fit one for sigmasmith_multistep."
+    rows = [f"{steps} steps (over {table.shape[1] - 1} model outputs)" for steps, table in preset.solver.items()]
+    return f"Coefficients for {', '.join(rows)}; other step counts run as dpmpp_2m."

@@ -1,0 +1,103 @@
+"""A preset in use: as sigmas (Schedule), or on the model for the scheduler dropdown (Apply)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from ..host import registries as _host
+from ..host.metadata import note_run
+from ..host.watch import with_preset
+from ..registration import remember
+from ..schema import CATEGORY, PresetType, schema, text_ui
+from ..text import plain_list
+from .words import MODES, schedule_info
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+
+
+class SigmasmithSchedule(io.ComfyNode):
+    """The sigmas of a preset."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithSchedule",
+            display_name="Sigmasmith Schedule",
+            category=CATEGORY,
+            description="The noise levels of a preset for SamplerCustom and others that take SIGMAS, and as a plain "
+            "list that runs without this pack.",
+            search_aliases=["sigmasmith", "sigmas", "scheduler", "preset"],
+            inputs=[
+                PresetType.Input("preset", tooltip="From Fit Schedule or Load Preset."),
+                io.Int.Input("steps", default=10, min=1, max=10_000, tooltip="Steps that will run."),
+                io.Float.Input(
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Below 1 to change an image: its share.",
+                ),
+                io.Combo.Input(
+                    "mode",
+                    options=list(MODES),
+                    tooltip="Below denoise 1. Host: the end of a longer schedule, as KSampler does it; where it starts "
+                    "depends on the schedule. Noise level: starts where the share of noise is denoise, always.",
+                ),
+            ],
+            outputs=[
+                io.Sigmas.Output(display_name="sigmas", tooltip="steps + 1 noise levels, the last 0."),
+                io.String.Output(display_name="list", tooltip="The same as text, for the host's ManualSigmas node."),
+                io.String.Output(
+                    display_name="info", tooltip="Start sigma, steps that will run, fitted or interpolated."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, preset: Preset, steps: int, denoise: float, mode: str) -> io.NodeOutput:
+        sigmas = remember(preset.sigmas(steps, denoise, MODES[mode]))  # pyright: ignore[reportArgumentType]
+        note_run(sigmas, preset)
+        info = schedule_info(preset, sigmas)
+        return io.NodeOutput(sigmas, plain_list(sigmas.tolist()), info, ui=text_ui(info))
+
+
+class SigmasmithApply(io.ComfyNode):
+    """A preset on the model."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithApply",
+            display_name="Sigmasmith Apply Schedule",
+            category=CATEGORY,
+            description="Puts a preset on the model: every node behind it that has a scheduler list uses it under the "
+            "name sigmasmith_optimal. Place it directly in front of the sampler, behind LoRAs and ModelSampling nodes. "
+            "It says here when a run differs from what the preset was fitted to.",
+            search_aliases=["sigmasmith", "scheduler", "preset"],
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Model.Input("model", tooltip="The model the preset was fitted to."),
+                PresetType.Input("preset", tooltip="From Fit Schedule or Load Preset."),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The same model; choose sigmasmith_optimal.")],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, preset: Preset) -> io.NodeOutput:
+        check_same_noise(model, preset)
+        return io.NodeOutput(with_preset(model, preset, cls.hidden.unique_id))
+
+
+def check_same_noise(model: Any, preset: Preset) -> None:
+    """Refuse a preset whose sigmas mean something else on this model; any other difference is a warning of the run."""
+    running = _host.sigma_range_of(model)
+    if running.flow != preset.model.flow:
+        kinds = {True: "flow models, with sigmas from 0 to 1", False: "noise-prediction models"}
+        raise ValueError(
+            f"preset: it was fitted for {kinds[preset.model.flow]}; this is one of the {kinds[running.flow]}. "
+            "Fit one to this model."
+        )

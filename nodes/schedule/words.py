@@ -1,0 +1,40 @@
+"""What a schedule will do, in words: for the node that runs and for its curve on the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from ...schedules.presets.preset import Preset
+
+MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
+
+
+def schedule_info(preset: Preset, sigmas: Tensor) -> str:
+    """What a schedule will do, in words.
+
+    Args:
+        sigmas: (steps + 1,) as the preset gives them.
+    """
+    steps = len(sigmas) - 1
+    # By the sigmas themselves: in noise-level mode even a fitted step count most often starts between two lists.
+    lists = (full for full, held in preset.schedules.items() if torch.equal(held[-(steps + 1) :], sigmas))
+    full = next((full for full in lists if steps <= preset.running(full)), None)
+    if full is None:
+        kind = f"interpolated from {preset.counts_in_words}"
+    else:
+        origin = preset.origin.get(full, "fitted")
+        kind = (
+            "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
+        )
+    sampler = f" Made for {preset.sampler}." if preset.sampler else ""
+    return f"{will_run(sigmas)}; {kind}.{sampler}"
+
+
+def will_run(sigmas: Tensor) -> str:
+    """Steps and start sigma, in words without a full stop."""
+    steps = len(sigmas) - 1
+    return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"

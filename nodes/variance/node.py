@@ -1,0 +1,223 @@
+"""Noise under control: eta and noise over sigma around any sampler, and DDIM with its inversion."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from ..host import variance as _host_variance
+from ..schema import CATEGORY, schema
+
+if TYPE_CHECKING:
+    from ...schedules.variance.noise import NoiseSource
+
+SAMPLERS_OWN = "the sampler's own"
+NOISES = {
+    "per image, CPU": ("white", True),
+    "per image, device": ("white", False),
+    "one path, CPU": ("path", True),
+    "one path, device": ("path", False),
+}
+_CURVE = "A number, or over the run: cosine 1 to 0 | linear 1 to 0 | window 1 from 5 to 0.3 (sigmas) | list 1, 0.5, 0 "
+_CURVE += "(one per step)."
+_SEEDS = "One seed per image, such as 7, 8, 9: each image is then the same alone and in any batch, its first noise "
+_SEEDS += "included. More images than seeds count on from the last. Empty: the sampler's seed, counting up."
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from "7, 8, 9".
+
+    Raises:
+        ValueError: names the input `seeds`.
+    """
+    parts = [part for part in re.split(r"[,;\s]+", str(text).strip()) if part]
+    for part in parts:
+        if not re.fullmatch(r"[0-9]{1,20}", part) or int(part) >= 2**64:
+            raise ValueError(f"seeds: {part!r} is no seed; type whole numbers from 0 to {2**64 - 1}, such as 7, 8, 9")
+    return tuple(int(part) for part in parts)
+
+
+def noise_source(noise: str, seeds: str) -> NoiseSource | None:
+    """Where noise comes from; None for the sampler's own."""
+    from ...schedules.variance.noise import NoiseSource
+
+    found = parse_seeds(seeds)
+    if noise == SAMPLERS_OWN:
+        if found:
+            raise ValueError(f"seeds: {SAMPLERS_OWN} noise has one seed for the whole batch; choose another noise")
+        return None
+    kind, on_cpu = NOISES[noise]
+    return NoiseSource("path" if kind == "path" else "white", found, on_cpu)
+
+
+def noise_inputs(*first: str) -> list[io.Input]:
+    """Where noise comes from, as inputs."""
+    return [
+        io.Combo.Input(
+            "noise",
+            options=[*first, *NOISES],
+            tooltip="Per image: a picture does not depend on the others in its batch. One path: with another step "
+            "count the same noise comes, finer or coarser, so the composition stays. On the CPU every machine draws "
+            "the same.",
+        ),
+        io.String.Input("seeds", default="", optional=True, tooltip=_SEEDS),
+    ]
+
+
+class SigmasmithVariance(io.ComfyNode):
+    """Variance control around a sampler."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithVariance",
+            display_name="Sigmasmith Variance",
+            category=CATEGORY,
+            description="Sets how much noise a sampler adds at which noise level. The sampler's own code runs wherever "
+            "that is exact; the log and the text below the node say what ran and the noise that every step added.",
+            search_aliases=["sigmasmith", "eta", "s_noise", "ancestral", "churn", "restart", "variance"],
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Sampler.Input("sampler", tooltip="From KSamplerSelect or a Sampler node."),
+                io.String.Input(
+                    "eta",
+                    default="cosine 1 to 0",
+                    tooltip="0 deterministic to 1 full noise. Empty: the sampler's own. " + _CURVE,
+                ),
+                io.String.Input("s_noise", default="1", tooltip="Factor of all noise, 0 to 2. " + _CURVE),
+                io.Float.Input(
+                    "posterior",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Needs eta 1 or empty. Variance of the noise between its lower bound (0) and its upper "
+                    "bound (1), on a logarithmic scale.",
+                ),
+                io.String.Input(
+                    "clamp",
+                    default="0",
+                    tooltip="0 to 1: how strongly each channel's spread is held where it belongs at every noise level, "
+                    "by at most 10 % a step. " + _CURVE,
+                ),
+                io.Float.Input(
+                    "s_churn",
+                    default=0.0,
+                    min=0.0,
+                    max=1000.0,
+                    step=0.1,
+                    tooltip="Noise added before steps and removed by them, as in EDM; divided by the number of steps.",
+                ),
+                io.Float.Input(
+                    "s_tmin", default=0.0, min=0.0, max=1000.0, step=0.01, tooltip="Smallest sigma that is churned."
+                ),
+                io.Float.Input(
+                    "s_tmax", default=1000.0, min=0.0, max=1000.0, step=0.01, tooltip="Largest sigma that is churned."
+                ),
+                io.String.Input(
+                    "restarts",
+                    default="",
+                    tooltip="Intervals of sigmas that are run again, such as 0.3-1.1 x2, 2-5: at the lower end noise "
+                    "takes the run back to the upper one. Every repeat costs the steps inside.",
+                ),
+                *noise_inputs(SAMPLERS_OWN),
+                io.Latent.Input(
+                    "reference",
+                    optional=True,
+                    tooltip="Finished latents of a long run of the same model: their spread is what clamp and "
+                    "posterior hold to. Without them a spread of 1.",
+                ),
+            ],
+            outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and its relatives.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        sampler: Any,
+        eta: str,
+        s_noise: str,
+        posterior: float,
+        clamp: str,
+        s_churn: float,
+        s_tmin: float,
+        s_tmax: float,
+        restarts: str,
+        noise: str,
+        seeds: str = "",
+        reference: Any = None,
+    ) -> io.NodeOutput:
+        from ...schedules.variance.control import Churn, Control, parse_restarts
+        from ...schedules.variance.eta_curves import parse_curve
+
+        control = Control(
+            eta=parse_curve(eta, "eta") if eta.strip() else None,
+            s_noise=parse_curve(s_noise, "s_noise", high=2.0, outside=1.0),
+            posterior=posterior,
+            clamp=parse_curve(clamp, "clamp"),
+            churn=Churn(s_churn, s_tmax, s_tmin) if s_churn else Churn(),
+            restarts=parse_restarts(restarts),
+        )
+        source, node_id = noise_source(noise, seeds), cls.hidden.unique_id
+        return io.NodeOutput(_host_variance.variance_sampler(sampler, control, source, reference, node_id))
+
+
+class SigmasmithDDIM(io.ComfyNode):
+    """DDIM and its inversion."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithDDIM",
+            display_name="Sigmasmith DDIM",
+            category=CATEGORY,
+            description="DDIM with eta and repeatable noise. With rising sigmas (FlipSigmas, add_noise off) it "
+            "inverts: it finds the noise from which the given latent is made. A run from that noise, add_noise off "
+            "again, brings the latent back.",
+            search_aliases=["sigmasmith", "ddim", "inversion", "unsample", "deterministic"],
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.String.Input(
+                    "eta", default="0", tooltip="0 is deterministic, 1 full noise; inversion adds none. " + _CURVE
+                ),
+                *noise_inputs(),
+                io.Int.Input(
+                    "corrections",
+                    default=12,
+                    min=0,
+                    max=100,
+                    tooltip="Inversion: most model calls per step. One already takes most of the error; more are made "
+                    "only where they are needed. 0 is the plain inversion.",
+                ),
+                io.Float.Input(
+                    "tolerance",
+                    default=0.005,
+                    min=0.0,
+                    max=1.0,
+                    step=0.001,
+                    tooltip="Inversion: the error of a step, as a share of the latent's spread, that ends its "
+                    "corrections.",
+                ),
+                io.Boolean.Input(
+                    "check",
+                    default=False,
+                    tooltip="Inversion: also run back and report the round-trip error. One more model call per step.",
+                ),
+            ],
+            outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and its relatives.")],
+        )
+
+    @classmethod
+    def execute(
+        cls, eta: str, noise: str, corrections: int, tolerance: float, check: bool, seeds: str = ""
+    ) -> io.NodeOutput:
+        from ...schedules.variance.eta_curves import parse_curve
+        from ...schedules.variance.inversion import Inversion
+        from ...schedules.variance.noise import NoiseSource
+
+        inversion = Inversion(corrections, tolerance, check)
+        source = noise_source(noise, seeds) or NoiseSource()
+        curve = parse_curve(eta, "eta")
+        return io.NodeOutput(_host_variance.ddim_sampler(curve, source, inversion, cls.hidden.unique_id))
