@@ -7,7 +7,8 @@ from typing import Any
 
 def load() -> type[Any]:
     """Register schedulers, samplers and callbacks with the host; safe to call again after a reload."""
-    from . import _host, samplers, schedulers, script
+    from . import samplers, schedulers, script
+    from .host import registries as _host
 
     _host.show_log()
     _host.register(schedulers.functions(), samplers.entries())

@@ -134,7 +134,7 @@ def written(label: str, values: Mapping[str, float | str]) -> dict[str, float | 
 
 def entries() -> list[SamplerEntry]:
     """Our samplers for the host's list, and the one that fits."""
-    from .fitting import sample_sigmasmith_fit  # the table is read without a host, too
+    from .fit.work import sample_sigmasmith_fit  # the table is read without a host, too
 
     own = [SamplerEntry(one.label, _as_host_calls(one), {}) for one in OWN_SAMPLERS]
     return [*own, SamplerEntry(FIT_SAMPLER, sample_sigmasmith_fit, {}, hidden=True)]
@@ -146,7 +146,7 @@ def _as_host_calls(sampler: OwnSampler) -> Callable[..., Tensor]:
     def sample(
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
     ) -> Tensor:
-        from . import _host_samplers
+        from .host import samplers as _host_samplers
         from .state import current_pass
 
         found = current_pass()

@@ -15,8 +15,10 @@ from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.matching import best_match
 from ..schedules.presets.preset import Preset
 from ..schedules.presets.share_code import from_share_code
-from . import _host, _host_identity, infotext
+from . import infotext
 from .answers import Answer, Slicing, answer, in_words
+from .host import identity as _host_identity
+from .host import registries as _host
 from .registration import ADAPTIVE, COSINE, LABELS
 from .state import CODE, MATCH, NONE, Choice, Generation, Pass, current_pass
 

@@ -7,8 +7,12 @@ from typing import Any
 import torch
 from modules import script_callbacks, scripts
 
-from . import _host, _host_identity, fitting, infotext, inputs, samplers, state
-from .panel import Panel
+from . import infotext, samplers, state
+from .fit import work as fitting
+from .host import identity as _host_identity
+from .host import registries as _host
+from .panel import inputs
+from .panel.panel import Panel
 from .registration import FIT_SAMPLER, LABELS, scheduler_name
 from .state import Generation, Pass
 

@@ -17,7 +17,7 @@ from ..schedules.presets.preset import DenoiseMode
 from .answers import Answer, Slicing
 
 if TYPE_CHECKING:
-    from .fit_request import FitRequest
+    from .fit.request import FitRequest
 
 MATCH, NONE, CODE = "Match the checkpoint", "None (fallback curve)", "Share code below"
 

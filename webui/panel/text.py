@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from ..schedules.core.words import in_words, plot_sentence
-from ..schedules.plot.plot import schedule_plot
-from ..schedules.plot.svg import to_svg
-from ..schedules.presets.preset import Preset
-from .answers import Answer, Slicing
+from ...schedules.core.words import in_words, plot_sentence
+from ...schedules.plot.plot import schedule_plot
+from ...schedules.plot.svg import to_svg
+from ...schedules.presets.preset import Preset
+from ..answers import Answer, Slicing
 
 _BOX = "sigmasmith-box"
 

@@ -13,12 +13,12 @@ from typing import Any
 from modules import paths, processing, sd_samplers, sd_samplers_common, sd_samplers_kdiffusion, sd_schedulers, shared
 from torch import Tensor
 
-from ..schedules.core.noise_space import SigmaRange
-from . import LOGGER_NAME
-from .answers import Slicing
-from .registration import LABELS, SamplerEntry, clear_caches, register_samplers, register_schedulers
-from .samplers import own_sampler
-from .store import PresetStore
+from ...schedules.core.noise_space import SigmaRange
+from .. import LOGGER_NAME
+from ..answers import Slicing
+from ..registration import LABELS, SamplerEntry, clear_caches, register_samplers, register_schedulers
+from ..samplers import own_sampler
+from ..store import PresetStore
 
 FOLDER = "sigmasmith"
 FOLDER_OPTION = "sigmasmith_folder"

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from . import _host, _host_identity
-from .state import current_pass
+from ..state import current_pass
+from . import identity as _host_identity
+from . import registries as _host
 
 if TYPE_CHECKING:
-    from ..schedules.variance.controlled import RunNoise
+    from ...schedules.variance.controlled import RunNoise
 
 
 def predictive(
     model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, *, calls: float, tolerance: float
 ) -> Tensor:
     """The adaptive sampler: steps chosen on the way, for every image by itself."""
-    from ..schedules.adaptive.report import AdaptiveReport
-    from ..schedules.adaptive.samplers import sample_sigmasmith_adaptive
+    from ...schedules.adaptive.report import AdaptiveReport
+    from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
 
     report, steps = AdaptiveReport(), len(sigmas) - 1
     known = _host_identity.loaded_range()
@@ -47,10 +48,10 @@ def ddim_eta(
     model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, *, eta: str, s_noise: float
 ) -> Tensor:
     """DDIM with a share of noise that may change over the steps."""
-    from ..schedules.variance.calls import sample_euler
-    from ..schedules.variance.controlled import sample_controlled
-    from ..schedules.variance.readout import NoiseLog
-    from ..schedules.variance.steppers import OdeStepper
+    from ...schedules.variance.calls import sample_euler
+    from ...schedules.variance.controlled import sample_controlled
+    from ...schedules.variance.readout import NoiseLog
+    from ...schedules.variance.steppers import OdeStepper
 
     log = NoiseLog("Sigmasmith DDIM-eta.")
     result = sample_controlled(
@@ -81,9 +82,9 @@ def variance(
     s_noise: float,
 ) -> Tensor:
     """A sampler of the host under a control of its noise."""
-    from ..schedules.variance.readout import NoiseLog
-    from ..schedules.variance.routes import HostSampler, choose_route
-    from ..schedules.variance.running import run_route
+    from ...schedules.variance.readout import NoiseLog
+    from ...schedules.variance.routes import HostSampler, choose_route
+    from ...schedules.variance.running import run_route
 
     inner, flow, log = _host.create_sampler(base, model.p), _flow(model), NoiseLog()
     host = HostSampler(_host.function_name(inner), inner.func)
@@ -98,7 +99,7 @@ def variance(
 
 def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any) -> Tensor:
     """The coefficients that a preset holds beside its sigmas, DPM++ 2M where there are none."""
-    from ..schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
+    from ...schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
 
     found = current_pass()
     preset = found[1].answer.preset if found and found[1].answer else None
@@ -107,15 +108,15 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
 
 
 def _control(eta: str, s_noise: float) -> Any:
-    from ..schedules.variance.control import Control
-    from ..schedules.variance.eta_curves import constant, parse_curve
+    from ...schedules.variance.control import Control
+    from ...schedules.variance.eta_curves import constant, parse_curve
 
     return Control(eta=parse_curve(eta, "Eta"), s_noise=constant(s_noise, "s_noise"))
 
 
 def _noise(model: Any) -> RunNoise:
     """The host's own generators, one per image."""
-    from ..schedules.variance.controlled import RunNoise
+    from ...schedules.variance.controlled import RunNoise
 
     fresh: Callable[[], Tensor] = model.p.rng.next
     return RunNoise(lambda *_: fresh(), fresh)

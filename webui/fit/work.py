@@ -9,18 +9,33 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..schedules.core.noise_space import SigmaRange
-from ..schedules.core.words import duration
-from . import _host, _host_digest, _host_fit, _host_identity, _host_schedules, infotext
-from .answers import Answer
-from .fit_request import FIT_SEED, FitRequest, default_name
-from .registration import LABELS, OPTIMAL
-from .state import Generation, current_pass
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.words import duration
+from .. import infotext
+from ..answers import Answer
+from ..host import (
+    digest as _host_digest,
+)
+from ..host import (
+    fit as _host_fit,
+)
+from ..host import (
+    identity as _host_identity,
+)
+from ..host import (
+    registries as _host,
+)
+from ..host import (
+    schedules as _host_schedules,
+)
+from ..registration import LABELS, OPTIMAL
+from ..state import Generation, current_pass
+from .request import FIT_SEED, FitRequest, default_name
 
 if TYPE_CHECKING:
-    from ..schedules.fitting.calibration import Calibration
-    from ..schedules.presets.identity import ModelIdentity
-    from ..schedules.presets.preset import Preset
+    from ...schedules.fitting.calibration import Calibration
+    from ...schedules.presets.identity import ModelIdentity
+    from ...schedules.presets.preset import Preset
 
 
 def prepare(p: Any, request: FitRequest) -> None:
@@ -105,8 +120,8 @@ def _calibrated(
     baselines: Mapping[str, Callable[[int], Tensor]],
     p: Any,
 ) -> Calibration:
-    from ..schedules.fitting.budget import OutOfTimeError
-    from ..schedules.fitting.calibrate import calibrate
+    from ...schedules.fitting.budget import OutOfTimeError
+    from ...schedules.fitting.calibrate import calibrate
 
     key = _host_digest.generation_digest(
         p, repr(identity), sampler.function.__name__, request.steps, request.noises, request.effort, p.width, p.height

@@ -11,8 +11,8 @@ import torch
 from modules import sd_models, shared
 from torch import Tensor
 
-from ..schedules.core.noise_space import SigmaRange
-from ..schedules.presets.identity import ModelIdentity, Prediction
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.presets.identity import ModelIdentity, Prediction
 
 # huggingface_guess (Forge) and ldm_patched (reForge) name families as ComfyUI does; A1111 has flags.
 _FLAGS = (("is_sd3", "SD3"), ("is_sdxl", "SDXL"), ("is_sd2", "SD20"), ("is_sd1", "SD15"))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import samplers
-from .fit_request import FitRequest, fit_request
-from .state import MATCH, Choice
+from .. import samplers
+from ..fit.request import FitRequest, fit_request
+from ..state import MATCH, Choice
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")

@@ -8,18 +8,21 @@ from typing import Any
 
 import gradio as gr
 
-from ..schedules.presets.checks import PresetError
-from ..schedules.presets.file import from_bytes, save_preset
-from ..schedules.presets.names import SUFFIX
-from ..schedules.presets.preset import Preset
-from ..schedules.presets.share_code import from_share_code, to_share_code
-from . import _host, _host_identity, infotext, panel_text, state
-from .answers import answer, in_words
-from .fit_request import cost_in_words, fit_request
+from ...schedules.presets.checks import PresetError
+from ...schedules.presets.file import from_bytes, save_preset
+from ...schedules.presets.names import SUFFIX
+from ...schedules.presets.preset import Preset
+from ...schedules.presets.share_code import from_share_code, to_share_code
+from .. import infotext, state
+from ..answers import answer, in_words
+from ..fit.request import cost_in_words, fit_request
+from ..host import identity as _host_identity
+from ..host import registries as _host
+from ..registration import LABELS, scheduler_name
+from ..schedulers import choose
+from ..state import CODE, MATCH, NONE, Choice
+from . import text as panel_text
 from .inputs import HOST_SLICING, NOISE_LEVEL
-from .registration import LABELS, scheduler_name
-from .schedulers import choose
-from .state import CODE, MATCH, NONE, Choice
 
 COST_FIELDS = ("steps", "noises", "effort")
 

@@ -9,9 +9,10 @@ from typing import Any
 from modules import sd_schedulers
 from torch import Tensor
 
-from ..schedules.hosting.lists import as_run, usable
-from . import LOGGER_NAME, _host
-from .registration import LABELS
+from ...schedules.hosting.lists import as_run, usable
+from .. import LOGGER_NAME
+from ..registration import LABELS
+from . import registries as _host
 
 
 def baselines(sampler: Any, steps: tuple[int, ...]) -> dict[str, Callable[[int], Tensor]]:

@@ -6,9 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
-from ..schedules.core.words import parse_steps
-from ..schedules.fitting.effort import effort_for, effort_named
-from ..schedules.samplers.fitted import NAME
+from ...schedules.core.words import parse_steps
+from ...schedules.fitting.effort import effort_for, effort_named
+from ...schedules.samplers.fitted import NAME
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
 FIT_SEED = 0

@@ -19,10 +19,11 @@ import torch
 from modules import sd_samplers_common, shared
 from torch import Tensor
 
-from ..schedules.core.words import duration
-from ..schedules.hosting.call_timer import CallTimer
-from . import LOGGER_NAME, _host
-from .fit_request import FitRequest
+from ...schedules.core.words import duration
+from ...schedules.hosting.call_timer import CallTimer
+from .. import LOGGER_NAME
+from ..fit.request import FitRequest
+from . import registries as _host
 
 InterruptedException = sd_samplers_common.InterruptedException
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from . import panel_actions, samplers
+from .. import samplers
+from . import actions as panel_actions
 from .inputs import DEFAULTS, FIELDS, HOST_SLICING, NOISE_LEVEL
 
 # The host's components whose values decide what will run, by the end of their element id.

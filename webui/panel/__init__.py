@@ -1,0 +1,1 @@
+"""The panel in txt2img and img2img."""
