@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import promises, readme
-from .entries import compare
-from .field import QUICK, FieldOptions, all_methods, measure_case
-from .field_cases import FIELD_CASES, QUICK_FIELD_CASES, trained
-from .field_tables import report
+from .field import readme
+from .field.cases import FIELD_CASES, QUICK_FIELD_CASES, trained
+from .field.entries import compare
+from .field.measure import QUICK, FieldOptions, all_methods, measure_case
+from .field.records import Record, write_records
+from .field.tables import report
 from .processes import DEFAULT_JOBS, at_least, measured
-from .records import Record, write_records
+from .promises import run as promises
 
 DEFAULT_CSV = Path("out/benchmark.csv")
 

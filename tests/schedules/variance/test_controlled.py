@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sigmasmith.benchmarks.variance import MODES, worst_score
+from sigmasmith.benchmarks.studies.variance import MODES, worst_score
 from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.rollouts import ModelError
 from sigmasmith.schedules.variance.calls import sample_euler

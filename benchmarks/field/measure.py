@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .cases import SAMPLER
-from .field_cases import SHOWN, STEPS, FieldCase, load_field_case
+from ..cases import SAMPLER
+from .cases import SHOWN, STEPS, FieldCase, load_field_case
 from .hindsight import Sieve, host_records
 from .methods import MULTISTEP, Method, ours, published_methods
 from .records import Record, figures_of

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..schedules.hosts.schedules import DEFAULT_HOST
-from .cases import SAMPLER
+from ...schedules.hosts.schedules import DEFAULT_HOST
+from ..cases import SAMPLER
 from .records import HOST, OURS, PUBLISHED, Record, cases_of, steps_of
 
 BEST, ANY = "best host schedule*", "best of all*"

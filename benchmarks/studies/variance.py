@@ -1,4 +1,4 @@
-"""Figures of variance control and DDIM: python -P -m sigmasmith.benchmarks.variance (about 2 minutes)
+"""Figures of variance control and DDIM: python -P -m sigmasmith.benchmarks.studies.variance (about 2 minutes)
 
 Inversion: round-trip error against the plain flipped-sigmas inversion with the same number of model calls. Noise: the
 variance that every mode adds against its formula. Composition: how alike images of other step counts are. Overhead:
@@ -18,20 +18,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..cli.subjects import demo_subject
-from ..demo.network import Architecture, UNet
-from ..schedules.curves.by_name import CURVES
-from ..schedules.hosts.schedules import host_schedules
-from ..schedules.variance.calls import sample_euler
-from ..schedules.variance.control import Churn, Control, Restart
-from ..schedules.variance.controlled import RunNoise, sample_controlled
-from ..schedules.variance.ddim import sample_ddim
-from ..schedules.variance.eta_curves import constant, parse_curve
-from ..schedules.variance.noise import NoiseKind, NoiseSource
-from ..schedules.variance.noise_steps import Form
-from ..schedules.variance.readout import NoiseLog
-from ..schedules.variance.steppers import OdeStepper, SdeStepper, Stepper
-from .cases import CASES
+from ...cli.subjects import demo_subject
+from ...demo.network import Architecture, UNet
+from ...schedules.curves.by_name import CURVES
+from ...schedules.hosts.schedules import host_schedules
+from ...schedules.variance.calls import sample_euler
+from ...schedules.variance.control import Churn, Control, Restart
+from ...schedules.variance.controlled import RunNoise, sample_controlled
+from ...schedules.variance.ddim import sample_ddim
+from ...schedules.variance.eta_curves import constant, parse_curve
+from ...schedules.variance.noise import NoiseKind, NoiseSource
+from ...schedules.variance.noise_steps import Form
+from ...schedules.variance.readout import NoiseLog
+from ...schedules.variance.steppers import OdeStepper, SdeStepper, Stepper
+from ..cases import CASES
 from .inversion import Trip, analytic_trips, demo_trips, report_trips, verdict
 
 QUICK_CASES = ("digits_eps:1", "digits_flow:1")
@@ -221,7 +221,7 @@ def report_overhead() -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.variance", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.studies.variance", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two of the bundled models")
     parser.add_argument("--images", type=int, default=4, help="inverted per case, default %(default)s")
     args = parser.parse_args(argv)

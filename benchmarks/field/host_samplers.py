@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..schedules.core.noise_space import FLOW_EDGE, SigmaRange, shift_flow, shift_of_range
-from ..schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction, own_sampler, sample_multistep
+from ...schedules.core.noise_space import FLOW_EDGE, SigmaRange, shift_flow, shift_of_range
+from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction, own_sampler, sample_multistep
 from .uni_pc import sample_uni_pc
 
 Model = Callable[..., Tensor]

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .cases import SAMPLER
+from ..cases import SAMPLER
+from ..promises.tables import verdict
+from .cases import SHOWN, TEACHER_STEPS, trained
 from .entries import ANY, Comparison, Entry, average
-from .field_cases import SHOWN, TEACHER_STEPS, trained
 from .hindsight import TWICE
 from .methods import LEADING
 from .records import Record
-from .tables import verdict
 
 # Below this a Frechet distance is rounding.
 _FLOOR = 1e-6

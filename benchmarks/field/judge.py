@@ -10,8 +10,8 @@ import numpy as np
 from scipy.linalg import sqrtm
 from torch import Tensor
 
-from ..schedules.core.metrics import geometric_mean, mode_switches, sample_errors
-from ..schedules.core.noise_space import Array
+from ...schedules.core.metrics import geometric_mean, mode_switches, sample_errors
+from ...schedules.core.noise_space import Array
 
 # (B, ...) samples -> logits (B, classes) and features (B, n).
 Classify = Callable[[Tensor], tuple[Tensor, Tensor]]

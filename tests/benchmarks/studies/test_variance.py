@@ -6,8 +6,8 @@ import warnings
 
 import pytest
 import torch
-from sigmasmith.benchmarks.inversion import Trip, analytic_trips, report_trips
-from sigmasmith.benchmarks.variance import Ready, bare_ancestral, likeness, overhead
+from sigmasmith.benchmarks.studies.inversion import Trip, analytic_trips, report_trips
+from sigmasmith.benchmarks.studies.variance import Ready, bare_ancestral, likeness, overhead
 from sigmasmith.schedules.curves.by_name import CURVES
 
 

@@ -1,6 +1,6 @@
 """Adaptive sampling against k-diffusion's dpm_adaptive and against dpmpp_2m on the hosts' schedules.
 
-python -P -m sigmasmith.benchmarks.adaptive
+python -P -m sigmasmith.benchmarks.studies.adaptive
 
 1. Error of dpm_adaptive over a sweep of its rtol (atol in its default proportion, orders 2 and 3, a last model call
    that denoises), and of ours at exactly as many calls.
@@ -25,19 +25,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..cli.subjects import demo_subject
-from ..schedules.adaptive.equidistribution import frozen_sigmas
-from ..schedules.adaptive.pilot import run_pilot
-from ..schedules.adaptive.report import AdaptiveReport
-from ..schedules.adaptive.samplers import sample_sigmasmith_adaptive
-from ..schedules.adaptive.settings import METHODS
-from ..schedules.core.metrics import geometric_mean, sample_errors
-from ..schedules.core.noise_space import SigmaRange
-from ..schedules.fitting.direct import DirectRun
-from ..schedules.hosts.schedules import host_schedules
-from ..schedules.samplers.rules import own_sampler
-from .analytic import power_law, random_mixture
-from .cases import CASES, HELD_OUT_SEED, reference
+from ...cli.subjects import demo_subject
+from ...schedules.adaptive.equidistribution import frozen_sigmas
+from ...schedules.adaptive.pilot import run_pilot
+from ...schedules.adaptive.report import AdaptiveReport
+from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
+from ...schedules.adaptive.settings import METHODS
+from ...schedules.core.metrics import geometric_mean, sample_errors
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.fitting.direct import DirectRun
+from ...schedules.hosts.schedules import host_schedules
+from ...schedules.samplers.rules import own_sampler
+from ..analytic import power_law, random_mixture
+from ..cases import CASES, HELD_OUT_SEED, reference
 
 ROWS = 8
 RTOLS = (0.01, 0.03, 0.1, 0.3, 1.0)

@@ -1,6 +1,6 @@
 """What the error feedback is worth, on the bundled models and an analytic one.
 
-python -P -m sigmasmith.benchmarks.feedback
+python -P -m sigmasmith.benchmarks.studies.feedback
 
 1. Error map: how well it ranks the pixels of an image and the images of a batch by their true error, and its size.
 2. Uncertainty-weighted 2M: its error over that of dpmpp_2m, and that of 2M with its extrapolation capped everywhere.
@@ -21,16 +21,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..cli.subjects import available_demos, demo_subject
-from ..schedules.core.metrics import geometric_mean, sample_errors
-from ..schedules.core.noise_space import SigmaRange
-from ..schedules.feedback.estimate import RunRecord, observed, root_mean_square
-from ..schedules.feedback.refine import Pass, Refinement, Resample, refine
-from ..schedules.feedback.weighted import sample_weighted_2m
-from ..schedules.hosts.schedules import host_schedules
-from ..schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, own_sampler, sample_multistep
-from .analytic import GaussianTeacher
-from .cases import HELD_OUT_SEED, reference
+from ...cli.subjects import available_demos, demo_subject
+from ...schedules.core.metrics import geometric_mean, sample_errors
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.feedback.estimate import RunRecord, observed, root_mean_square
+from ...schedules.feedback.refine import Pass, Refinement, Resample, refine
+from ...schedules.feedback.weighted import sample_weighted_2m
+from ...schedules.hosts.schedules import host_schedules
+from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, own_sampler, sample_multistep
+from ..analytic import GaussianTeacher
+from ..cases import HELD_OUT_SEED, reference
 
 ROWS = 16
 GUIDANCES = (1.0, 3.0, 7.0)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..schedules.core.metrics import geometric_mean, sample_errors
-from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
-from ..schedules.samplers.rules import SamplerFunction
-from .cases import SAMPLER
-from .field_cases import FieldCase
+from ...schedules.core.metrics import geometric_mean, sample_errors
+from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
+from ...schedules.samplers.rules import SamplerFunction
+from ..cases import SAMPLER
+from .cases import FieldCase
 from .host_samplers import host_samplers
 from .records import HOST, Record, figures_of
 

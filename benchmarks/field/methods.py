@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..cli.subjects import Subject
-from ..schedules.fitting.budget import Budget
-from ..schedules.fitting.direct import DirectRun
-from ..schedules.fitting.refine.published_oss import published_oss
-from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
-from ..schedules.samplers.fitted import NAME as MULTISTEP
-from ..schedules.samplers.rules import SamplerFunction
-from .cases import SAMPLER
+from ...cli.subjects import Subject
+from ...schedules.fitting.budget import Budget
+from ...schedules.fitting.direct import DirectRun
+from ...schedules.fitting.refine.published_oss import published_oss
+from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
+from ...schedules.samplers.fitted import NAME as MULTISTEP
+from ...schedules.samplers.rules import SamplerFunction
+from ..cases import SAMPLER
+from ..published.ays import ays_schedules
+from ..published.dmn import dmn_schedules
+from ..published.gits import gits_schedules
+from ..published.sharp_euler import sharp_euler_schedules
+from ..published.trajectory import CountedModel
 from .host_samplers import host_samplers
-from .published.ays import ays_schedules
-from .published.dmn import dmn_schedules
-from .published.gits import gits_schedules
-from .published.sharp_euler import sharp_euler_schedules
-from .published.trajectory import CountedModel
 from .records import OURS, PUBLISHED
 
 # (method, sampler) of the fit that promises are made for; the first that was run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sigmasmith.benchmarks.feedback import (
+from sigmasmith.benchmarks.studies.feedback import (
     SHARES,
     analytic_cell,
     capped_2m,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sigmasmith.benchmarks import adaptive
+from sigmasmith.benchmarks.studies import adaptive
 from sigmasmith.schedules.hosts.schedules import host_schedules
 
 # k-diffusion 0.1.1 imports packages that deprecate what they import.

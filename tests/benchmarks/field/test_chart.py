@@ -6,7 +6,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
-from sigmasmith.benchmarks.chart import Line, chart_svg
+from sigmasmith.benchmarks.field.chart import Line, chart_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from .cases import SAMPLER, STEPS
+from ..cases import SAMPLER, STEPS
 from .figures import PUBLISHED_NODES, ROUNDED_STEPS, CaseFigures
 
 # Below this the schedules no longer differ: where the gain ends.

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..schedules.core.noise_space import Array
-from ..schedules.samplers.rules import SamplerFunction
+from ...schedules.core.noise_space import Array
+from ...schedules.samplers.rules import SamplerFunction
 
 Variant = Literal["bh1", "bh2"]
 

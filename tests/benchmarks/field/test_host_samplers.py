@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from sigmasmith.benchmarks.host_samplers import host_samplers
+from sigmasmith.benchmarks.field.host_samplers import host_samplers
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.curves.by_name import CURVES
 
-from ..host.locate import answer_of, find_host
-from ..host.sampler_reference import Clusters
+from ...host.locate import answer_of, find_host
+from ...host.sampler_reference import Clusters
 
 RANGES = {False: SigmaRange(0.0292, 14.6146), True: SigmaRange(0.003 / 1.002, 1.0, flow=True)}
 NAMES = tuple(host_samplers(RANGES[False]))

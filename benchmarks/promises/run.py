@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cases import CASES, QUICK_CASES, REFERENCE_LEVELS, SAMPLER, STEPS, Options
+from ..cases import CASES, QUICK_CASES, REFERENCE_LEVELS, SAMPLER, STEPS, Options
+from ..processes import DEFAULT_JOBS, at_least, measured
 from .figures import CaseFigures, measure
-from .processes import DEFAULT_JOBS, at_least, measured
 from .tables import csv_rows, report
 
 _QUICK = Options(noises=32, calibration=16, small=(4,), euler=16, images=4, partial_noises=16, rounded_noises=16)

@@ -7,15 +7,14 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from sigmasmith.benchmarks import readme
 from sigmasmith.benchmarks.__main__ import main
-from sigmasmith.benchmarks.entries import compare
-from sigmasmith.benchmarks.field import FieldOptions, measure_case
-from sigmasmith.benchmarks.field_cases import FIELD_CASES, load_field_case
-from sigmasmith.benchmarks.field_tables import leading_entry, report
-from sigmasmith.benchmarks.hindsight import Sieve, host_records
-from sigmasmith.benchmarks.methods import MULTISTEP
-from sigmasmith.benchmarks.records import HOST, OURS, PUBLISHED, Record, read_records, write_records
+from sigmasmith.benchmarks.field.cases import FIELD_CASES, load_field_case
+from sigmasmith.benchmarks.field.entries import compare
+from sigmasmith.benchmarks.field.hindsight import Sieve, host_records
+from sigmasmith.benchmarks.field.measure import FieldOptions, measure_case, readme
+from sigmasmith.benchmarks.field.methods import MULTISTEP
+from sigmasmith.benchmarks.field.records import HOST, OURS, PUBLISHED, Record, read_records, write_records
+from sigmasmith.benchmarks.field.tables import leading_entry, report
 
 EVERYTHING = Sieve(rows=6, more_rows=6, more=1000, finalists=1000)
 

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .cases import SAMPLER
+from ..cases import SAMPLER
+from .cases import SHOWN, trained
 from .chart import Line, chart_svg
 from .entries import Comparison, Entry, average, compare
-from .field_cases import SHOWN, trained
-from .field_tables import leading_entry
 from .records import OURS, PUBLISHED, read_records
+from .tables import leading_entry
 
 # Step counts of the table.
 COLUMNS = (5, 8, 10, 20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sigmasmith.benchmarks.judge import Judge, frechet_distance
+from sigmasmith.benchmarks.field.judge import Judge, frechet_distance
 from sigmasmith.benchmarks.mixtures import MIXTURES, ModeClassifier, mixture_model
 
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..cli.subjects import Subject
-from ..schedules.core.noise_space import SigmaRange
-from ..schedules.core.sigmas import noise_level_start
-from ..schedules.core.step_counts import StepCounts
-from ..schedules.fitting.budget import Budget
-from ..schedules.fitting.calibration import Calibration
-from ..schedules.fitting.direct import DirectRun
-from ..schedules.fitting.refine.published_oss import published_oss
-from ..schedules.hosts.schedules import host_schedules
-from ..schedules.presets.preset import Preset
-from .cases import SAMPLER, STEPS, Case, Options, host_lists, load_case, reference
+from ...cli.subjects import Subject
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.sigmas import noise_level_start
+from ...schedules.core.step_counts import StepCounts
+from ...schedules.fitting.budget import Budget
+from ...schedules.fitting.calibration import Calibration
+from ...schedules.fitting.direct import DirectRun
+from ...schedules.fitting.refine.published_oss import published_oss
+from ...schedules.hosts.schedules import host_schedules
+from ...schedules.presets.preset import Preset
+from ..cases import SAMPLER, STEPS, Case, Options, host_lists, load_case, reference
 from .rounding import ROUNDINGS, rounded
 
 PUBLISHED_NODES = 100

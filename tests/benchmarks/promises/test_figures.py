@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 from sigmasmith.benchmarks.cases import CASES, STEPS, host_lists, load_case
-from sigmasmith.benchmarks.figures import CaseFigures, PartialErrors, host_cuts, noised
-from sigmasmith.benchmarks.promises import main
-from sigmasmith.benchmarks.rounding import rounded, to_fp8
-from sigmasmith.benchmarks.tables import average, csv_rows, report, verdict
+from sigmasmith.benchmarks.promises.figures import CaseFigures, PartialErrors, host_cuts, noised
+from sigmasmith.benchmarks.promises.rounding import rounded, to_fp8
+from sigmasmith.benchmarks.promises.run import main
+from sigmasmith.benchmarks.promises.tables import average, csv_rows, report, verdict
 from sigmasmith.cli.subjects import demo_subject
 
 

@@ -1,4 +1,4 @@
-"""How good is the model-free fallback, and which host schedules lead?  python -P -m sigmasmith.benchmarks.fallback
+"""How good is the model-free fallback, and which host schedules lead?  python -P -m sigmasmith.benchmarks.studies.fallback
 
 Endpoint error of every schedule against a fine reference, on mixtures whose denoiser is a formula and on the bundled
 trained networks, with and without guidance, for dpmpp_2m and euler at 4 to 20 steps. Error: geometric mean over samples
@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..schedules.core.noise_space import Array, SigmaRange, shift_flow
-from ..schedules.core.sigmas import finish_sigmas
-from ..schedules.curves.fallback import fallback_sigmas
-from ..schedules.hosts.schedules import host_schedules
-from ..schedules.samplers.rules import own_sampler
-from .analytic import MixtureDenoiser, power_law, random_mixture, thinned_power_law
+from ...schedules.core.noise_space import Array, SigmaRange, shift_flow
+from ...schedules.core.sigmas import finish_sigmas
+from ...schedules.curves.fallback import fallback_sigmas
+from ...schedules.hosts.schedules import host_schedules
+from ...schedules.samplers.rules import own_sampler
+from ..analytic import MixtureDenoiser, power_law, random_mixture, thinned_power_law
 
 STEPS = (4, 5, 6, 8, 10, 14, 20)
 SAMPLERS = ("dpmpp_2m", "euler")
@@ -95,7 +95,7 @@ def analytic_cells(sigma_range: SigmaRange) -> list[Cell]:
 
 def trained_cells(sigma_range: SigmaRange) -> list[Cell]:
     """The bundled networks of this kind of model, where their range is this one and their weights are there."""
-    from ..demo import DEMO_NAMES, load_demo
+    from ...demo import DEMO_NAMES, load_demo
 
     cells = []
     for name in DEMO_NAMES:

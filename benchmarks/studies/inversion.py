@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..schedules.core.metrics import geometric_mean, sample_errors
-from ..schedules.curves.by_name import CURVES
-from ..schedules.hosts.schedules import host_schedules
-from ..schedules.variance.calls import sample_euler
-from ..schedules.variance.ddim import sample_ddim
-from ..schedules.variance.inversion import Inversion, InversionReport
-from .analytic import power_law, random_mixture
-from .cases import load_case
+from ...schedules.core.metrics import geometric_mean, sample_errors
+from ...schedules.curves.by_name import CURVES
+from ...schedules.hosts.schedules import host_schedules
+from ...schedules.variance.calls import sample_euler
+from ...schedules.variance.ddim import sample_ddim
+from ...schedules.variance.inversion import Inversion, InversionReport
+from ..analytic import power_law, random_mixture
+from ..cases import load_case
 
 STEPS = (10, 20, 50)
 SCHEDULES = ("simple", "normal", "karras")

@@ -1,0 +1,1 @@
+"""Studies of single parts: adaptive, variance, feedback, fallback."""
