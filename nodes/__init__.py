@@ -1,4 +1,4 @@
-"""The ComfyUI layer: one file per node family, listed in extension.py; only `_host*.py` imports the host's modules.
+"""The ComfyUI layer: one file per node family, listed in extension.py; only `host/` imports the host's modules.
 
 Nothing of a host is imported before the extension is asked for, so the host-free parts can be used without one.
 """

@@ -10,7 +10,7 @@ from .feedback.node import SigmasmithErrorMap, SigmasmithRefine
 from .fit.node import SigmasmithFit, SigmasmithFitGuider
 from .host import adaptive as _host_adaptive
 from .host import registries as _host
-from .host import server as _host_routes
+from .host import routes as _host_routes
 from .presets.node import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
 from .sampler_names import register_samplers

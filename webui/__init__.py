@@ -1,4 +1,4 @@
-"""The layer for A1111 and its descendants (Forge, reForge); only `_host*.py` imports the host's modules.
+"""The layer for A1111 and its descendants (Forge, reForge); only `host/` imports the host's modules.
 
 scripts/sigmasmith_webui.py mounts the tree under its package name and registers what is here.
 """

@@ -1,4 +1,4 @@
-"""Our samplers in the host's dropdown: a table with their options in the panel. `_host_samplers.py` runs them."""
+"""Our samplers in the host's dropdown: a table with their options in the panel. `host/samplers.py` runs them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class OwnSampler:
 
     Args:
         label: in the dropdown; must not end in the name of a scheduler (registration.taken_apart).
-        runner: name of the function of `_host_samplers.py` that runs it.
+        runner: name of the function of `host/samplers.py` that runs it.
         options: keys of OPTIONS.
         own_levels: whether it goes to noise levels between those of the schedule.
     """

@@ -1,4 +1,4 @@
-"""How good is the model-free fallback, and which host schedules lead?  python -P -m sigmasmith.benchmarks.studies.fallback
+"""How good is the model-free fallback, and which host schedules lead?
 
 Endpoint error of every schedule against a fine reference, on mixtures whose denoiser is a formula and on the bundled
 trained networks, with and without guidance, for dpmpp_2m and euler at 4 to 20 steps. Error: geometric mean over samples

@@ -1,4 +1,4 @@
-"""ComfyUI as plain values: registries, folders, samplers, schedules, messages. Only `_host*.py` imports the host."""
+"""ComfyUI as plain values: registries, folders, samplers, schedules, messages. Only `host/` imports the host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pack's own routes, without a web framework: bytes and headers in, an answer out. `_host_routes.py` mounts them.
+"""The pack's own routes, without a web framework: bytes and headers in, an answer out. `host/routes.py` mounts them.
 
 Every route is a POST with a limit on its body, answers same-origin pages only, and names files by checked preset names.
 """

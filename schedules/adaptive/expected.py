@@ -17,8 +17,8 @@ from ..core.noise_space import Array
 from .step_variable import StepVariable
 
 ORDER = 4
-# Fitted by hand to the bundled networks and to mixtures with power-law spectra (benchmarks/studies/adaptive.py), without
-# guidance and with: the rate of change rises as sigma**RISE in the details and falls slowly above sigma CENTRE.
+# Fitted by hand to the bundled networks and to mixtures with power-law spectra (benchmarks/studies/adaptive.py),
+# without guidance and with: the rate of change rises as sigma**RISE in the details, falls slowly above sigma CENTRE.
 LEVEL, CENTRE, RISE, FALL = 0.8, 4.0, 0.6, 0.2
 # Measured surprise fades over one unit of t: a factor e in sigma.
 MEMORY = 1.0

@@ -3,7 +3,7 @@
 A round goes back to a state x_s of the first run, on its own noise, and samples a region again with the same curve in
 two to eight times as many steps; outside the region the image so far stays. It is kept if the embedded estimate of the
 region has fallen, else discarded. A model call computes whole images, so a round costs as much as it would for all
-pixels: what a region buys is that everything else stays as it was (figures: benchmarks.feedback).
+pixels: what a region buys is that everything else stays as it was (figures: benchmarks/studies/feedback.py).
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from .estimate import over_channels
 
-# Measured on the demo models (benchmarks.feedback): on flow models an error 11 % (CFG 1) to 42 % (CFG 7) below that of
-# dpmpp_2m, on noise prediction 0 to 3 % above it. A cap c <= 1/2 for all pixels does as well, so the gain is 2M's
-# over-extrapolation on flow schedules, not the map. Hence a sampler of its own, and no change to any other.
+# Measured on the demo models (benchmarks/studies/feedback.py): on flow models an error 11 % (CFG 1) to 42 % (CFG 7)
+# below that of dpmpp_2m, on noise prediction 0 to 3 % above it. A cap c <= 1/2 for all pixels does as well, so the gain
+# is 2M's over-extrapolation on flow schedules, not the map. Hence a sampler of its own, and no change to any other.
 DEFAULT_SCALE = 0.5
 
 

@@ -1,4 +1,4 @@
-"""A1111, Forge and reForge as plain values: registries, folders, samplers. Only `_host*.py` imports the host."""
+"""A1111, Forge and reForge as plain values: registries, folders, samplers. Only `host/` imports the host."""
 
 from __future__ import annotations
 

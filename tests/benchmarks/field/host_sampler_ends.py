@@ -16,7 +16,7 @@ import torch
 def main() -> None:
     path = sys.argv[1]
     sys.argv = sys.argv[:1]
-    sys.path[:0] = [path, str(Path(__file__).resolve().parents[1] / "host")]
+    sys.path[:0] = [path, str(Path(__file__).resolve().parents[2] / "host")]
     from comfy.cli_args import args
 
     args.cpu = True  # before anything that picks a device

@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from sigmasmith.benchmarks.__main__ import main
+from sigmasmith.benchmarks.field import readme
 from sigmasmith.benchmarks.field.cases import FIELD_CASES, load_field_case
 from sigmasmith.benchmarks.field.entries import compare
 from sigmasmith.benchmarks.field.hindsight import Sieve, host_records
-from sigmasmith.benchmarks.field.measure import FieldOptions, measure_case, readme
+from sigmasmith.benchmarks.field.measure import FieldOptions, measure_case
 from sigmasmith.benchmarks.field.methods import MULTISTEP
 from sigmasmith.benchmarks.field.records import HOST, OURS, PUBLISHED, Record, read_records, write_records
 from sigmasmith.benchmarks.field.tables import leading_entry, report

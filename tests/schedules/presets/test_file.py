@@ -12,12 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
+from sigmasmith.schedules.presets import file as preset_file
 from sigmasmith.schedules.presets.checks import PresetError
 from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.metadata import preset_json
 from sigmasmith.schedules.presets.preset import Preset
-from sigmasmith.schedules.presets.preset import file as preset_file
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 PRESETS = runpy.run_path(str(GOLDEN / "make_golden.py"))["golden_presets"]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sigmasmith.schedules.presets.names import check_name
 from sigmasmith.webui.fit.request import cost_in_words, default_name, fit_request
-from sigmasmith.webui.panel.panel import inputs
+from sigmasmith.webui.panel import inputs
 from sigmasmith.webui.state import CODE, MATCH
 
 
