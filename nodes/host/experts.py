@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ...schedules.core.run import ResumesHandover
 from ..text import duration
 from . import registries as _host
 from .runs import GuiderRuns
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
 
 class ExpertRuns:
-    """schedules.optimal's RunFunction for two guiders: `first` from the boundary upwards, `second` below.
+    """The Run (schedules/core/run.py) of two guiders: `first` from the boundary upwards, `second` below.
 
     The second takes over the latent without new noise. No more than one of the models needs the device at a time, but
     every run of a schedule needs both in turn: `turns` counts how often a model took over, `seconds` is what the
     runs took beside the model calls, loading among it.
     """
+
+    splits = True
 
     def __init__(self, first: GuiderRuns, second: GuiderRuns, boundary: float) -> None:
         self.first, self.second, self.boundary = first, second, boundary
@@ -44,7 +47,7 @@ class ExpertRuns:
         return None if self._latest is None else self._latest.preview
 
     def __call__(self, sampler: Any, sigmas: Tensor, rows: slice) -> None:
-        """Run one sampler function on these rows, once for each model that has a step; see RunFunction."""
+        """Run one sampler function on these rows, once for each model that has a step; see Run."""
         from ...schedules.fitting.experts import parts
 
         noise, latent = self.noise[rows], self.first.latent[rows]
@@ -54,9 +57,9 @@ class ExpertRuns:
             return
         if len(upper):
             # A run that differs from an earlier one below the boundary only needs the second model alone.
-            known = sampler.known(upper) if hasattr(sampler, "known") else None
+            known = sampler.known(upper) if isinstance(sampler, ResumesHandover) else None
             latent = self._sample(self.first, sampler, upper, rows, noise, latent) if known is None else known
-            if hasattr(sampler, "keep"):
+            if isinstance(sampler, ResumesHandover):
                 sampler.keep(latent)
             noise = torch.zeros_like(noise)
         self._sample(self.second, sampler, lower, rows, noise, latent)

@@ -29,7 +29,7 @@ _ROWS_KEY = "sigmasmith_rows"
 
 
 class GuiderRuns:
-    """schedules.optimal's RunFunction: `runs(sampler, sigmas, rows)`.
+    """The Run (schedules/core/run.py) of a guider; it also starts from images.
 
     Args:
         guider: not changed; a copy runs.
@@ -39,6 +39,8 @@ class GuiderRuns:
         positives: further positive conditionings; row r uses number prompt_of_row[r], 0 being the guider's own.
         prompt_of_row: one number per row.
     """
+
+    splits = True
 
     def __init__(
         self,

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ..core.noise_space import Array, SigmaRange
+from ..core.run import StartSampler, take_rows
 from ..core.sigmas import finish_sigmas
-from ..fitting.rollouts import RunFunction, check_finite, take_rows
+from ..fitting.rollouts import check_finite
 from ..fitting.teacher.teacher import teacher_sigmas
 from .quadrature import MAX_NODES, step_terms
 from .rows import combine, row_rms
@@ -44,7 +45,7 @@ class Pilot:
         return len(self.sigmas) - 1
 
 
-def run_pilot(run: RunFunction, rows: slice, sigma_range: SigmaRange, calls: int = 40) -> Pilot:
+def run_pilot(run: StartSampler, rows: slice, sigma_range: SigmaRange, calls: int = 40) -> Pilot:
     """Solve the noises of `rows` with `calls` model calls each.
 
     Args:
@@ -80,7 +81,7 @@ class _PilotRun:
         sigmas: Tensor,
         extra_args: dict[str, Any] | None = None,
         callback: Any = None,
-        disable: bool | None = None,
+        **_: Any,
     ) -> Tensor:
         levels = [float(sigma) for sigma in sigmas[:-1]]
         # Divided differences of orders 0, 1, ... that end in the newest output, and the t of the outputs.

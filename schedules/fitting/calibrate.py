@@ -1,8 +1,8 @@
-"""The fit, end to end: teacher, candidates, refinement, held-out check."""
+"""The fit, end to end: `calibrate` with plain keywords, and `solve_schedules` with what they mean in four parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,18 @@ import torch
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
-from ..core.sigmas import check_steps
+from ..core.run import Run, StartsFromImages
 from ..hosts.schedules import host_schedules
-from ..samplers.brownian import is_stochastic
-from ..samplers.fitted import NAME
-from ..samplers.rules import SamplerFunction, own_sampler
+from ..samplers.rules import SamplerFunction
 from .budget import Budget, Progress
 from .calibration import Calibration
 from .direct import DirectRun
 from .effort import effort_for
-from .experts import check_boundary
 from .journal import Journal, part_text
-from .partial import PartialStart, partial_start
-from .pipeline import run_fits
-from .problem import METHODS, Baselines, Fit
-from .rollouts import RunFunction
+from .partial import partial_start
+from .pipeline import solve
+from .problem import Problem
+from .settings import Baselines, Cost, Records, Sampling, Searching, samplers_by_name, step_counts
 
 
 def calibrate(
@@ -42,7 +39,7 @@ def calibrate(
     baselines: Baselines | None = None,
     progress: Progress | None = None,
     x: Tensor | None = None,
-    run: RunFunction | None = None,
+    run: Run | None = None,
     minutes: float | None = None,
     journal: str | Path | None = None,
     seed: int = 0,
@@ -58,7 +55,7 @@ def calibrate(
         noise: (B, ...) standard normal, B >= 3; the last quarter of the rows (at least 2) is held out of every choice
             but one: how many model outputs fitted coefficients weigh.
         sigma_min, sigma_max: the model's noise range, 0 < sigma_min < sigma_max (flow: <= 1).
-        sampler: a name with a host-free form (see solvers.own_sampler), or a function with k-diffusion's signature. Of
+        sampler: a name with a host-free form (see own_sampler), or a function with k-diffusion's signature. Of
             several, each gets schedules of its own, and the one with the smallest error on the search rows is returned.
         steps: step counts to solve; each is a number of solver intervals, not of model calls.
         flow: True for CONST / rectified-flow models.
@@ -72,7 +69,7 @@ def calibrate(
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
         x: (B, ...) start state; default sigma_max * noise. Below denoise 1: images of your own, noised to start_sigma.
-        run: starts a sampler function on (sigmas, rows) in a host, in place of `denoiser`, `x` and `extra_args`.
+        run: the runs of a host (core/run.py), in place of `denoiser`, `x` and `extra_args`.
         minutes: wall-clock limit; the best schedules so far are returned.
         journal: folder for records of the unfinished fit: the same fit started again goes on where it stopped. Removed
             when the fit is done. Give each model, conditioning and guidance a folder of its own.
@@ -92,117 +89,105 @@ def calibrate(
         OutOfTimeError: `minutes` did not suffice for the teacher and one run.
     """
     sigma_range = SigmaRange(float(sigma_min), float(sigma_max), flow)
-    counts, rows = check_step_counts(steps), check_noise(noise)
+    counts = step_counts(steps)
+    check_noise(noise)
+    if boundary is None and low_denoiser is not None:
+        raise ValueError("boundary must be given where low_denoiser is")
+    hosts = host_schedules(sigma_range) if baselines is None else baselines
+    start = partial_start(denoise, start_sigma, sigma_range, hosts, counts)
+    sampling = Sampling(sigma_range, samplers_by_name(sampler), counts, start, boundary, seed)
     if run is None:
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
-        start = noise.float() * sigma_range.sigma_max if x is None else x.float()
         second = None if boundary is None else (low_denoiser or denoiser, boundary)
-        top = sigma_range.sigma_max if x is None else None
-        run = DirectRun(denoiser, start, extra_args or {}, top, second, flow)
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if boundary is not None:
-        check_boundary(boundary, sigma_range)
-    elif low_denoiser is not None:
-        raise ValueError("boundary must be given where low_denoiser is")
-    samplers = check_samplers(sampler)
-    drawing = any(is_stochastic(function, name) for name, function in samplers.items())
-    more = NAME in samplers or drawing or method != "gauss_newton"
-    plan = effort_for(effort, counts, more=more)
-    if boundary is not None and NAME in samplers:
-        raise ValueError(f"sampler: {NAME} is fitted for one model; two in turn break its history")
-    if method != "gauss_newton" and NAME in samplers:
-        raise ValueError(f"method: {method} solves schedules alone, and {NAME} needs gauss_newton")
-    hosts = host_schedules(sigma_range) if baselines is None else baselines
-    partial = check_partial(denoise, start_sigma, sigma_range, hosts, counts, samplers, boundary)
-    budget = Budget(rows, plan.limit(counts, solver=NAME in samplers), minutes, progress)
-    identity = part_text(
-        [part_text(noise if x is None else x), list(samplers), counts, effort, method, seed, boundary, partial]
+        if x is None:
+            run = DirectRun(
+                denoiser, noise.float() * sigma_range.sigma_max, extra_args or {}, sigma_range.sigma_max, second, flow
+            )
+        else:
+            run = DirectRun(denoiser, x.float(), extra_args or {}, None, second, flow)
+    return solve_schedules(
+        run,
+        noise if x is None else x,
+        sampling,
+        Searching(hosts if start is None else start.cut_all(hosts), effort, method),
+        Cost(minutes, progress),
+        Records(None if journal is None else Path(journal)),
     )
-    notebook = None if journal is None else Journal(Path(journal), f"{identity} {sigma_range}")
+
+
+def solve_schedules(
+    run: Run,
+    batch: Tensor,
+    sampling: Sampling,
+    searching: Searching,
+    cost: Cost | None = None,
+    records: Records | None = None,
+) -> Calibration:
+    """Fit sigma schedules through a run.
+
+    Args:
+        run: of a host, or direct.
+        batch: (B, ...) noise or start states, B >= 3; tells the records of one batch from those of another.
+    Returns:
+        as `calibrate`, which says more.
+    Raises:
+        as `calibrate`.
+    """
+    cost, records = cost or Cost(), records or Records()
+    rows = check_noise(batch)
+    if sampling.start is not None and not isinstance(run, StartsFromImages):
+        raise ValueError("denoise: this run starts from noise alone; give denoise 1")
+    if searching.method != "gauss_newton" and sampling.fits_coefficients:
+        raise ValueError(
+            f"method: {searching.method} solves schedules alone; to fit coefficients too give gauss_newton"
+        )
+    more = sampling.fits_coefficients or sampling.draws_noise or searching.method != "gauss_newton"
+    effort = effort_for(searching.effort, sampling.steps, more=more)
+    limit = effort.limit(sampling.steps, solver=sampling.fits_coefficients)
+    budget = Budget(rows, limit, cost.minutes, cost.progress)
+    journal = None if records.folder is None else Journal(records.folder, _identity(batch, sampling, searching))
     held = max(2, rows // 4)
-    fits = [
-        Fit(
+    problems = [
+        Problem(
             run=run,
             sampler=function,
             sampler_name=name,
-            steps=counts,
-            sigma_range=sigma_range if partial is None else partial.window,
-            effort=plan,
-            method=method,
-            baselines=hosts if partial is None else {name: partial.cut(made) for name, made in hosts.items()},
+            sampling=sampling,
+            baselines=searching.baselines,
+            effort=effort,
+            method=searching.method,
             budget=budget,
+            journal=journal,
             search=slice(0, rows - held),
             held_out=slice(rows - held, rows),
-            shape=tuple(noise.shape[1:]),
-            seed=seed,
-            journal=notebook,
-            boundary=boundary,
-            partial=partial,
+            shape=tuple(batch.shape[1:]),
         )
-        for name, function in samplers.items()
+        for name, function in sampling.samplers.items()
     ]
     with torch.no_grad():
-        outcome = run_fits(fits)
-    if notebook is not None:
-        notebook.clear()
+        solution = solve(problems)
+    if journal is not None:
+        journal.clear()
+    start = sampling.start
     return Calibration(
-        schedules=outcome.schedules if partial is None else partial.whole_lists(outcome.schedules),
-        coefficients=outcome.tables,
-        sigma_range=sigma_range,
-        sampler=outcome.sampler,
-        report=outcome.report,
+        schedules=solution.schedules if start is None else start.whole_lists(solution.schedules),
+        coefficients=solution.tables,
+        sigma_range=sampling.sigma_range,
+        sampler=solution.sampler,
+        report=solution.report,
         nfe=budget.nfe,
-        effort=effort,
-        latent_shape=tuple(noise.shape[1:]),
+        effort=searching.effort,
+        latent_shape=tuple(batch.shape[1:]),
         seconds=budget.seconds,
-        denoise=denoise if partial is not None else 1.0,
+        denoise=1.0 if start is None else start.denoise,
     )
 
 
-def check_partial(
-    denoise: float,
-    start_sigma: float | None,
-    sigma_range: SigmaRange,
-    hosts: Baselines,
-    counts: tuple[int, ...],
-    samplers: Mapping[str, SamplerFunction],
-    boundary: float | None,
-) -> PartialStart | None:
-    """Where runs below denoise 1 start, or None; ValueError names the argument."""
-    partial = partial_start(denoise, start_sigma, sigma_range, hosts, counts)
-    if partial is not None and NAME in samplers:
-        raise ValueError(f"denoise: {NAME} is fitted for whole runs; give denoise 1, or another sampler")
-    if partial is not None and boundary is not None:
-        raise ValueError("denoise: a fit of two models in turn is for whole runs; give denoise 1")
-    return partial
-
-
-def check_samplers(
-    sampler: str | SamplerFunction | Sequence[str | SamplerFunction],
-) -> dict[str, SamplerFunction]:
-    """Sampler functions by name; ValueError for none, an unknown name, or stochastic ones among several."""
-    given = [sampler] if isinstance(sampler, str) or callable(sampler) else list(sampler)
-    found: dict[str, SamplerFunction] = {}
-    for entry in given:
-        name = entry if isinstance(entry, str) else sampler_name(entry)
-        # The fitted sampler is run from tables that the fit makes, a host's function of that name from a preset.
-        found[name] = own_sampler(name) if isinstance(entry, str) or name == NAME else entry
-    if not found:
-        raise ValueError("sampler must name at least one sampler")
-    drawing = [name for name, function in found.items() if is_stochastic(function, name)]
-    if len(found) > 1 and drawing:
-        raise ValueError(f"sampler: only deterministic ones can be chosen among, and {drawing[0]} may draw noise")
-    return found
-
-
-def check_step_counts(steps: int | Sequence[int]) -> tuple[int, ...]:
-    """Ascending step counts without repeats; ValueError where there are none or one is no step count."""
-    given = (steps,) if isinstance(steps, int) else tuple(steps)
-    if not given:
-        raise ValueError("steps must name at least one step count")
-    return tuple(sorted({check_steps(count) for count in given}))
+def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
+    """What tells the records of this fit from those of another one in the same folder."""
+    asked = [part_text(batch), list(sampling.samplers), sampling.steps, searching.effort, searching.method]
+    return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
 
 
 def check_noise(noise: Tensor) -> int:
@@ -214,8 +199,3 @@ def check_noise(noise: Tensor) -> int:
     if not bool(torch.isfinite(noise).all()):
         raise ValueError("noise must be finite")
     return noise.shape[0]
-
-
-def sampler_name(sampler: SamplerFunction) -> str:
-    """Name of a sampler function: k-diffusion's sample_<name> without the prefix."""
-    return getattr(sampler, "__name__", type(sampler).__name__).removeprefix("sample_")

@@ -11,7 +11,7 @@ from ..core.metrics import mode_switches
 from ..core.sigmas import check_sigmas
 from .budget import OutOfTimeError
 from .objective import Objective, Trial
-from .problem import Fit
+from .problem import Problem
 from .report import FITTED, StepReport
 
 
@@ -24,7 +24,7 @@ class Candidate:
 
 
 def held_out_check(
-    fit: Fit, objective: Objective, found: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
+    problem: Problem, objective: Objective, found: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
 ) -> tuple[dict[int, Candidate], dict[int, StepReport]]:
     """Run the found schedules and the host's on the held-out rows.
 
@@ -37,9 +37,9 @@ def held_out_check(
     """
     chosen: dict[int, Candidate] = {}
     rows: dict[int, StepReport] = {}
-    for count in fit.steps:
+    for count in problem.steps:
         entries = dict(found.get(count, {}))
-        entries |= {name: Candidate(check_sigmas(fit.baselines[name](count), name=name)) for name in hosts}
+        entries |= {name: Candidate(check_sigmas(problem.baselines[name](count), name=name)) for name in hosts}
         trials: dict[str, Trial] = {}
         try:
             for name, entry in entries.items():

@@ -18,7 +18,7 @@ _SAME = 0.02
 
 
 class DirectRun:
-    """The run function of a plain denoiser.
+    """The Run (core/run.py) of a plain denoiser; it also starts from images.
 
     The whole batch is passed in the given order, so that `extra_args` may hold one conditioning per row. Where the
     denoiser turns out to take fewer rows (`try_splitting`), the search runs only those it needs.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
 
 import numpy as np
 from torch import Tensor
@@ -20,10 +20,6 @@ from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_
 from ..core.step_counts import StepCounts
 from ..curves.fallback import fallback_sigmas
 from ..hosts.schedules import DEFAULT_HOST, host_schedules
-from .teacher.teacher import run_teacher, teacher_sigmas
-
-if TYPE_CHECKING:
-    from .problem import Fit
 
 Schedule = Callable[[int], Tensor]
 # Steps of the schedule that tells where a denoise starts: as fine as the hosts' own table.
@@ -67,16 +63,21 @@ class PartialStart:
         As a person gets it from a host by choosing the denoise that starts at this level.
         """
 
+        @cache
         def lists(steps: int) -> Tensor:
             counts = range(steps, min(int(_MOST * steps / self.denoise), MAX_STEPS) + 1)
             # Of more steps the last `steps` begin lower.
             at = bisect_left(counts, -self.sigma, key=lambda full: -float(schedule(full)[-(steps + 1)]))
             around = {counts[i]: schedule(counts[i]) for i in (at - 1, at) if 0 <= i < len(counts)}
-            found = StepCounts(around, self.sigma_range.sigma_min).from_sigma(steps, self.sigma)
-            found[0] = self.sigma  # a schedule may begin below it
-            return found
+            tail = StepCounts(around, self.sigma_range.sigma_min).from_sigma(steps, self.sigma)
+            tail[0] = self.sigma  # a schedule may begin below it
+            return tail
 
         return lists
+
+    def cut_all(self, schedules: Mapping[str, Schedule]) -> dict[str, Schedule]:
+        """The same for many, by name."""
+        return {name: self.cut(schedule) for name, schedule in schedules.items()}
 
     def whole(self, sigmas: Tensor) -> Tensor:
         """The list of int(steps / denoise) steps that ends in `sigmas` (steps + 1,), which begin at `sigma`.
@@ -95,7 +96,7 @@ class PartialStart:
 
     def whole_lists(self, schedules: Mapping[int, Tensor]) -> dict[int, Tensor]:
         """The same for many, by their number of steps."""
-        return {len(found) - 1: found for found in map(self.whole, schedules.values())}
+        return {len(sigmas) - 1: sigmas for sigmas in map(self.whole, schedules.values())}
 
     def in_words(self) -> str:
         """One sentence for the report."""
@@ -133,17 +134,3 @@ def partial_start(
     default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
     start = float(default(_FINE)[-(int(_FINE * denoise) + 1)]) if sigma is None else float(sigma)
     return PartialStart(denoise, float(np.float32(start)), sigma_range)
-
-
-def start_from_images(fit: Fit) -> None:
-    """Let the fit's runs start from images that the model itself makes, each noised with another row's noise.
-
-    They cost one more teacher over the whole range, on top of the effort's limit.
-    """
-    assert fit.partial is not None
-    spent, sketch = fit.budget.spent, fit.state_sketch()
-    fit.budget.message = "images to start from"
-    levels = teacher_sigmas(fit.effort.teacher_nodes, fit.partial.sigma_range)
-    images = run_teacher(fit.run, levels, fit.everything, sketch, fit.budget, fit.journal).end
-    fit.run.start_from(images, fit.partial.sigma)  # pyright: ignore[reportFunctionMemberAccess]
-    fit.budget.limit += fit.budget.spent - spent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +12,7 @@ from .budget import OutOfTimeError
 from .check import Candidate, held_out_check
 from .experts import switch_sentences
 from .objective import Objective
-from .problem import Fit
+from .problem import Problem
 from .refine.oss_cost import oss_limit
 from .report import FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import compared_hosts, make_tables, most_hosts, search
@@ -20,7 +20,7 @@ from .teacher.reference import Reference, make_reference
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Solution:
     """What a fit returns: the sampler's name, steps -> sigmas, steps -> coefficients where they won, and the report."""
 
     sampler: str
@@ -29,112 +29,140 @@ class Outcome:
     report: Report
 
 
-def run_fits(fits: Sequence[Fit]) -> Outcome:
-    """Fit every sampler on one reference, choose by the search rows, check the choice on the held-out rows.
+def solve(problems: Sequence[Problem]) -> Solution:
+    """The best sampler's schedules: every sampler is searched for on one reference, the choice made on the search rows.
 
     Args:
-        fits: the same fit for one sampler or several (deterministic) ones; they share their budget.
+        problems: of one sampler or several (deterministic) ones, equal but for that; they share their budget.
     """
-    fit, budget = fits[0], fits[0].budget
-    if fit.method == "oss":
-        budget.limit = oss_limit(fit, most_hosts(fit))
+    first, budget = problems[0], problems[0].budget
+    if first.method == "oss":
+        budget.limit = oss_limit(first, most_hosts(first))
     each = budget.limit
-    reference = make_reference(fit)
+    reference = make_reference(first)
     each -= budget.spent
-    budget.limit += each * (len(fits) - 1)
-    objectives = [fit.objective(reference.end, fit.search) for fit in fits]
-    compared, said = [list(fit.baselines)] * len(fits), [_first_notes(fit, reference) for fit in fits]
+    budget.limit += each * (len(problems) - 1)
+    searches = [Search(problem, problem.objective(reference.end, problem.search), reference) for problem in problems]
     if reference.converged:
-        later = [each * (len(fits) - 1 - number) for number in range(len(fits))]
-        compared = [_search(*one, reference) for one in zip(fits, objectives, said, later)]
-    best = int(np.argmin([mean_log_error(objective, fit.steps) for objective in objectives]))
-    fit, objective, hosts, notes = fits[best], objectives[best], compared[best], said[best]
-    if len(fits) > 1 and reference.converged:
-        notes.append(_choice(fits, objectives, best))
-    budget.reserve = budget.reserve_in_time = 0.0
-    budget.message = "held-out check"
-    found = {count: found_for(objective, count) for count in fit.steps if count in objective.best}
-    winners, rows = held_out_check(fit, fit.objective(reference.end, fit.held_out), found, hosts)
+        for number, search in enumerate(searches, start=1):
+            search.run(later=each * (len(problems) - number))
+    best = min(searches, key=lambda search: search.mean_log_error)
+    notes = list(best.notes)
+    if len(searches) > 1 and reference.converged:
+        notes.append(_choice(searches, best))
+    return _checked(best, notes)
+
+
+def _checked(search: Search, notes: list[str]) -> Solution:
+    """The solution once the held-out rows have judged it."""
+    problem, objective, reference = search.problem, search.objective, search.reference
+    problem.budget.reserve = problem.budget.reserve_in_time = 0.0
+    problem.budget.message = "held-out check"
+    candidates = {count: candidates_of(objective, count) for count in problem.steps if count in objective.best}
+    judge = problem.objective(reference.end, problem.held_out)
+    winners, rows = held_out_check(problem, judge, candidates, search.hosts)
     schedules = {count: winner.sigmas for count, winner in winners.items()}
-    tables = {count: winner.table for count, winner in winners.items() if winner.table is not None}
-    unchecked = [str(count) for count in fit.steps if not rows[count].errors]
+    unchecked = [str(count) for count in problem.steps if not rows[count].errors]
     if unchecked:
         notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
-    if fit.boundary is not None:
-        notes += switch_sentences(schedules, fit.boundary)
+    if problem.boundary is not None:
+        notes += switch_sentences(schedules, problem.boundary)
     report = Report(
         rows=rows,
-        held_out=fit.held_out.stop - fit.held_out.start,
-        samples=fit.held_out.stop,
+        held_out=problem.held_out.stop - problem.held_out.start,
+        samples=problem.held_out.stop,
         teacher_error=reference.disagreement,
-        skipped=tuple(name for name in fit.baselines if name not in hosts),
+        skipped=tuple(name for name in problem.baselines if name not in search.hosts),
         notes=tuple(notes),
     )
-    return Outcome(fit.sampler_name, schedules, tables, report)
+    tables = {count: winner.table for count, winner in winners.items() if winner.table is not None}
+    return Solution(problem.sampler_name, schedules, tables, report)
 
 
-def _search(fit: Fit, objective: Objective, notes: list[str], later: float, reference: Reference) -> list[str]:
-    """Search for one sampler, keeping `later` evaluations for those to come; returns the host schedules to compare."""
-    tables = make_tables(fit, reference.teacher)
-    hosts = compared_hosts(fit, tables)
-    one_schedule = sum(fit.steps) * fit.share(fit.held_out)
-    fit.budget.reserve = one_schedule * (len(hosts) + fit.finds) + later
-    # What was found and one host's; others can be skipped.
-    fit.budget.reserve_in_time = (fit.finds + 1.0) * one_schedule
-    try:
-        search(fit, tables, reference.teacher, objective, fit.objective(reference.end, fit.held_out), hosts)
-    except OutOfTimeError:
-        notes.append("The minutes were used up before the search was through: these are the best schedules so far.")
-    missing = [str(count) for count in fit.steps if count not in objective.best]
-    if missing:
-        notes.append(f"There was no time to fit {', '.join(missing)} steps: the best host schedule stands in.")
-    return hosts
+@dataclass
+class Search:
+    """One sampler's search, and what it says.
+
+    Attributes:
+        hosts: names of the host schedules to compare; all of them where nothing was searched.
+        notes: sentences for the report.
+    """
+
+    problem: Problem
+    objective: Objective
+    reference: Reference
+    hosts: list[str] = field(init=False)
+    notes: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hosts, self.notes = list(self.problem.baselines), _first_notes(self.problem, self.reference)
+
+    def run(self, later: float) -> None:
+        """Search, keeping `later` evaluations per sample for what comes after it and its check."""
+        problem, budget = self.problem, self.problem.budget
+        tables = make_tables(problem, self.reference.teacher)
+        self.hosts = compared_hosts(problem, tables)
+        one_schedule = sum(problem.steps) * problem.share(problem.held_out)
+        budget.reserve = one_schedule * (len(self.hosts) + problem.finds) + later
+        # What was solved and one host's; others can be skipped.
+        budget.reserve_in_time = (problem.finds + 1.0) * one_schedule
+        held_out = problem.objective(self.reference.end, problem.held_out)
+        try:
+            search(problem, tables, self.reference.teacher, self.objective, held_out, self.hosts)
+        except OutOfTimeError:
+            self.notes.append(
+                "The minutes were used up before the search was through: these are the best schedules so far."
+            )
+        missing = [str(count) for count in problem.steps if count not in self.objective.best]
+        if missing:
+            self.notes.append(f"There was no time to fit {', '.join(missing)} steps: the best host schedule stands in.")
+
+    @property
+    def mean_log_error(self) -> float:
+        """Mean over step counts of the log of the least error; inf where one was not reached."""
+        objective, steps = self.objective, self.problem.steps
+        if any(count not in objective.best for count in steps):
+            return float("inf")
+        best = [objective.best_table.get(count, objective.best[count]) for count in steps]
+        return float(np.mean([np.log(trial.error) for trial in best]))
 
 
-def found_for(objective: Objective, count: int) -> dict[str, Candidate]:
-    """What the search found for a step count, by the report's names."""
+def candidates_of(objective: Objective, count: int) -> dict[str, Candidate]:
+    """The results of the search for a step count, by the report's names."""
     plain, fitted = objective.best[count], objective.best_table.get(count)
     if fitted is None:
         return {FITTED: Candidate(plain.sigmas)}
     return {FITTED: Candidate(fitted.sigmas, fitted.table), WITHOUT_COEFFICIENTS: Candidate(plain.sigmas)}
 
 
-def mean_log_error(objective: Objective, steps: Sequence[int]) -> float:
-    """Mean over step counts of the log of the best error found; inf where one was not reached."""
-    if any(count not in objective.best for count in steps):
-        return float("inf")
-    best = [objective.best_table.get(count, objective.best[count]) for count in steps]
-    return float(np.mean([np.log(trial.error) for trial in best]))
-
-
-def _choice(fits: Sequence[Fit], objectives: Sequence[Objective], best: int) -> str:
+def _choice(searches: Sequence[Search], best: Search) -> str:
     """One sentence on how the samplers compared."""
-    errors = {fit.sampler_name: mean_log_error(objective, fit.steps) for fit, objective in zip(fits, objectives)}
-    least = errors[fits[best].sampler_name]
+    errors = {search.problem.sampler_name: search.mean_log_error for search in searches}
     ratios = ", ".join(
-        f"{name} {np.exp(error - least):.2f}x" if np.isfinite(error) else f"{name} not reached"
+        f"{name} {np.exp(error - best.mean_log_error):.2f}x" if np.isfinite(error) else f"{name} not reached"
         for name, error in sorted(errors.items(), key=lambda item: item[1])
     )
     return f"Each sampler with its own fit, error on the samples it was fitted to beside the best: {ratios}."
 
 
-def _first_notes(fit: Fit, reference: Reference) -> list[str]:
+def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
-    notes: list[str] = [] if fit.partial is None else [fit.partial.in_words()]
-    if not fit.splits:
+    name, effort = problem.sampler_name, problem.effort
+    notes: list[str] = [] if problem.start is None else [problem.start.in_words()]
+    if not problem.splits:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
-    if fit.stochastic:
-        notes.append(f"{fit.sampler_name} draws noise: it was fitted against itself with many steps on the same noise.")
+    if problem.stochastic:
+        notes.append(f"{name} draws noise: it was fitted against itself with many steps on the same noise.")
     if not reference.converged and reference.on_path:
         notes.append(
-            f"Nothing was fitted: {fit.sampler_name} in {fit.effort.check_nodes} and {fit.effort.teacher_nodes} steps "
+            f"Nothing was fitted: {name} in {effort.check_nodes} and {effort.teacher_nodes} steps "
             f"on the same noise ends {reference.disagreement:.3g} apart: it has no result with many steps to aim at. "
             "Fit for a sampler without noise and try that schedule with it."
         )
     elif not reference.converged:
         notes.append(
             "Nothing was fitted: the reference solutions with "
-            f"{fit.effort.check_nodes} and {fit.effort.teacher_nodes} levels end {reference.disagreement:.3g} apart, "
+            f"{effort.check_nodes} and {effort.teacher_nodes} levels end {reference.disagreement:.3g} apart, "
             "as on few-step (distilled) models. Use the sigma list that the model was published with."
         )
     return notes

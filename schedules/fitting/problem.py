@@ -1,13 +1,13 @@
-"""One fit's fixed inputs."""
+"""What the search for one sampler is given, and what follows from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
+from ..core.run import Run
 from ..samplers.brownian import BrownianPath, is_stochastic, on_path
 from ..samplers.fitted import NAME
 from ..samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction
@@ -16,11 +16,9 @@ from .effort import Effort
 from .journal import Journal
 from .objective import Objective
 from .partial import PartialStart
-from .rollouts import Rollouts, RunFunction
+from .rollouts import Rollouts
+from .settings import Baselines, Sampling
 from .sketch import Sketch
-
-METHODS = ("gauss_newton", "oss")
-Baselines = Mapping[str, Callable[[int], Tensor]]
 
 # Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there
 # (trained networks, 20 steps: error .0017 against .0023) and costs one run; a smaller count is fitted first if need be.
@@ -33,32 +31,49 @@ SOLVER_SKETCH = 4_096
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What a fit is given; see `calibrate` for the meaning of its inputs.
+class Problem:
+    """The search for one sampler's schedules.
 
     Attributes:
+        sampler, sampler_name: one of the sampling's.
+        baselines: as they run; see Searching.
+        budget: shared by the problems of one fit.
         search, held_out: row ranges of the batch; held_out follows search and ends it.
         shape: of one row.
-        sigma_range: the levels that run; below denoise 1 they end at the start sigma.
-        partial: that start, or None.
     """
 
-    run: RunFunction
+    run: Run
     sampler: SamplerFunction
     sampler_name: str
-    steps: tuple[int, ...]
-    sigma_range: SigmaRange
+    sampling: Sampling
+    baselines: Baselines
     effort: Effort
     method: str
-    baselines: Baselines
     budget: Budget
+    journal: Journal | None
     search: slice
     held_out: slice
     shape: tuple[int, ...]
-    seed: int
-    journal: Journal | None
-    boundary: float | None = None
-    partial: PartialStart | None = None
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The step counts to solve, ascending."""
+        return self.sampling.steps
+
+    @property
+    def sigma_range(self) -> SigmaRange:
+        """The levels that run."""
+        return self.sampling.window
+
+    @property
+    def start(self) -> PartialStart | None:
+        """Where runs below denoise 1 start."""
+        return self.sampling.start
+
+    @property
+    def boundary(self) -> float | None:
+        """Of two models in turn, where the second takes over."""
+        return self.sampling.boundary
 
     @property
     def everything(self) -> slice:
@@ -68,7 +83,7 @@ class Fit:
     @property
     def splits(self) -> bool:
         """Whether a run on some rows costs those rows alone."""
-        return getattr(self.run, "splits", True)
+        return self.run.splits
 
     @property
     def ladder(self) -> tuple[int, ...]:
@@ -109,7 +124,7 @@ class Fit:
         sampler = self.sampler
         if self.stochastic:
             given = rows if self.splits else self.everything
-            sampler = on_path(sampler, BrownianPath(self.shape, self.sigma_range.sigma_max, self.seed, given))
+            sampler = on_path(sampler, BrownianPath(self.shape, self.sigma_range.sigma_max, self.sampling.seed, given))
         # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires.
         reuse = "cfg_pp" not in self.sampler_name
         return Rollouts(

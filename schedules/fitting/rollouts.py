@@ -15,21 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.run import Run, take_rows
 from ..samplers.fitted import run_table
 from ..samplers.rules import SamplerFunction
 from .budget import Budget
 from .journal import Journal
 from .sketch import Sketch
-
-# run(sampler, sigmas, rows): starts a sampler function at the batch's start state. It runs `rows` alone, or, where it
-# has an attribute `splits` that is False, the whole batch. Where two models run in turn (experts.py) it starts the
-# function once for each, the second time on the rest of the sigmas, from where the first stopped. The function then
-# has `known(sigmas)`, what the first model handed over in an earlier run of the same sigmas, which need not be run
-# again, or None; and `keep(handed)`, to be called with what it hands over.
-# For fits below denoise 1 it also has `has_images`, whether it starts from noised images already, and
-# `start_from(images, sigma)`, which makes it start from these (B, ...), in model space, noised to sigma with noise of
-# other rows.
-RunFunction = Callable[[SamplerFunction, Tensor, slice], None]
 
 
 @dataclass(frozen=True)
@@ -167,7 +158,7 @@ class Rollouts:
         name: of the sampler; with the table it tells its records from those of others.
     """
 
-    run: RunFunction
+    run: Run
     sampler: SamplerFunction
     budget: Budget
     sketch: Sketch
@@ -271,8 +262,3 @@ def _record(rollout: Rollout, rows: int) -> dict[str, Tensor]:
         "outputs": torch.stack([call.output for call in rollout.calls]),
         "rows": torch.tensor(rows),
     }
-
-
-def take_rows(values: Tensor, rows: slice) -> Tensor:
-    """The asked rows of a result that holds them alone or the whole batch."""
-    return values if values.shape[0] == rows.stop - rows.start else values[rows]

@@ -14,7 +14,7 @@ from ..core.step_counts import StepCounts
 from ..hosts.schedules import DEFAULT_HOST
 from .coefficients.fit import fit_solver
 from .objective import Objective, Trial
-from .problem import MANY_STEPS, Fit
+from .problem import MANY_STEPS, Problem
 from .refine.candidates import dmn_candidates, dp_schedules, gits_candidates, measured_gains, path_cost
 from .refine.coordinate_descent import by_local_error, descend_by_coordinates
 from .refine.dynamic_programming import propagation_weights
@@ -48,70 +48,70 @@ class Tables:
     published: dict[str, dict[int, Tensor]]
 
 
-def make_tables(fit: Fit, teacher: Teacher) -> Tables:
+def make_tables(problem: Problem, teacher: Teacher) -> Tables:
     """Local errors of the sampler's rule along the teacher."""
-    dense = densify(restricted(teacher, fit.search), 2)
-    errors = local_errors(dense, fit.rule)
-    by_gain = [dp_schedules(errors, gain, fit.ladder) for gain in fit.effort.gains]
-    return Tables(dense, errors, by_gain, _published(fit, dense, errors))
+    dense = densify(restricted(teacher, problem.search), 2)
+    errors = local_errors(dense, problem.rule)
+    by_gain = [dp_schedules(errors, gain, problem.ladder) for gain in problem.effort.gains]
+    return Tables(dense, errors, by_gain, _published(problem, dense, errors))
 
 
-def _published(fit: Fit, dense: DenseTeacher, errors: LocalErrors) -> dict[str, dict[int, Tensor]]:
+def _published(problem: Problem, dense: DenseTeacher, errors: LocalErrors) -> dict[str, dict[int, Tensor]]:
     """The candidates of published methods: none at efforts without them, and none for the recursive search, which
     runs no first candidates."""
-    counts = [count for count in fit.ladder if count <= MANY_STEPS]
-    if not fit.effort.published or fit.method == "oss":
+    counts = [count for count in problem.ladder if count <= MANY_STEPS]
+    if not problem.effort.published or problem.method == "oss":
         return {}
     weights = propagation_weights(errors.sigmas, _RANKING_GAIN)
-    bounded = dmn_candidates(fit.sigma_range, counts, lambda sigmas: path_cost(errors, weights, sigmas))
+    bounded = dmn_candidates(problem.sigma_range, counts, lambda sigmas: path_cost(errors, weights, sigmas))
     return {"GITS": gits_candidates(dense, counts), "DMN": bounded}
 
 
-def most_hosts(fit: Fit) -> int:
+def most_hosts(problem: Problem) -> int:
     """Host schedules that are compared at most."""
-    return len(fit.baselines) if fit.effort.hosts is None else min(fit.effort.hosts, len(fit.baselines))
+    return len(problem.baselines) if problem.effort.hosts is None else min(problem.effort.hosts, len(problem.baselines))
 
 
-def compared_hosts(fit: Fit, tables: Tables) -> list[str]:
+def compared_hosts(problem: Problem, tables: Tables) -> list[str]:
     """Host schedules to compare, the most promising along the teacher first.
 
     All of them where the effort says so and the budget allows; else the leading ones, the host's default among several.
     """
     weights = propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
     costs = {
-        name: sum(np.log(max(path_cost(tables.errors, weights, schedule(count)), 1e-300)) for count in fit.steps)
-        for name, schedule in fit.baselines.items()
+        name: sum(np.log(max(path_cost(tables.errors, weights, schedule(count)), 1e-300)) for count in problem.steps)
+        for name, schedule in problem.baselines.items()
     }
     ranked = sorted(costs, key=lambda name: costs[name])
-    one = sum(fit.steps) * fit.share(fit.held_out)
-    first_candidates = len(fit.effort.gains) * sum(fit.ladder)
+    one = sum(problem.steps) * problem.share(problem.held_out)
+    first_candidates = len(problem.effort.gains) * sum(problem.ladder)
     first_candidates += sum(sum(schedules) for schedules in tables.published.values())
-    first_candidates *= fit.share(fit.search)
-    left = int((fit.budget.left - first_candidates) / one) - fit.finds  # which are checked too
-    affordable = max(1, min(left, max(2, int(_CHECK_SHARE * fit.budget.limit / one))))
-    leading = ranked[: min(affordable, most_hosts(fit))]
+    first_candidates *= problem.share(problem.search)
+    left = int((problem.budget.left - first_candidates) / one) - problem.finds  # which are checked too
+    affordable = max(1, min(left, max(2, int(_CHECK_SHARE * problem.budget.limit / one))))
+    leading = ranked[: min(affordable, most_hosts(problem))]
     if len(leading) > 1 and DEFAULT_HOST in ranked and DEFAULT_HOST not in leading:
         leading[-1] = DEFAULT_HOST
     return leading
 
 
 def search(
-    fit: Fit, tables: Tables, teacher: Teacher, objective: Objective, held_out: Objective, hosts: Sequence[str]
+    problem: Problem, tables: Tables, teacher: Teacher, objective: Objective, held_out: Objective, hosts: Sequence[str]
 ) -> None:
     """Fill `objective.best` and `best_table`, so that what was found survives running out of time.
 
     Args:
         held_out: of the held-out rows; only the order of fitted coefficients is chosen there.
     """
-    if fit.method == "oss":
-        _recursive_search(fit, teacher, objective)
+    if problem.method == "oss":
+        _recursive_search(problem, teacher, objective)
         return
     trials: list[Trial] = []
-    for count in fit.ladder:
-        fit.budget.message = f"{count} steps: first candidates"
+    for count in problem.ladder:
+        problem.budget.message = f"{count} steps: first candidates"
         if count <= MANY_STEPS:
             starts = [schedules[count] for schedules in tables.by_gain if count in schedules]
-            if trials and fit.effort.measures_gains:
+            if trials and problem.effort.measures_gains:
                 gains = measured_gains(trials, tables.dense, objective.rows)
                 starts += dp_schedules(tables.errors, gains, (count,)).values()
             trials += _run_all(objective, starts, "dynamic programming")
@@ -120,51 +120,51 @@ def search(
                 further = [sigmas for steps, sigmas in schedules.items() if steps == count]
                 trials += _run_all(objective, _unlike(further, trials), name)
                 _forget_all_but_best(objective, trials)
-    remaining = list(fit.ladder)
-    for count in fit.ladder:
-        fit.budget.message = f"{count} steps: refining"
-        share = (fit.budget.left - fit.budget.reserve) * count / sum(remaining)
+    remaining = list(problem.ladder)
+    for count in problem.ladder:
+        problem.budget.message = f"{count} steps: refining"
+        share = (problem.budget.left - problem.budget.reserve) * count / sum(remaining)
         remaining.remove(count)
-        stop = fit.budget.spent + share
-        starts = _from_neighbours(fit, objective, count)
-        if fit.effort.measures_gains:
-            starts += _from_hosts(fit, hosts, count)[:1]
+        stop = problem.budget.spent + share
+        starts = _from_neighbours(problem, objective, count)
+        if problem.effort.measures_gains:
+            starts += _from_hosts(problem, hosts, count)[:1]
         trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
-        if fit.fits_solver and count in fit.steps:  # which refines the schedule with its coefficients
+        if problem.fits_solver and count in problem.steps:  # which refines the schedule with its coefficients
             _forget_all_but_best(objective, trials)
-            left = stop - fit.budget.spent
-            fit_solver(fit, tables.dense, objective, held_out, objective.best[count], left)
+            left = stop - problem.budget.spent
+            fit_solver(problem, tables.dense, objective, held_out, objective.best[count], left)
         elif count > 1:
             best_first = sorted((trial for trial in trials if trial.steps == count), key=lambda trial: trial.error)
             for trial in best_first[:_REFINED_STARTS]:
                 _forget_all_but_best(objective, trials)
-                refine(objective, trial, fit.sigma_range.sigma_min, stop - fit.budget.spent)
+                refine(objective, trial, problem.sigma_range.sigma_min, stop - problem.budget.spent)
                 if np.log(best_first[0].error / objective.best[count].error) < _NO_GAIN:
-                    _move_sigmas(fit, tables, objective, trials, count, stop)
+                    _move_sigmas(problem, tables, objective, trials, count, stop)
 
 
 def _move_sigmas(
-    fit: Fit, tables: Tables, objective: Objective, trials: Sequence[Trial], count: int, stop: float
+    problem: Problem, tables: Tables, objective: Objective, trials: Sequence[Trial], count: int, stop: float
 ) -> None:
     """Where the descent along slopes gained next to nothing: go on sigma by sigma from the best schedule."""
     _forget_all_but_best(objective, trials)
     best, weights = objective.best[count], propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
     order = by_local_error(tables.errors, weights, best.sigmas)
-    descend_by_coordinates(objective, best, fit.sigma_range.sigma_min, stop - fit.budget.spent, order)
+    descend_by_coordinates(objective, best, problem.sigma_range.sigma_min, stop - problem.budget.spent, order)
 
 
-def _recursive_search(fit: Fit, teacher: Teacher, objective: Objective) -> None:
+def _recursive_search(problem: Problem, teacher: Teacher, objective: Objective) -> None:
     """The recursive search over the teacher's levels, each count's schedule then run once to confirm it."""
-    fit.budget.message = "recursive search"
+    problem.budget.message = "recursive search"
     found = oss_schedules(
-        fit.run,
-        fit.rule,
-        restricted(teacher, fit.search),
-        fit.steps,
-        rows=fit.search,
-        sketch=fit.state_sketch(),
-        budget=fit.budget,
-        boundary=fit.boundary,
+        problem.run,
+        problem.rule,
+        restricted(teacher, problem.search),
+        problem.steps,
+        rows=problem.search,
+        sketch=problem.state_sketch(),
+        budget=problem.budget,
+        boundary=problem.boundary,
     )
     for sigmas in found.values():
         objective(sigmas, origin="recursive search")
@@ -192,13 +192,13 @@ def _forget_all_but_best(objective: Objective, trials: Sequence[Trial]) -> None:
             trial.rollout.forget()
 
 
-def _from_hosts(fit: Fit, hosts: Sequence[str], count: int) -> list[Tensor]:
+def _from_hosts(problem: Problem, hosts: Sequence[str], count: int) -> list[Tensor]:
     """The hosts' schedules that start at sigma_max, as a fitted one must: a few of theirs start lower."""
-    made = [check_sigmas(fit.baselines[name](count), name=name) for name in hosts]
-    return [sigmas for sigmas in made if float(sigmas[0]) > fit.sigma_range.sigma_max * (1.0 - 1e-6)]
+    made = [check_sigmas(problem.baselines[name](count), name=name) for name in hosts]
+    return [sigmas for sigmas in made if float(sigmas[0]) > problem.sigma_range.sigma_max * (1.0 - 1e-6)]
 
 
-def _from_neighbours(fit: Fit, objective: Objective, count: int) -> list[Tensor]:
+def _from_neighbours(problem: Problem, objective: Objective, count: int) -> list[Tensor]:
     """A schedule for `count` steps from the refined ones of fewer steps, where there are any."""
     found = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
-    return [StepCounts(found, fit.sigma_range.sigma_min, fill=False).sigmas(count)] if found else []
+    return [StepCounts(found, problem.sigma_range.sigma_min, fill=False).sigmas(count)] if found else []

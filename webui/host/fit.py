@@ -29,7 +29,7 @@ InterruptedException = sd_samplers_common.InterruptedException
 
 
 class HostRuns:
-    """schedules.optimal's RunFunction: `runs(sampler, sigmas, rows)` on the host's denoiser.
+    """The Run (schedules/core/run.py) of a generation: sampler functions on the host's denoiser.
 
     Args:
         denoiser: the host's CFGDenoiser, as its samplers are given it.
@@ -38,6 +38,8 @@ class HostRuns:
         sigma_max: noise level of `x`.
         max_denoise: whether the host scales the start by sqrt(1 + sigma**2) and not by sigma.
     """
+
+    splits = True
 
     def __init__(
         self, denoiser: Any, x: Tensor, extra_args: dict[str, Any], sigma_max: float, *, max_denoise: bool = False

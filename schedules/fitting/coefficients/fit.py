@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..objective import Objective, Trial
-from ..problem import Fit
+from ..problem import Problem
 from ..teacher.local_errors import DenseTeacher
 from .greedy import GreedyFit
 from .joint import refine_table
@@ -16,7 +16,7 @@ MOST_OUTPUTS = max(order for order, _ in _CHOICES)
 
 
 def fit_solver(
-    fit: Fit, teacher: DenseTeacher, objective: Objective, held_out: Objective, start: Trial, allowance: float
+    problem: Problem, teacher: DenseTeacher, objective: Objective, held_out: Objective, start: Trial, allowance: float
 ) -> None:
     """Fill `objective.best_table` for the steps of `start`, a trial of the sampler without coefficients.
 
@@ -25,15 +25,15 @@ def fit_solver(
         objective, held_out: of the search rows and of the held-out rows, which decide the order.
         allowance: evaluations per sample.
     """
-    stop = fit.budget.spent + allowance
-    fit.budget.message = f"{start.steps} steps: coefficients"
+    stop = problem.budget.spent + allowance
+    problem.budget.message = f"{start.steps} steps: coefficients"
     cost = start.steps * (objective.share + held_out.share)
     best: Trial | None = None
     least = float("inf")
     for order, ridge in _CHOICES:
-        if order > start.steps or (best is not None and fit.budget.spent + cost > stop):
+        if order > start.steps or (best is not None and problem.budget.spent + cost > stop):
             continue
-        trial = _greedy(fit, teacher, objective, start, order, ridge)
+        trial = _greedy(problem, teacher, objective, start, order, ridge)
         # Should time run out in the check, what stood before it stands.
         objective.best_table[start.steps] = best or trial
         check = held_out(start.sigmas, table=trial.table)
@@ -45,16 +45,18 @@ def fit_solver(
             worse.rollout.forget()
     if best is None:
         return
-    fit.budget.message = f"{start.steps} steps: schedule and coefficients"
+    problem.budget.message = f"{start.steps} steps: schedule and coefficients"
     # The choice of order stands: a freer table would look better here whatever it does elsewhere.
     objective.best_table[start.steps] = best
     objective.best_table[start.steps] = refine_table(
-        objective, best, fit.sigma_range.sigma_min, stop - fit.budget.spent
+        objective, best, problem.sigma_range.sigma_min, stop - problem.budget.spent
     )
 
 
-def _greedy(fit: Fit, teacher: DenseTeacher, objective: Objective, start: Trial, order: int, ridge: float) -> Trial:
+def _greedy(
+    problem: Problem, teacher: DenseTeacher, objective: Objective, start: Trial, order: int, ridge: float
+) -> Trial:
     """One run that fits a table step by step, and the trial of that table, whose calls that run has already made."""
-    sampler = GreedyFit(teacher, fit.state_sketch(), objective.rows, order, ridge)
+    sampler = GreedyFit(teacher, problem.state_sketch(), objective.rows, order, ridge)
     run = objective.rollouts.with_sampler(sampler)(start.sigmas, objective.rows, start.rollout)
     return objective(start.sigmas, run, f"coefficients for {start.origin}", table_of(sampler.theta, start.sigmas))

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.run import Run, take_rows
 from ...core.sigmas import finish_sigmas
 from ...samplers.rules import MultistepRule
 from ..budget import Budget
-from ..rollouts import RunFunction, check_finite, take_rows
+from ..rollouts import check_finite
 from ..sketch import Sketch
 from ..teacher.teacher import Teacher
 
@@ -140,7 +141,7 @@ def _log_errors(difference: Tensor) -> Tensor:
 
 
 def oss_schedules(
-    run: RunFunction,
+    run: Run,
     rule: MultistepRule,
     teacher: Teacher,
     steps: Sequence[int],

@@ -6,7 +6,7 @@ more than effort "fast" allows any other method; a coarser grid would leave long
 
 from __future__ import annotations
 
-from ..problem import Fit
+from ..problem import Problem
 from .oss import allowed
 
 # Calls that find out whether rows can run alone.
@@ -18,13 +18,13 @@ def oss_evaluations(nodes: int, steps: tuple[int, ...], corridor: bool = True) -
     return sum(allowed(steps, nodes, taken, node, corridor) for taken in range(max(steps)) for node in range(nodes))
 
 
-def oss_limit(fit: Fit, hosts: int) -> float:
+def oss_limit(problem: Problem, hosts: int) -> float:
     """Evaluations per sample of a whole fit by this method: teacher, search, one run per count, held-out check.
 
     Args:
         hosts: schedules that the found ones are compared with at most.
     """
-    effort, once = fit.effort, sum(fit.steps)
+    effort, once = problem.effort, sum(problem.steps)
     teacher = effort.teacher_nodes + effort.check_nodes + _PROBES
-    search = fit.share(fit.search) * (oss_evaluations(effort.teacher_nodes, fit.steps) + once)
-    return teacher + search + fit.share(fit.held_out) * once * (1 + hosts)
+    search = problem.share(problem.search) * (oss_evaluations(effort.teacher_nodes, problem.steps) + once)
+    return teacher + search + problem.share(problem.held_out) * once * (1 + hosts)

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from ...core.noise_space import Array
+from ...core.run import Run
 from ...core.sigmas import check_sigmas, finish_sigmas
 from ..budget import Budget
-from ..rollouts import RunFunction, check_finite
+from ..rollouts import check_finite
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class _Search:
 
 
 def published_oss(
-    run: RunFunction, sigmas: Tensor, steps: Sequence[int], *, rows: slice, budget: Budget, flow_states: bool = False
+    run: Run, sigmas: Tensor, steps: Sequence[int], *, rows: slice, budget: Budget, flow_states: bool = False
 ) -> PublishedOss:
     """The published search on given nodes, for several step counts (a smaller one is a prefix of the largest's run).
 

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ...core.metrics import geometric_mean, sample_errors
 from ...core.noise_space import Array
+from ...core.run import StartsFromImages
 from ...core.sigmas import finish_sigmas
 from ..direct import DirectRun
 from ..experts import levels_with_boundary
-from ..partial import start_from_images
-from ..problem import Fit
+from ..partial import PartialStart
+from ..problem import Problem
 from .teacher import Teacher, run_teacher, teacher_sigmas
 
 # The reference and its half-as-fine twin may differ by this share of the distance between different samples; a
@@ -41,37 +42,50 @@ class Reference:
     on_path: bool = False
 
 
-def make_reference(fit: Fit) -> Reference:
+def make_reference(problem: Problem) -> Reference:
     """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
-    if fit.partial is not None and not getattr(fit.run, "has_images", False):
-        start_from_images(fit)
-    fit.budget.message = "teacher"
-    fine = _teacher(fit, fit.effort.teacher_nodes, fit.everything)
-    if isinstance(fit.run, DirectRun):
-        fit.run.try_splitting(*fine.probe, [fit.search, fit.held_out], fit.budget)
+    if problem.start is not None and isinstance(problem.run, StartsFromImages) and not problem.run.has_images:
+        _start_from_images(problem, problem.run, problem.start)
+    problem.budget.message = "teacher"
+    fine = _teacher(problem, _levels(problem, problem.effort.teacher_nodes), problem.everything)
+    if isinstance(problem.run, DirectRun):
+        problem.run.try_splitting(*fine.probe, [problem.search, problem.held_out], problem.budget)
     # A model whose fine solution cannot be trusted shows it on any rows: the held-out ones are the fewest.
-    checked = fit.held_out if fit.splits else fit.everything
-    coarse = _teacher(fit, fit.effort.check_nodes, checked)
+    checked = problem.held_out if problem.splits else problem.everything
+    coarse = _teacher(problem, _levels(problem, problem.effort.check_nodes), checked)
     disagreement, converged = agreement(fine.end, coarse.end, TOLERANCE, checked)
-    if not fit.stochastic or not converged:
+    if not problem.stochastic or not converged:
         return Reference(fine, fine.end, disagreement, converged)
-    spent = fit.budget.spent
+    spent = problem.budget.spent
     ends = [
-        fit.rollouts(fit.everything)(finish_sigmas(_levels(fit, nodes)), fit.everything).end
-        for nodes in (fit.effort.teacher_nodes, fit.effort.check_nodes)
+        problem.rollouts(problem.everything)(finish_sigmas(_levels(problem, nodes)), problem.everything).end
+        for nodes in (problem.effort.teacher_nodes, problem.effort.check_nodes)
     ]
     # On top of the effort's limit, which the search needs: how often a sampler calls the model is not known before.
-    fit.budget.limit += fit.budget.spent - spent
+    problem.budget.limit += problem.budget.spent - spent
     return Reference(fine, ends[0], *agreement(ends[0], ends[1], STOCHASTIC_TOLERANCE), on_path=True)
 
 
-def _teacher(fit: Fit, nodes: int, rows: slice) -> Teacher:
-    return run_teacher(fit.run, _levels(fit, nodes), rows, fit.state_sketch(), fit.budget, fit.journal)
+def _start_from_images(problem: Problem, run: StartsFromImages, start: PartialStart) -> None:
+    """Let the runs start from images that the model itself makes, each noised with another row's noise.
+
+    They cost one more teacher over the whole range, on top of the effort's limit.
+    """
+    spent = problem.budget.spent
+    problem.budget.message = "images to start from"
+    levels = teacher_sigmas(problem.effort.teacher_nodes, start.sigma_range)
+    run.start_from(_teacher(problem, levels, problem.everything).end, start.sigma)
+    problem.budget.limit += problem.budget.spent - spent
 
 
-def _levels(fit: Fit, nodes: int) -> Array:
+def _teacher(problem: Problem, levels: Array, rows: slice) -> Teacher:
+    return run_teacher(problem.run, levels, rows, problem.state_sketch(), problem.budget, problem.journal)
+
+
+def _levels(problem: Problem, nodes: int) -> Array:
     """The reference's noise levels; of two models the second begins on one of them."""
-    return levels_with_boundary(teacher_sigmas(nodes, fit.sigma_range, cold=fit.partial is not None), fit.boundary)
+    levels = teacher_sigmas(nodes, problem.sigma_range, cold=problem.start is not None)
+    return levels_with_boundary(levels, problem.boundary)
 
 
 def agreement(fine: Tensor, coarse: Tensor, tolerance: float, rows: slice | None = None) -> tuple[float, bool]:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ...core.noise_space import Array, SigmaRange
+from ...core.run import StartSampler, take_rows
 from ...core.sigmas import finish_sigmas
 from ..budget import Budget
 from ..journal import Journal
-from ..rollouts import RunFunction, check_finite, take_rows
+from ..rollouts import check_finite
 from ..sketch import Sketch
 
 # History of the teacher's quadrature. On mixtures order 4 had at most half the error at 48 levels, where order 3 is
@@ -157,7 +158,7 @@ class _TeacherRun:
 
 
 def run_teacher(
-    run: RunFunction, levels: Array, rows: slice, sketch: Sketch, budget: Budget, journal: Journal | None = None
+    run: StartSampler, levels: Array, rows: slice, sketch: Sketch, budget: Budget, journal: Journal | None = None
 ) -> Teacher:
     """One teacher, one model call per noise level.
 

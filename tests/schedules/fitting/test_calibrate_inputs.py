@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sigmasmith.schedules.fitting.calibrate import calibrate, check_step_counts, sampler_name
+from sigmasmith.schedules.fitting.calibrate import calibrate
 from sigmasmith.schedules.fitting.rollouts import ModelError
+from sigmasmith.schedules.fitting.settings import sampler_name, step_counts
 from sigmasmith.schedules.samplers.rules import own_sampler
 
 from .fits import VE, Counted, Rowless, assert_contract, mixture, normal, small_fit
@@ -46,7 +47,7 @@ def test_a_model_with_conditioning_of_its_own_gets_the_whole_batch_in_order():
 
 @pytest.mark.parametrize("steps", [8, [8], (8, 8), (8, 5, 8), (5, 8)])
 def test_step_counts_may_come_in_any_order_and_repeat(steps):
-    assert check_step_counts(steps) == ((8,) if steps in (8, [8], (8, 8)) else (5, 8))
+    assert step_counts(steps) == ((8,) if steps in (8, [8], (8, 8)) else (5, 8))
 
 
 def test_unsorted_repeated_counts_are_fitted_as_sorted_ones():

@@ -109,6 +109,8 @@ def test_a_run_answers_shared_calls_of_both_models_from_an_earlier_one():
 class Host:
     """A run function that loads one of two models at a time, and hands over as hosts do."""
 
+    splits = True
+
     def __init__(self, model: Experts) -> None:
         self.model = model
         self.loaded: list[str] = []

@@ -13,7 +13,7 @@ from sigmasmith.schedules.fitting import pipeline, search
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.effort import EFFORTS, SINGLE
 from sigmasmith.schedules.fitting.objective import Objective, Trial
-from sigmasmith.schedules.fitting.problem import Fit
+from sigmasmith.schedules.fitting.problem import Problem
 from sigmasmith.schedules.fitting.refine.gauss_newton import refine
 
 from .fits import POOR, VE, Counted, mixture, normal, objective_of, small_fit
@@ -94,11 +94,11 @@ def test_a_candidate_that_was_run_up_to_rounding_is_not_run_again():
 
 
 def test_the_host_comparison_leaves_them_their_evaluations(monkeypatch):
-    given: list[tuple[Fit, search.Tables]] = []
+    given: list[tuple[Problem, search.Tables]] = []
 
-    def recorded(fit: Fit, tables: search.Tables) -> list[str]:
-        given.append((fit, tables))
-        return search.compared_hosts(fit, tables)
+    def recorded(problem: Problem, tables: search.Tables) -> list[str]:
+        given.append((problem, tables))
+        return search.compared_hosts(problem, tables)
 
     monkeypatch.setattr(pipeline, "compared_hosts", recorded)
     small_fit(mixture(), normal(8), effort="balanced", steps=(5, 8, 20))

@@ -187,16 +187,15 @@ def test_a_fit_with_coefficients_stays_under_its_limit_and_survives_a_preset_fil
 def test_coefficients_that_lose_on_the_held_out_rows_are_not_returned(monkeypatch):
     from sigmasmith.schedules.fitting import pipeline
 
-    real = pipeline.found_for
+    real = pipeline.candidates_of
 
     def spoiled(objective, count):
-        found = real(objective, count)
-        table = found[FITTED].table
-        assert table is not None
-        table = table * 1.5
-        return {**found, FITTED: type(found[FITTED])(found[FITTED].sigmas, table)}
+        candidates = real(objective, count)
+        fitted = candidates[FITTED]
+        assert fitted.table is not None
+        return {**candidates, FITTED: type(fitted)(fitted.sigmas, fitted.table * 1.5)}
 
-    monkeypatch.setattr(pipeline, "found_for", spoiled)
+    monkeypatch.setattr(pipeline, "candidates_of", spoiled)
     fit = small_fit(mixture(), normal(12), sampler="sigmasmith_multistep")
     assert fit.report.rows[5].chosen != FITTED
     assert fit.coefficients == {}

@@ -1,0 +1,147 @@
+"""What a fit is asked for, in four parts: what is sampled, what is searched, what it may cost, where it records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from ..core.noise_space import SigmaRange
+from ..core.sigmas import check_steps
+from ..samplers.brownian import is_stochastic
+from ..samplers.fitted import NAME
+from ..samplers.rules import SamplerFunction, own_sampler
+from .budget import Progress
+from .effort import effort_named
+from .experts import check_boundary
+from .partial import PartialStart
+
+METHODS = ("gauss_newton", "oss")
+Baselines = Mapping[str, Callable[[int], Tensor]]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What is sampled: in which noise range, by which samplers, in how many steps, from where.
+
+    Args:
+        sigma_range: of the model.
+        samplers: sampler functions by name; of several (deterministic) ones the best is chosen.
+        steps: step counts to solve, ascending, without repeats; see `step_counts`.
+        start: of runs below denoise 1 (partial.py), or None for whole ones.
+        boundary: of two models in turn (experts.py), the sigma from which upwards the first one runs, or None.
+        seed: of the Brownian paths that stochastic samplers are fitted on.
+    Raises:
+        ValueError: names the argument.
+    """
+
+    sigma_range: SigmaRange
+    samplers: Mapping[str, SamplerFunction]
+    steps: tuple[int, ...]
+    start: PartialStart | None = None
+    boundary: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        drawing = [name for name, function in self.samplers.items() if is_stochastic(function, name)]
+        if not self.samplers:
+            raise ValueError("sampler must name at least one sampler")
+        if len(self.samplers) > 1 and drawing:
+            raise ValueError(f"sampler: only deterministic ones can be chosen among, and {drawing[0]} may draw noise")
+        if self.boundary is not None:
+            check_boundary(self.boundary, self.sigma_range)
+            if self.fits_coefficients:
+                raise ValueError(f"sampler: {NAME} is fitted for one model; two in turn break its history")
+        if self.start is not None and self.fits_coefficients:
+            raise ValueError(f"denoise: {NAME} is fitted for whole runs; give denoise 1, or another sampler")
+        if self.start is not None and self.boundary is not None:
+            raise ValueError("denoise: a fit of two models in turn is for whole runs; give denoise 1")
+
+    @property
+    def fits_coefficients(self) -> bool:
+        """Whether the fitted multistep sampler is among the samplers."""
+        return NAME in self.samplers
+
+    @property
+    def draws_noise(self) -> bool:
+        """Whether a sampler may draw noise."""
+        return any(is_stochastic(function, name) for name, function in self.samplers.items())
+
+    @property
+    def window(self) -> SigmaRange:
+        """The levels that run: below denoise 1 they end at the start."""
+        return self.sigma_range if self.start is None else self.start.window
+
+
+@dataclass(frozen=True)
+class Searching:
+    """What is searched, and what the result is held against.
+
+    Args:
+        baselines: name -> steps -> sigmas as they run, so below denoise 1 cut at the start (PartialStart.cut).
+        effort: the budget of model evaluations, by name (effort.py).
+        method: one of METHODS.
+    Raises:
+        ValueError: names the argument.
+    """
+
+    baselines: Baselines
+    effort: str = "balanced"
+    method: str = "gauss_newton"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        effort_named(self.effort)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a fit may cost beside its effort, and whom it tells.
+
+    Args:
+        minutes: wall-clock limit, or None.
+        progress: callable(done, total, message) after every model call; raising from it cancels the fit.
+    """
+
+    minutes: float | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Records:
+    """Where an unfinished fit is recorded, so that the same fit started again goes on where it stopped.
+
+    Args:
+        folder: one per model, conditioning and guidance; removed when the fit is done. None: nothing is recorded.
+    """
+
+    folder: Path | None = field(default=None)
+
+
+def samplers_by_name(
+    sampler: str | SamplerFunction | Sequence[str | SamplerFunction],
+) -> dict[str, SamplerFunction]:
+    """Sampler functions by name, from a name, a function or several of either; ValueError for an unknown name."""
+    given = [sampler] if isinstance(sampler, str) or callable(sampler) else list(sampler)
+    functions: dict[str, SamplerFunction] = {}
+    for entry in given:
+        name = entry if isinstance(entry, str) else sampler_name(entry)
+        # The fitted sampler runs the fit's own coefficients, a host's function of that name those of a preset.
+        functions[name] = own_sampler(name) if isinstance(entry, str) or name == NAME else entry
+    return functions
+
+
+def sampler_name(sampler: SamplerFunction) -> str:
+    """Name of a sampler function: k-diffusion's sample_<name> without the prefix."""
+    return getattr(sampler, "__name__", type(sampler).__name__).removeprefix("sample_")
+
+
+def step_counts(steps: int | Sequence[int]) -> tuple[int, ...]:
+    """Ascending step counts without repeats; ValueError where there are none or one is no step count."""
+    given = (steps,) if isinstance(steps, int) else tuple(steps)
+    if not given:
+        raise ValueError("steps must name at least one step count")
+    return tuple(sorted({check_steps(count) for count in given}))
