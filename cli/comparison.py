@@ -29,7 +29,7 @@ _FLOOR = 1e-12
 
 
 @dataclass(frozen=True)
-class Reference:
+class ConvergedEnds:
     """Converged end states of a batch.
 
     Attributes:
@@ -116,7 +116,7 @@ class Table:
         return f"{error:>9.4f}" + ("*" if error == least else " ")
 
 
-def run_reference(subject: Subject, noises: int, seed: int, progress: Progress | None = None) -> Reference:
+def run_reference(subject: Subject, noises: int, seed: int, progress: Progress | None = None) -> ConvergedEnds:
     """The reference of a model on `noises` start noises, which no fit of `Subject.noise` with the same seed uses."""
     noise = subject.noise(noises, seed + _SEED_OFFSET)
     rows = slice(0, noises)
@@ -130,7 +130,7 @@ def run_reference(subject: Subject, noises: int, seed: int, progress: Progress |
     for levels, before in ((COARSE_LEVELS, 0), (REFERENCE_LEVELS, COARSE_LEVELS)):
         budget = Budget(noises, float(levels), progress=_shifted(progress, before))
         ends.append(run_teacher(run, teacher_sigmas(levels, subject.sigma_range), rows, Sketch(1, 1), budget).end)
-    return Reference(noise, ends[1], ends[0])
+    return ConvergedEnds(noise, ends[1], ends[0])
 
 
 def _shifted(progress: Progress | None, before: int) -> Progress | None:
@@ -158,7 +158,7 @@ def end_states(subject: Subject, noise: Tensor, sampler: str | SamplerFunction, 
 
 def compare(
     subject: Subject,
-    reference: Reference,
+    reference: ConvergedEnds,
     sampler: str | SamplerFunction,
     schedules: Mapping[str, Schedule],
     steps: Sequence[int],
@@ -190,7 +190,12 @@ def compare(
 
 
 def steps_needed(
-    subject: Subject, reference: Reference, sampler: str | SamplerFunction, schedule: Schedule, error: float, most: int
+    subject: Subject,
+    reference: ConvergedEnds,
+    sampler: str | SamplerFunction,
+    schedule: Schedule,
+    error: float,
+    most: int,
 ) -> int | None:
     """Smallest step count, by bisection, at which a schedule's error is at most `error`; None above `most`."""
 

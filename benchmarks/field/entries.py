@@ -37,7 +37,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FieldResults:
     """All entries, the hosts' first, ours last."""
 
     entries: tuple[Entry, ...]
@@ -86,11 +86,11 @@ def average(values: Iterable[float]) -> float:
     return math.exp(sum(logs) / len(logs)) if logs else math.nan
 
 
-def compare(records: Sequence[Record]) -> Comparison:
+def compare(records: Sequence[Record]) -> FieldResults:
     """The comparison that these records hold."""
     entries = [*_hosts(records), *_fitted(records, PUBLISHED), *_fitted(records, OURS)]
     run = [record for record in records if record.kind != HOST] or list(records)
-    return Comparison(tuple(entries), tuple(cases_of(records)), tuple(steps_of(run)))
+    return FieldResults(tuple(entries), tuple(cases_of(records)), tuple(steps_of(run)))
 
 
 def _hosts(records: Sequence[Record]) -> list[Entry]:

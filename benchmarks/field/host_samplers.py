@@ -23,7 +23,7 @@ Model = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
-class HostSampler:
+class FieldSampler:
     """A sampler of the hosts.
 
     Args:
@@ -50,7 +50,7 @@ class HostSampler:
         return torch.cat([sigmas[:-2], sigmas[-1:]])
 
 
-def host_samplers(sigma_range: SigmaRange) -> dict[str, HostSampler]:
+def host_samplers(sigma_range: SigmaRange) -> dict[str, FieldSampler]:
     """Name -> sampler, for models of one kind. `ddim` is left out: the hosts run `euler` under that name."""
 
     def one(steps: int) -> int:
@@ -59,15 +59,15 @@ def host_samplers(sigma_range: SigmaRange) -> dict[str, HostSampler]:
     def two(steps: int) -> int:
         return 2 * steps - 1
 
-    found = [HostSampler(name, own_sampler(name), one) for name in MULTISTEP_RULES if name != "ddim"]
+    found = [FieldSampler(name, own_sampler(name), one) for name in MULTISTEP_RULES if name != "ddim"]
     found += [
-        HostSampler("ipndm_v", _ipndm_v, one),
-        HostSampler("uni_pc", lambda *args, **kw: sample_uni_pc(*args, variant="bh1", **kw), one, True),
-        HostSampler("uni_pc_bh2", lambda *args, **kw: sample_uni_pc(*args, variant="bh2", **kw), one, True),
-        HostSampler("heun", own_sampler("heun"), two),
-        HostSampler("heunpp2", sample_heunpp2, lambda steps: max(3 * steps - 3, 1)),
-        HostSampler("dpm_2", sample_dpm_2, two, True),
-        HostSampler("exp_heun_2_x0", exp_heun(sigma_range), two),
+        FieldSampler("ipndm_v", _ipndm_v, one),
+        FieldSampler("uni_pc", lambda *args, **kw: sample_uni_pc(*args, variant="bh1", **kw), one, True),
+        FieldSampler("uni_pc_bh2", lambda *args, **kw: sample_uni_pc(*args, variant="bh2", **kw), one, True),
+        FieldSampler("heun", own_sampler("heun"), two),
+        FieldSampler("heunpp2", sample_heunpp2, lambda steps: max(3 * steps - 3, 1)),
+        FieldSampler("dpm_2", sample_dpm_2, two, True),
+        FieldSampler("exp_heun_2_x0", exp_heun(sigma_range), two),
     ]
     return {sampler.name: sampler for sampler in found}
 

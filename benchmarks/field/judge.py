@@ -18,7 +18,7 @@ Classify = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """Figures of one batch of samples.
 
     Attributes:
@@ -52,12 +52,12 @@ class Judge:
     teacher: Tensor
     classify: Classify
 
-    def __call__(self, end: Tensor) -> Verdict:
+    def __call__(self, end: Tensor) -> Judgement:
         errors = sample_errors(end, self.reference)
         logits, features = self.classify(end)
         same = logits.argmax(dim=1) == self._classes
         low, middle, high = np.quantile(errors.numpy(), (0.1, 0.5, 0.9))
-        return Verdict(
+        return Judgement(
             error=geometric_mean(errors),
             low=float(low),
             middle=float(middle),

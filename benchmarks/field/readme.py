@@ -11,7 +11,7 @@ from pathlib import Path
 from ..cases import SAMPLER
 from .cases import SHOWN, trained
 from .chart import Line, chart_svg
-from .entries import Comparison, Entry, average, compare
+from .entries import Entry, FieldResults, average, compare
 from .records import OURS, PUBLISHED, read_records
 from .tables import leading_entry
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def table(comparison: Comparison) -> Iterator[str]:
+def table(comparison: FieldResults) -> Iterator[str]:
     """Markdown: how many times nearer than the best host schedule with SAMPLER, agreement, and cost of the fit."""
     columns = [count for count in COLUMNS if count in comparison.steps]
     heads = ["", "sampler", *(f"{count} steps" for count in columns), f"same class, {SHOWN} steps", "fit, evaluations"]
@@ -59,7 +59,7 @@ def table(comparison: Comparison) -> Iterator[str]:
         yield "| " + " | ".join(f"**{cell}**" if bold else cell for cell in row) + " |"
 
 
-def figure(comparison: Comparison) -> str:
+def figure(comparison: FieldResults) -> str:
     """SVG: error over steps, geometric average over cases."""
     lines = []
     leading = leading_entry(comparison)
@@ -71,7 +71,7 @@ def figure(comparison: Comparison) -> str:
     return chart_svg(title, "steps (model calls)", lines)
 
 
-def _drawn(comparison: Comparison, leading: Entry | None) -> list[Entry]:
+def _drawn(comparison: FieldResults, leading: Entry | None) -> list[Entry]:
     """The hosts', the best published one with SAMPLER, and ours: the schedule alone, and all that was fitted."""
     found = list(comparison.entries[:3])
     published = [e for e in comparison.entries if e.kind == PUBLISHED and e.sampler == SAMPLER]

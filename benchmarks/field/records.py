@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .judge import Verdict
+from .judge import Judgement
 
 HOST, PUBLISHED, OURS = "host", "published", "ours"
 
@@ -23,7 +23,7 @@ class Record:
         method: the host's schedule, or the method that fitted one.
         steps: model calls per sample that it may spend; a sampler of two calls per step makes half as many steps.
         noises: held-out noises it was run on; figures other than `error` only where that is all of them, else NaN.
-        error, low, middle, high, switched, distance, agreement: see judge.Verdict.
+        error, low, middle, high, switched, distance, agreement: see judge.Judgement.
         evaluations: of the fit, per calibration noise, all its step counts together; 0 for the hosts' schedules.
         seconds, cpu: wall-clock and processor time of that fit.
     """
@@ -51,7 +51,7 @@ class Record:
         return not math.isnan(self.agreement)
 
 
-def figures_of(verdict: Verdict) -> dict[str, float]:
+def figures_of(verdict: Judgement) -> dict[str, float]:
     """The figures of a verdict under a record's names."""
     return asdict(verdict)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..cases import SAMPLER
 from ..promises.tables import verdict
 from .cases import SHOWN, TEACHER_STEPS, trained
-from .entries import ANY, Comparison, Entry, average
+from .entries import ANY, Entry, FieldResults, average
 from .hindsight import TWICE
 from .methods import LEADING
 from .records import Record
@@ -18,7 +18,7 @@ from .records import Record
 _FLOOR = 1e-6
 
 
-def report(comparison: Comparison) -> Iterator[str]:
+def report(comparison: FieldResults) -> Iterator[str]:
     """All tables, and the figures asked for."""
     yield from main_table(comparison)
     yield ""
@@ -33,12 +33,12 @@ def report(comparison: Comparison) -> Iterator[str]:
     yield from verdicts(comparison, leading)
 
 
-def leading_entry(comparison: Comparison) -> Entry | None:
+def leading_entry(comparison: FieldResults) -> Entry | None:
     """Ours, at the effort that promises are made for, with the sampler of our own where it was run."""
     return next((e for name in LEADING if (e := comparison.find(*name)) is not None), None)
 
 
-def main_table(comparison: Comparison) -> Iterator[str]:
+def main_table(comparison: FieldResults) -> Iterator[str]:
     """One line per method and sampler."""
     steps = comparison.steps
     yield (
@@ -66,7 +66,7 @@ def main_table(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def case_table(comparison: Comparison, entry: Entry, over: Entry) -> Iterator[str]:
+def case_table(comparison: FieldResults, entry: Entry, over: Entry) -> Iterator[str]:
     """Ratios of every case and step count, with what was best there."""
     yield f"Error of {over.name} / error of {entry.name}"
     rows: dict[str, list[str]] = {}
@@ -82,7 +82,7 @@ def case_table(comparison: Comparison, entry: Entry, over: Entry) -> Iterator[st
         yield f"  {case:<16}" + "".join(f"{text:<{wide}}" for text in row)
 
 
-def quantile_table(comparison: Comparison) -> Iterator[str]:
+def quantile_table(comparison: FieldResults) -> Iterator[str]:
     """10, 50 and 90 % quantiles of the samples' errors at SHOWN steps, geometric average over cases."""
     yield f"Quantiles of the error at {SHOWN} steps, geometric average over cases:  10 %    50 %    90 %   mean"
     for entry in comparison.entries:
@@ -92,7 +92,7 @@ def quantile_table(comparison: Comparison) -> Iterator[str]:
             yield f"  {entry.method:<20} {entry.sampler:<45} " + "".join(f"{value:8.4f}" for value in shown)
 
 
-def verdicts(comparison: Comparison, entry: Entry) -> Iterator[str]:
+def verdicts(comparison: FieldResults, entry: Entry) -> Iterator[str]:
     """Each figure that was asked for beside the figure measured: on all cases, and on the trained models alone, which
     are nearer to what people run than mixtures are."""
     groups = {"all cases": comparison.cases, "trained models alone": tuple(filter(trained, comparison.cases))}
@@ -102,7 +102,7 @@ def verdicts(comparison: Comparison, entry: Entry) -> Iterator[str]:
             yield from _asked(replace(comparison, cases=cases), entry)
 
 
-def _asked(comparison: Comparison, entry: Entry) -> Iterator[str]:
+def _asked(comparison: FieldResults, entry: Entry) -> Iterator[str]:
     for over, asked in (
         (comparison.base, {5: 2.3, 8: 4.0, 10: 4.0}),
         (comparison.best_of_all, {5: 1.8, 8: 2.3, 10: 2.3}),
@@ -130,7 +130,7 @@ def _mean(values: Sequence[bool]) -> float:
     return sum(values) / len(values)
 
 
-def _distance(comparison: Comparison, entry: Entry) -> float:
+def _distance(comparison: FieldResults, entry: Entry) -> float:
     return average(max(r.distance, _FLOOR) for r in entry.records(SHOWN, comparison.cases))
 
 

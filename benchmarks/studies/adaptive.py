@@ -31,13 +31,13 @@ from ...schedules.adaptive.pilot import run_pilot
 from ...schedules.adaptive.report import AdaptiveReport
 from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
 from ...schedules.adaptive.settings import METHODS
-from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.fitting.direct import DirectRun
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.rules import own_sampler
 from ..analytic import power_law, random_mixture
-from ..cases import CASES, HELD_OUT_SEED, reference
+from ..cases import CASES, HELD_OUT_SEED
+from .case import StudyCase, measured_on
 
 ROWS = 8
 RTOLS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -50,15 +50,9 @@ MIXTURES = {f"mixture_{kind}:{cfg}": (kind == "flow", float(cfg)) for kind in ("
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A model with start states and their converged ends."""
+class AdaptiveCase(StudyCase):
+    """With start states of its own for a pilot run."""
 
-    name: str
-    model: Callable[..., Tensor]
-    sigma_range: SigmaRange
-    x: Tensor
-    end: Tensor
-    extra_args: dict[str, Any]
     pilot_x: Tensor
     pilot_args: dict[str, Any]
     hosts: dict[int, tuple[str, float]] = field(default_factory=dict)
@@ -72,9 +66,6 @@ class Cell:
             self.hosts[steps] = best, errors[best]
         return self.hosts[steps]
 
-    def error(self, end: Tensor) -> float:
-        return geometric_mean(sample_errors(end, self.end))
-
     def adaptive(self, **settings: Any) -> tuple[float, AdaptiveReport]:
         """Error and report of a run of ours."""
         report = AdaptiveReport()
@@ -86,18 +77,14 @@ class Cell:
         return self.error(own_sampler("dpmpp_2m")(self.model, self.x, sigmas, extra_args=self.extra_args))
 
 
-def demo_cell(key: str) -> Cell:
+def demo_case(key: str) -> AdaptiveCase:
     """A bundled model and guidance of benchmarks/cases.py."""
     subject = demo_subject(*CASES[key])
-    top = subject.sigma_range.sigma_max
-    x = subject.noise(ROWS, HELD_OUT_SEED) * top
-    end = reference(subject, x, top)
-    pilot = subject.noise(4, 0) * top
-    args = subject.extra_args
-    return Cell(key, subject.denoiser, subject.sigma_range, x, end, args(ROWS), pilot, args(4))
+    pilot = subject.noise(4, 0) * subject.sigma_range.sigma_max
+    return AdaptiveCase(key, **measured_on(subject, ROWS), pilot_x=pilot, pilot_args=subject.extra_args(4))
 
 
-def mixture_cell(key: str) -> Cell:
+def mixture_case(key: str) -> AdaptiveCase:
     """A mixture in 96 dimensions, on the sigma range of SD 1.5 or of a flow of shift 3."""
     flow, cfg = MIXTURES[key]
     model = random_mixture(11, power_law(96, 1.3), modes=12, flow=flow, cfg=cfg)
@@ -114,32 +101,32 @@ def mixture_cell(key: str) -> Cell:
     sigmas = torch.cat([grid, torch.zeros(1)])
     end = own_sampler("heun")(model, x.double(), sigmas.double(), extra_args={"labels": labels})
     sigmas[-2] = ends[1]
-    return Cell(key, model, sigma_range, x, end, {"labels": labels}, pilot, {"labels": labels[:4]})
+    return AdaptiveCase(key, model, sigma_range, x, end, {"labels": labels}, pilot, {"labels": labels[:4]})
 
 
-def dpm_adaptive_runs(cell: Cell) -> Iterator[tuple[int, int, float]]:
+def dpm_adaptive_runs(case: AdaptiveCase) -> Iterator[tuple[int, int, float]]:
     """(order, calls, error) of dpm_adaptive over the sweep, runs within CALLS only."""
     import k_diffusion.sampling as k
 
     for order in (2, 3):
         for rtol in RTOLS:
-            counted = _Counted(cell.model, CALLS[1])
-            low, high = cell.sigma_range.sigma_min, cell.sigma_range.sigma_max
-            given: dict[str, Any] = {"extra_args": cell.extra_args, "disable": True, "order": order, "rtol": rtol}
+            counted = _CountedDenoiser(case.model, CALLS[1])
+            low, high = case.sigma_range.sigma_min, case.sigma_range.sigma_max
+            given: dict[str, Any] = {"extra_args": case.extra_args, "disable": True, "order": order, "rtol": rtol}
             try:
-                x: Any = k.sample_dpm_adaptive(counted, cell.x, low, high, atol=rtol * ATOL_SHARE, **given)
-                end = counted(x, torch.full((len(x),), low), **cell.extra_args)
+                x: Any = k.sample_dpm_adaptive(counted, case.x, low, high, atol=rtol * ATOL_SHARE, **given)
+                end = counted(x, torch.full((len(x),), low), **case.extra_args)
             except _TooManyCallsError:
                 continue
             if counted.calls >= CALLS[0]:
-                yield order, counted.calls, cell.error(end)
+                yield order, counted.calls, case.error(end)
 
 
 class _TooManyCallsError(Exception):
     pass
 
 
-class _Counted:
+class _CountedDenoiser:
     """A denoiser that stops a run beyond a number of calls."""
 
     def __init__(self, model: Callable[..., Tensor], most: int) -> None:
@@ -152,18 +139,18 @@ class _Counted:
         return self.model(x, sigma, **extra_args)
 
 
-def against_dpm_adaptive(cells: Sequence[Cell]) -> Iterator[str]:
+def against_dpm_adaptive(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
     """Table 1, and its figures."""
     ratios: dict[str, list[float]] = {method: [] for method in METHODS}
     yield f"1. dpm_adaptive over ours at equal calls ({', '.join(METHODS)})"
-    for cell in cells:
+    for case in cases:
         parts = []
-        for order, calls, theirs in sorted(dpm_adaptive_runs(cell)):
-            found = {method: theirs / cell.adaptive(calls=calls, method=method)[0] for method in METHODS}
+        for order, calls, theirs in sorted(dpm_adaptive_runs(case)):
+            found = {method: theirs / case.adaptive(calls=calls, method=method)[0] for method in METHODS}
             for method, ratio in found.items():
                 ratios[method].append(ratio)
             parts.append(f"{order}/{calls}: " + " ".join(f"{ratio:.3g}" for ratio in found.values()))
-        yield (f"  {cell.name:18s} order/calls  " + " | ".join(parts))
+        yield (f"  {case.name:18s} order/calls  " + " | ".join(parts))
     for method, found in ratios.items():
         yield (
             f"  {method}: error lower by {average(found):.2f}x on average over {len(found)} runs, least "
@@ -174,48 +161,48 @@ def against_dpm_adaptive(cells: Sequence[Cell]) -> Iterator[str]:
     yield "  predictive, the default: " + verdict("least", min(default), 1.0)
 
 
-def against_schedules(cells: Sequence[Cell]) -> Iterator[str]:
+def against_schedules(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
     """Table 2, and its figures."""
     yield "2. dpmpp_2m on the best host schedule in hindsight over the predictive method at equal calls"
     ratios: list[float] = []
-    for cell in cells:
+    for case in cases:
         parts = []
         for steps in STEPS:
-            best, theirs = cell.best_host(steps)
-            ours = cell.adaptive(calls=steps)[0]
+            best, theirs = case.best_host(steps)
+            ours = case.adaptive(calls=steps)[0]
             ratios.append(theirs / ours)
             parts.append(f"{steps}: {theirs:.5f} ({best}) / {ours:.5f} = {ratios[-1]:.2f}")
-        yield (f"  {cell.name:18s} " + " | ".join(parts))
+        yield (f"  {case.name:18s} " + " | ".join(parts))
     yield (
         f"  error lower by {average(ratios):.2f}x on average, least {min(ratios):.2f}x, above it in "
         f"{sum(ratio < 1.0 for ratio in ratios)} of {len(ratios)}   " + verdict("least", min(ratios), 1.0)
     )
 
 
-def tolerances(cells: Sequence[Cell]) -> Iterator[str]:
+def tolerances(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
     """Table 3."""
     yield "3. Tolerance asked for: error reached (calls of the slowest image)"
     for method in METHODS:
         parts = []
         for atol in TOLERANCES:
-            runs = [cell.adaptive(calls=None, atol=atol, method=method) for cell in cells]
+            runs = [case.adaptive(calls=None, atol=atol, method=method) for case in cases]
             calls = [report.calls for _, report in runs]
             parts.append(f"{atol:g}: {average([e for e, _ in runs]):.5f} ({min(calls)} to {max(calls)})")
         yield (f"  {method:12s} " + " | ".join(parts))
 
 
-def frozen(cells: Sequence[Cell]) -> Iterator[str]:
+def frozen(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
     """Table 4."""
     yield "4. dpmpp_2m: best host schedule in hindsight over the frozen schedule of a pilot"
     ratios: list[float] = []
-    for cell in cells:
-        run = DirectRun(cell.model, cell.pilot_x, cell.pilot_args)
-        pilot = run_pilot(run, slice(0, len(cell.pilot_x)), cell.sigma_range)
+    for case in cases:
+        run = DirectRun(case.model, case.pilot_x, case.pilot_args)
+        pilot = run_pilot(run, slice(0, len(case.pilot_x)), case.sigma_range)
         parts = []
         for steps in STEPS:
-            ratios.append(cell.best_host(steps)[1] / cell.dpmpp_2m(frozen_sigmas(pilot, 2, steps, cell.sigma_range)))
+            ratios.append(case.best_host(steps)[1] / case.dpmpp_2m(frozen_sigmas(pilot, 2, steps, case.sigma_range)))
             parts.append(f"{steps}: {ratios[-1]:.2f}")
-        yield (f"  {cell.name:18s} " + " | ".join(parts))
+        yield (f"  {case.name:18s} " + " | ".join(parts))
     yield (f"  {average(ratios):.2f}x on average, least {min(ratios):.2f}x")
 
 
@@ -269,10 +256,10 @@ def main() -> int:
     torch.set_num_threads(1)
     started = time.monotonic()
     with torch.no_grad():
-        cells = [demo_cell(key) for key in CASES] + [mixture_cell(key) for key in MIXTURES]
-        print(f"{len(cells)} models, {ROWS} noises each.\n")
+        cases = [demo_case(key) for key in CASES] + [mixture_case(key) for key in MIXTURES]
+        print(f"{len(cases)} models, {ROWS} noises each.\n")
         for table in (against_dpm_adaptive, against_schedules, tolerances, frozen):
-            for line in table(cells):
+            for line in table(cases):
                 print(line, flush=True)
             print()
     print("\n".join(overhead()))

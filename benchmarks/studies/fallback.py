@@ -41,7 +41,7 @@ Schedule = Callable[[int], Tensor]
 
 
 @dataclass(frozen=True)
-class Cell:
+class FallbackCase:
     """A model with noises, the end states of the reference, and what an error's dimensions weigh."""
 
     group: str
@@ -83,7 +83,7 @@ def mixtures(sigma_range: SigmaRange) -> Iterator[tuple[str, MixtureDenoiser, Te
             yield name, model, weights
 
 
-def analytic_cells(sigma_range: SigmaRange) -> list[Cell]:
+def analytic_cells(sigma_range: SigmaRange) -> list[FallbackCase]:
     cells = []
     for name, model, weights in mixtures(sigma_range):
         noise = torch.randn(_ROWS, model.dim, generator=torch.Generator().manual_seed(1))
@@ -93,7 +93,7 @@ def analytic_cells(sigma_range: SigmaRange) -> list[Cell]:
     return cells
 
 
-def trained_cells(sigma_range: SigmaRange) -> list[Cell]:
+def trained_cells(sigma_range: SigmaRange) -> list[FallbackCase]:
     """The bundled networks of this kind of model, where their range is this one and their weights are there."""
     from ...demo import DEMO_NAMES, load_demo
 
@@ -126,31 +126,31 @@ def _cell(
     extra: dict[str, Any],
     weights: Tensor,
     sigma_range: SigmaRange,
-) -> Cell:
+) -> FallbackCase:
     grid = fine_sigmas(sigma_range)
     with torch.no_grad():
         end = own_sampler("heun")(model, noise.double() * grid[0].double(), grid.double(), extra_args=extra)
-    return Cell(group, model, noise, end, weights, extra)
+    return FallbackCase(group, model, noise, end, weights, extra)
 
 
-def errors(schedule: Schedule, cells: list[Cell]) -> Array:
+def errors(schedule: Schedule, cells: list[FallbackCase]) -> Array:
     """(cells, samplers, step counts) log errors."""
     with torch.no_grad():
         return np.array([[[c.error(schedule(k), s) for k in STEPS] for s in SAMPLERS] for c in cells])
 
 
-def group_means(ratios: Array, cells: list[Cell]) -> dict[str, Array]:
+def group_means(ratios: Array, cells: list[FallbackCase]) -> dict[str, Array]:
     """Geometric mean ratio of every group: (samplers,)."""
     groups = dict.fromkeys(cell.group for cell in cells)
     return {group: np.exp(ratios[[cell.group == group for cell in cells]].mean(axis=(0, 2))) for group in groups}
 
 
-def overall(ratios: Array, cells: list[Cell]) -> float:
+def overall(ratios: Array, cells: list[FallbackCase]) -> float:
     """Geometric mean ratio over groups, each counted once."""
     return float(np.exp(np.mean([np.log(means).mean() for means in group_means(ratios, cells).values()])))
 
 
-def leading(hosts: dict[str, Array], best: Array, cells: list[Cell], count: int = 5) -> list[tuple[str, float]]:
+def leading(hosts: dict[str, Array], best: Array, cells: list[FallbackCase], count: int = 5) -> list[tuple[str, float]]:
     """Host schedules in the order in which they bring the best of the set nearest to the best of all."""
     chosen: list[tuple[str, float]] = []
     reached = np.full_like(best, np.inf)

@@ -7,7 +7,7 @@ python -P -m sigmasmith.benchmarks.studies.feedback
 3. Refine by error: error over that of the run before, of rounds in a region, of the same rounds on all pixels, and of
    one longer run of the same schedule with as many model calls in all.
 
-Error: RMSE to a converged solution from the same noise, geometric mean over samples and cells.
+Error: RMSE to a converged solution from the same noise, geometric mean over samples and cases.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ...cli.subjects import available_demos, demo_subject
-from ...schedules.core.metrics import geometric_mean, sample_errors
+from ...schedules.core.metrics import geometric_mean
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.feedback.estimate import RunRecord, observed, root_mean_square
 from ...schedules.feedback.refine import Pass, Refinement, Resample, refine
@@ -30,7 +30,8 @@ from ...schedules.feedback.weighted import sample_weighted_2m
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, own_sampler, sample_multistep
 from ..analytic import GaussianTeacher
-from ..cases import HELD_OUT_SEED, reference
+from ..cases import HELD_OUT_SEED
+from .case import StudyCase, measured_on
 
 ROWS = 16
 GUIDANCES = (1.0, 3.0, 7.0)
@@ -39,16 +40,10 @@ SHARES = (0.1, 0.25, 1.0)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A model under a guidance with start states and their converged ends."""
+class FeedbackCase(StudyCase):
+    """Under a guidance."""
 
-    name: str
     cfg: float
-    model: Callable[..., Tensor]
-    sigma_range: SigmaRange
-    x: Tensor
-    end: Tensor
-    extra_args: dict[str, Any]
 
     def sigmas(self, schedule: str, steps: int) -> Tensor:
         return host_schedules(self.sigma_range)[schedule](steps)
@@ -57,9 +52,6 @@ class Cell:
         record = RunRecord(keep_states=True)
         end = observed(sampler, record)(self.model, self.x, sigmas, extra_args=self.extra_args)
         return Pass(record, end, len(record.levels))
-
-    def error(self, end: Tensor) -> float:
-        return geometric_mean(sample_errors(end, self.end))
 
     def resample(self, sampler: Callable[..., Tensor]) -> Resample:
         """A region again from a state, outside of it the image on that state's noise, as the hosts' masks do it."""
@@ -82,17 +74,13 @@ class Cell:
         return again
 
 
-def demo_cells() -> Iterator[Cell]:
+def demo_cases() -> Iterator[FeedbackCase]:
     for name in available_demos():
         for cfg in GUIDANCES:
-            subject = demo_subject(name, cfg)
-            top = subject.sigma_range.sigma_max
-            x = subject.noise(ROWS, HELD_OUT_SEED) * top
-            args = subject.extra_args(ROWS)
-            yield Cell(name, cfg, subject.denoiser, subject.sigma_range, x, reference(subject, x, top), args)
+            yield FeedbackCase(name, **measured_on(demo_subject(name, cfg), ROWS), cfg=cfg)
 
 
-def analytic_cell(size: int = 16) -> Cell:
+def analytic_case(size: int = 16) -> FeedbackCase:
     """Independent pixels with an exact solution; in three quarters of the image the data hardly vary."""
     variance = torch.full((size, size), 1e-6, dtype=torch.float64)
     variance[: size // 2, : size // 2] = 1.0
@@ -105,7 +93,7 @@ def analytic_cell(size: int = 16) -> Cell:
         return teacher(x.flatten(1), sigma).reshape(x.shape)
 
     end = teacher.at(x.flatten(1), sigma_range.sigma_max, 0.0).reshape(x.shape)
-    return Cell("analytic", 1.0, model, sigma_range, x, end, {})
+    return FeedbackCase("analytic", model, sigma_range, x, end, {}, 1.0)
 
 
 def rank_correlation(left: Tensor, right: Tensor) -> float:
@@ -114,13 +102,13 @@ def rank_correlation(left: Tensor, right: Tensor) -> float:
     return float(torch.corrcoef(ranks)[0, 1])
 
 
-def map_row(cell: Cell) -> str:
+def map_row(case: FeedbackCase) -> str:
     """Rank correlations and size of the map, mean over two samplers and two schedules."""
     pixels, images, sizes = [], [], []
     for name, steps in (("dpmpp_2m", 8), ("euler", 10)):
         for schedule in SCHEDULES:
-            run = cell.run(own_sampler(name), cell.sigmas(schedule, steps))
-            error = (run.end - cell.end).square().mean(dim=1).sqrt()
+            run = case.run(own_sampler(name), case.sigmas(schedule, steps))
+            error = (run.end - case.end).square().mean(dim=1).sqrt()
             guess = run.record.map()
             pixels += [rank_correlation(a, b) for a, b in zip(error, guess)]
             true, estimated = root_mean_square(error), root_mean_square(guess)
@@ -141,68 +129,68 @@ def capped_2m(model: Any, x: Tensor, sigmas: Tensor, **options: Any) -> Tensor:
     return sample_multistep(model, x, sigmas, rule=MultistepRule("denoised", 2, _capped), **options)
 
 
-def weighted_ratios(cell: Cell) -> list[tuple[float, float]]:
+def weighted_ratios(case: FeedbackCase) -> list[tuple[float, float]]:
     """(weighted, capped) error over that of dpmpp_2m at 5 to 20 steps."""
     found = []
     for steps in (5, 8, 12, 20):
         for schedule in SCHEDULES:
-            sigmas = cell.sigmas(schedule, steps)
+            sigmas = case.sigmas(schedule, steps)
             plain, weighted, capped = (
-                cell.error(sampler(cell.model, cell.x, sigmas, extra_args=cell.extra_args))
+                case.error(sampler(case.model, case.x, sigmas, extra_args=case.extra_args))
                 for sampler in (own_sampler("dpmpp_2m"), sample_weighted_2m, capped_2m)
             )
             found.append((weighted / plain, capped / plain))
     return found
 
 
-def refine_row(cell: Cell, name: str, schedule: str, steps: int) -> list[float]:
+def refine_row(case: FeedbackCase, name: str, schedule: str, steps: int) -> list[float]:
     """Error over the first run's with as many calls again: of SHARES in turn, of one longer run; pixels changed."""
-    sampler, sigmas = own_sampler(name), cell.sigmas(schedule, steps)
-    first = cell.run(sampler, sigmas)
-    before, again = cell.error(first.end), cell.resample(sampler)
+    sampler, sigmas = own_sampler(name), case.sigmas(schedule, steps)
+    first = case.run(sampler, sigmas)
+    before, again = case.error(first.end), case.resample(sampler)
     found: list[Refinement] = [
-        refine(first, sigmas, again, budget=steps, sigma_min=cell.sigma_range.sigma_min, share=share)
+        refine(first, sigmas, again, budget=steps, sigma_min=case.sigma_range.sigma_min, share=share)
         for share in SHARES
     ]
-    longer = cell.run(sampler, cell.sigmas(schedule, 2 * steps)).end
+    longer = case.run(sampler, case.sigmas(schedule, 2 * steps)).end
     changed = float(found[1].region.mean())
-    return [*(cell.error(each.end) / before for each in found), cell.error(longer) / before, changed]
+    return [*(case.error(each.end) / before for each in found), case.error(longer) / before, changed]
 
 
 def _mean(values: Any) -> float:
     return float(np.exp(np.mean(np.log(values))))
 
 
-def print_maps(cells: list[Cell]) -> None:
+def print_maps(cases: list[FeedbackCase]) -> None:
     print("1. Error map: rank correlation over pixels, over images; estimate / true error")
-    for cell in cells:
-        print(f"{cell.name:12s} cfg {cell.cfg:g} {map_row(cell)}", flush=True)
+    for case in cases:
+        print(f"{case.name:12s} cfg {case.cfg:g} {map_row(case)}", flush=True)
 
 
-def print_weighted(cells: list[Cell]) -> None:
+def print_weighted(cases: list[FeedbackCase]) -> None:
     print("\n2. Error over dpmpp_2m's, 5 to 20 steps: uncertainty-weighted (worst), capped extrapolation (worst)")
     for kind, flow in (("noise prediction", False), ("flow", True)):
         for cfg in GUIDANCES:
-            chosen = [cell for cell in cells if cell.sigma_range.flow == flow and cell.cfg == cfg]
-            weighted, capped = np.array([pair for cell in chosen for pair in weighted_ratios(cell)]).T
+            chosen = [case for case in cases if case.sigma_range.flow == flow and case.cfg == cfg]
+            weighted, capped = np.array([pair for case in chosen for pair in weighted_ratios(case)]).T
             columns = "   ".join(f"{_mean(each):.2f} ({each.max():.2f})" for each in (weighted, capped))
             print(f"{kind:16s} cfg {cfg:g}  {columns}", flush=True)
 
 
-def print_refined(bundled: list[Cell], analytic: Cell) -> None:
+def print_refined(bundled: list[FeedbackCase], analytic: FeedbackCase) -> None:
     print("\n3. Refine by error, as many model calls again: error over the first run's")
     print(f"{'':28s} worst 10%  worst 25%  all pixels  longer run   changed at 25%")
     every: list[list[float]] = []
-    for group, cells in (("bundled", bundled), ("analytic", [analytic])):
+    for group, cases in (("bundled", bundled), ("analytic", [analytic])):
         for name, steps in (("dpmpp_2m", 8), ("euler", 10)):
             for schedule in SCHEDULES:
-                table = np.array([refine_row(cell, name, schedule, steps) for cell in cells])
+                table = np.array([refine_row(case, name, schedule, steps) for case in cases])
                 means = " ".join(f"{_mean(table[:, column]):10.2f}" for column in range(4))
                 print(f"{group:9s} {name + ' ' + schedule:18s} {means} {table[:, 4].mean():12.0%}", flush=True)
                 every += table.tolist() if group == "bundled" else []
     _, region, whole, longer, _ = np.array(every).T
     print(
-        f"bundled models, {len(every)} cells: the worst 25% lower the error in {(region < 1.0).sum()}, more than the "
+        f"bundled models, {len(every)} cases: the worst 25% lower the error in {(region < 1.0).sum()}, more than the "
         f"same calls on all pixels in {(region < whole).sum()}, more than one longer run in {(region < longer).sum()}; "
         f"all pixels lower it more than one longer run in {(whole < longer).sum()}."
     )
@@ -211,8 +199,8 @@ def print_refined(bundled: list[Cell], analytic: Cell) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     start = time.perf_counter()
-    bundled, analytic = list(demo_cells()), analytic_cell()
-    print(f"{len(bundled)} cells and an analytic one, {ROWS} noises; references: {time.perf_counter() - start:.0f} s\n")
+    bundled, analytic = list(demo_cases()), analytic_case()
+    print(f"{len(bundled)} cases and an analytic one, {ROWS} noises; references: {time.perf_counter() - start:.0f} s\n")
     print_maps([*bundled, analytic])
     print_weighted(bundled)
     print_refined(bundled, analytic)

@@ -12,34 +12,34 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::U
 
 
 @pytest.fixture(scope="module")
-def cells():
+def cases():
     torch.manual_seed(0)
-    return {key: adaptive.mixture_cell(key) for key in ("mixture_eps:4", "mixture_flow:1")}
+    return {key: adaptive.mixture_case(key) for key in ("mixture_eps:4", "mixture_flow:1")}
 
 
-def test_the_references_are_converged(cells):
-    for cell in cells.values():
-        ours, _ = cell.adaptive(calls=200)
+def test_the_references_are_converged(cases):
+    for case in cases.values():
+        ours, _ = case.adaptive(calls=200)
         assert ours < 2e-4
-        fine = host_schedules(cell.sigma_range)["beta"](1000)
-        assert cell.dpmpp_2m(fine) < 5e-3
+        fine = host_schedules(case.sigma_range)["beta"](1000)
+        assert case.dpmpp_2m(fine) < 5e-3
 
 
-def test_ours_runs_with_exactly_as_many_calls_as_dpm_adaptive(cells, monkeypatch):
+def test_ours_runs_with_exactly_as_many_calls_as_dpm_adaptive(cases, monkeypatch):
     monkeypatch.setattr(adaptive, "RTOLS", (0.05, 0.8))
-    cell = cells["mixture_eps:4"]
-    runs = list(adaptive.dpm_adaptive_runs(cell))
+    case = cases["mixture_eps:4"]
+    runs = list(adaptive.dpm_adaptive_runs(case))
     assert {order for order, _, _ in runs} == {2, 3}
     for _, calls, error in runs:
         assert adaptive.CALLS[0] <= calls <= adaptive.CALLS[1]
-        ours, report = cell.adaptive(calls=calls)
+        ours, report = case.adaptive(calls=calls)
         assert report.calls == calls
         assert 0.0 < ours < error
 
 
-def test_a_run_beyond_the_range_of_calls_is_left_out(cells, monkeypatch):
+def test_a_run_beyond_the_range_of_calls_is_left_out(cases, monkeypatch):
     monkeypatch.setattr(adaptive, "RTOLS", (1e-6,))
-    assert list(adaptive.dpm_adaptive_runs(cells["mixture_flow:1"])) == []
+    assert list(adaptive.dpm_adaptive_runs(cases["mixture_flow:1"])) == []
 
 
 def test_averages_and_verdicts():
