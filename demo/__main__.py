@@ -13,7 +13,7 @@ from ..cli.comparison import (
     COARSE_LEVELS,
     REFERENCE_LEVELS,
     SIMPLE,
-    Reference,
+    ConvergedEnds,
     Table,
     compare,
     end_states,
@@ -158,7 +158,7 @@ def _fit(demo: _Demo, subject: Subject, sampler: str) -> Calibration:
 
 
 def _takeaway(
-    subject: Subject, reference: Reference, sampler: str, table: Table, schedules: dict[str, Schedule]
+    subject: Subject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
 ) -> str:
     """The gain as a person feels it: how many steps of `simple` reach what the fewest fitted ones reach."""
     steps = table.steps[0]
@@ -171,7 +171,7 @@ def _takeaway(
 def _draw(
     demo: _Demo,
     subject: Subject,
-    reference: Reference,
+    reference: ConvergedEnds,
     sampler: str,
     table: Table,
     schedules: dict[str, Schedule],
@@ -192,7 +192,7 @@ def _draw(
 
 
 def _samples(
-    subject: Subject, reference: Reference, sampler: str, table: Table, schedules: dict[str, Schedule]
+    subject: Subject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
 ) -> bytes:
     steps = table.steps[0]
     count = min(_COLUMNS, len(reference.noise))
