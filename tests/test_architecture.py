@@ -1,48 +1,102 @@
-"""The dependency direction of the tree: web -> nodes -> schedules <- webui; the core knows no host."""
+"""The house: who lives where and who knows whom. web -> nodes -> schedules <- webui <- scripts; the core knows no host."""
 
 from __future__ import annotations
 
 import ast
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from .import_graph import ROOT, circles, file_graph, folder_graph, function_imports, imports, named, sources
+
+GRAPH = file_graph()
 CORE_IMPORTS = set(sys.stdlib_module_names) | {"torch", "numpy", "scipy", "safetensors"}
-CORE_FILES = sorted((ROOT / "schedules").rglob("*.py"))
-NODE_FILES = sorted((ROOT / "nodes").rglob("*.py"))
+CORE_FILES = [path for path in sources() if named(path).startswith("schedules/")]
+NODE_FILES = [path for path in sources() if named(path).startswith("nodes/")]
+# Modules of the hosts. comfy_api is what node schemas are written in; gradio is what a WebUI's page is.
+HOSTS = {"comfy", "comfy_extras", "comfy_execution", "execution", "folder_paths", "latent_preview", "nodes", "server"}
+HOSTS |= {"aiohttp", "modules", "modules_forge", "backend", "ldm_patched"}
+# Floors of the core, from the ground up: a folder imports its own floor's and lower ones.
+FLOORS = (
+    {"core"},
+    {"curves", "hosts", "samplers"},
+    {"presets"},
+    {"fitting", "adaptive", "variance", "feedback"},
+    {"comparison", "plot"},
+    {"hosting"},
+)
+LAYERS_BELOW = {
+    "schedules": set(),
+    "nodes": {"schedules"},
+    "webui": {"schedules"},
+    "cli": {"schedules", "demo"},
+    "demo": {"schedules", "cli"},
+    "benchmarks": {"schedules", "cli", "demo"},
+    "scripts": set(),
+}
 
 
-def imported_modules(path: Path) -> list[tuple[int, str]]:
-    """(relative level, module name) of every import statement of a file."""
-    found: list[tuple[int, str]] = []
-    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(statement, ast.Import):
-            found += [(0, alias.name) for alias in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            found.append((statement.level, statement.module or ""))
-    return found
+def test_no_files_import_each_other_in_a_circle():
+    assert circles(GRAPH) == []
 
 
-@pytest.mark.parametrize("path", CORE_FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_core_imports_only_stdlib_torch_numpy_scipy_safetensors_and_itself(path):
+def test_no_folders_import_each_other_in_a_circle():
+    assert circles(folder_graph(GRAPH)) == []
+
+
+def test_a_circle_would_be_seen():
+    graph = {"a/x.py": {"b/y.py"}, "b/y.py": {"b/z.py"}, "b/z.py": {"a/w.py"}, "a/w.py": set()}
+    assert circles(graph) == []
+    assert circles(folder_graph(graph)) == [["a", "b"]]
+    assert circles({**graph, "a/w.py": {"a/x.py"}}) == [sorted(graph)]
+
+
+@pytest.mark.parametrize("name", sorted(GRAPH))
+def test_layers_know_only_those_below(name):
+    layer = name.split("/")[0]
+    for target in GRAPH[name] if layer in LAYERS_BELOW else ():
+        other = target.split("/")[0]
+        assert other == layer or other in LAYERS_BELOW[layer], f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=named)
+def test_the_core_imports_only_stdlib_torch_numpy_scipy_safetensors_and_itself(path):
     depth = len(path.relative_to(ROOT / "schedules").parts)
-    for level, module in imported_modules(path):
+    for _, module, level in imports(path):
         if level == 0:
             assert module.split(".")[0] in CORE_IMPORTS, f"{path.name} imports {module}"
         else:
             assert level <= depth, f"{path.name} reaches above schedules/ for {module}"
 
 
-@pytest.mark.parametrize("path", NODE_FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_host_folder_of_nodes_imports_comfy(path):
-    if path.parent == ROOT / "nodes" / "host":
+def test_floors_of_the_core_are_climbed_downwards_alone():
+    floor = {folder: number for number, folders in enumerate(FLOORS) for folder in folders}
+    assert {path.relative_to(ROOT / "schedules").parts[0] for path in CORE_FILES} == {*floor, "__init__.py"}
+    for name, targets in GRAPH.items():
+        own = floor.get(name.split("/")[1]) if name.startswith("schedules/") else None
+        if own is not None:
+            for target in targets:
+                assert floor[target.split("/")[1]] <= own, f"{name} imports {target}"
+
+
+def test_the_root_of_the_core_holds_its_public_face_alone():
+    assert [path.name for path in (ROOT / "schedules").glob("*.py")] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if named(path).split("/")[0] in ("nodes", "webui")], ids=named)
+def test_only_the_host_folders_import_the_hosts(path):
+    if named(path).startswith(("nodes/host/", "webui/host/")):
         return
-    for level, module in imported_modules(path):
-        if level == 0:
-            root = module.split(".")[0]
-            assert root not in {"comfy", "folder_paths", "nodes", "latent_preview", "server", "modules"}, module
+    for _, module, level in imports(path):
+        assert level or module.split(".")[0] not in HOSTS, f"{named(path)} imports {module}"
+
+
+def test_no_file_has_a_prefix_for_a_folder():
+    assert [named(path) for path in sources() if path.name.startswith("_host")] == []
+
+
+def test_heavy_imports_are_lazy_in_few_places():
+    assert len(function_imports(NODE_FILES)) <= 30
 
 
 def test_no_eval_exec_subprocess_or_network_in_what_a_host_loads():
@@ -53,5 +107,5 @@ def test_no_eval_exec_subprocess_or_network_in_what_a_host_loads():
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
                 assert call.func.id not in banned_calls, f"{path.name}:{call.lineno} calls {call.func.id}"
-        for level, module in imported_modules(path):
+        for _, module, level in imports(path):
             assert level or module.split(".")[0] not in banned_imports, f"{path.name} imports {module}"
