@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..cli.subjects import Subject
-from ..demo.network import EPS_RANGE, FLOW_RANGE
+from ..demo.models.network import EPS_RANGE, FLOW_RANGE
 from ..schedules.presets.identity import ModelIdentity
 from .analytic import MixtureDenoiser, power_law, random_mixture
 

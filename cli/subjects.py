@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..demo.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
+from ..demo.models.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
 from ..schedules.core.noise_space import SigmaRange, shift_of_range
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration

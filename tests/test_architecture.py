@@ -83,7 +83,9 @@ def test_the_root_of_the_core_holds_its_public_face_alone():
     assert [path.name for path in (ROOT / "schedules").glob("*.py")] == ["__init__.py"]
 
 
-@pytest.mark.parametrize("path", [path for path in sources() if named(path).split("/")[0] in ("nodes", "webui")], ids=named)
+@pytest.mark.parametrize(
+    "path", [path for path in sources() if named(path).split("/")[0] in ("nodes", "webui")], ids=named
+)
 def test_only_the_host_folders_import_the_hosts(path):
     if named(path).startswith(("nodes/host/", "webui/host/")):
         return

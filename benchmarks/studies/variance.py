@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ...cli.subjects import demo_subject
-from ...demo.network import Architecture, UNet
+from ...demo.models.network import Architecture, UNet
 from ...schedules.curves.by_name import CURVES
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.variance.calls import sample_euler

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .network import Architecture, Classifier, Denoiser, EpsDenoiser, FlowDenoiser
 
-FOLDER = Path(__file__).parent / "models"
+FOLDER = Path(__file__).parent
 METADATA_KEY = "demo"
 DEMO_NAMES = ("digits_eps", "digits_flow", "glyphs_eps", "glyphs_flow")
 

@@ -1,6 +1,6 @@
 """Train one of the demo's networks.
 
-python -m sigmasmith.demo.train --data digits --kind eps --out demo/models/digits_eps.safetensors
+python -m sigmasmith.demo.models.train --data digits --kind eps --out demo/models/digits_eps.safetensors
 """
 
 import argparse
@@ -171,7 +171,7 @@ def _settings(args: argparse.Namespace, images: Tensor) -> dict[str, Any]:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m sigmasmith.demo.train", description="Train one of the demo's networks."
+        prog="python -m sigmasmith.demo.models.train", description="Train one of the demo's networks."
     )
     parser.add_argument("--data", choices=tuple(DATA_SETS), required=True)
     parser.add_argument("--kind", choices=("eps", "flow", "classifier"), required=True)

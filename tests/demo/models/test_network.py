@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from sigmasmith.demo import DEMO_NAMES, DemoModel, load_classifier, load_demo
-from sigmasmith.demo.data import DATA_SETS, load_data
-from sigmasmith.demo.network import Architecture, EpsDenoiser
-from sigmasmith.demo.train import ITERATIONS, PATCH, draw_sigmas
-from sigmasmith.demo.weights import FOLDER, describe, read_network, write_network
+from sigmasmith.demo.models.data import DATA_SETS, load_data
+from sigmasmith.demo.models.network import Architecture, EpsDenoiser
+from sigmasmith.demo.models.train import ITERATIONS, PATCH, draw_sigmas
+from sigmasmith.demo.models.weights import FOLDER, describe, read_network, write_network
 from torch import Tensor
 
 CLASSIFIERS = ("digits", "glyphs")

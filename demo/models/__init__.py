@@ -1,0 +1,1 @@
+"""The bundled models: their networks, weights, data and training."""
