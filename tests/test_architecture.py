@@ -1,4 +1,4 @@
-"""The house: who lives where and who knows whom. web -> nodes -> schedules <- webui <- scripts; the core knows no host."""
+"""The house: who lives where, who knows whom. web -> nodes -> schedules <- webui <- scripts; the core knows no host."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ GRAPH = file_graph()
 CORE_IMPORTS = set(sys.stdlib_module_names) | {"torch", "numpy", "scipy", "safetensors"}
 CORE_FILES = [path for path in sources() if named(path).startswith("schedules/")]
 NODE_FILES = [path for path in sources() if named(path).startswith("nodes/")]
+HOST_LAYERS = [path for path in sources() if named(path).split("/")[0] in ("nodes", "webui")]
 # Modules of the hosts. comfy_api is what node schemas are written in; gradio is what a WebUI's page is.
 HOSTS = {"comfy", "comfy_extras", "comfy_execution", "execution", "folder_paths", "latent_preview", "nodes", "server"}
 HOSTS |= {"aiohttp", "modules", "modules_forge", "backend", "ldm_patched"}
