@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import samplers
-from ..fit.request import FitRequest, fit_request
-from ..state import MATCH, Choice
+from ..fit_inputs import FitInputs, fit_inputs
+from ..state import MATCH, PanelChoice
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
@@ -39,11 +39,11 @@ class Inputs:
     options: dict[str, float | str]
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> PanelChoice:
         mode = "noise_level" if self.values["denoise"] == NOISE_LEVEL else "steps"
-        return Choice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
+        return PanelChoice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
 
-    def request(self, sampler: str) -> FitRequest | None:
+    def request(self, sampler: str) -> FitInputs | None:
         """The fit that is asked for, if any.
 
         Raises:
@@ -52,7 +52,7 @@ class Inputs:
         if not self.values["fit"]:
             return None
         names = ("steps", "noises", "effort", "minutes", "name", "replace")
-        return fit_request(sampler, *(self.values[name] for name in names))
+        return fit_inputs(sampler, *(self.values[name] for name in names))
 
 
 def read(args: Sequence[Any]) -> Inputs:

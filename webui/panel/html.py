@@ -9,7 +9,7 @@ from ...schedules.core.words import in_words, plot_sentence
 from ...schedules.plot.plot import schedule_plot
 from ...schedules.plot.svg import to_svg
 from ...schedules.presets.preset import Preset
-from ..answers import Answer, Slicing
+from ..answers import ScheduleAnswer, Slicing
 
 _BOX = "sigmasmith-box"
 
@@ -26,9 +26,9 @@ def report(texts: Iterable[str]) -> str:
     return f'<div class="{_BOX}"><b>Last run</b>{body}</div>' if body else ""
 
 
-def plot(found: Answer, slicing: Slicing, *, flow: bool, sigma_max: float, dark: bool) -> str:
+def plot(schedule: ScheduleAnswer, slicing: Slicing, *, flow: bool, sigma_max: float, dark: bool) -> str:
     """The curve that will run, and in img2img the whole list that it is the end of."""
-    tail = found.tail(slicing)
+    tail = schedule.tail(slicing)
     curves = {"will run": tail}
     whole = slicing.runs < slicing.total
     data = schedule_plot(curves, "will run", flow, sigma_max=None if whole else sigma_max, title="Sigma at each step")
