@@ -14,6 +14,8 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
+from ..schedules.curves.by_name import CURVES
+from ..schedules.curves.fallback import fallback_sigmas
 from ..schedules.hosting.lists import at_sigma_max, before_drop
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
@@ -111,9 +113,6 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
 
 def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
     """A curve of ours at one step count as a preset, so that presets and curves are sliced alike."""
-    from ..schedules.curves.by_name import CURVES
-    from ..schedules.curves.fallback import fallback_sigmas
-
     curve = CURVES["cosine"] if name == COSINE else fallback_sigmas
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
     model = ModelIdentity(sigma_min=low, sigma_max=high, flow=flow)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..schedules.core.words import duration
+from ..schedules.fitting.budget import OutOfTimeError
+from ..schedules.fitting.calibrate import calibrate
+from ..schedules.fitting.calibration import Calibration
+from ..schedules.presets.identity import ModelIdentity
+from ..schedules.presets.preset import Preset
 from . import infotext
 from .answers import ScheduleAnswer
 from .fit_inputs import FIT_SEED, FitInputs, default_name
@@ -22,11 +27,6 @@ from .host.samplers import check_fittable, create_sampler, eta_of, function_name
 from .host.schedules import baselines
 from .registration import LABELS, OPTIMAL
 from .state import Generation, current_pass
-
-if TYPE_CHECKING:
-    from ..schedules.fitting.calibration import Calibration
-    from ..schedules.presets.identity import ModelIdentity
-    from ..schedules.presets.preset import Preset
 
 
 def prepare(p: Any, request: FitInputs) -> None:
@@ -102,9 +102,6 @@ def _calibrated(
     identity: ModelIdentity,
     p: Any,
 ) -> Calibration:
-    from ..schedules.fitting.budget import OutOfTimeError
-    from ..schedules.fitting.calibrate import calibrate
-
     key = generation_digest(
         p, repr(identity), sampler.function.__name__, request.steps, request.noises, request.effort, p.width, p.height
     )

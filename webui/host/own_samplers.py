@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
+from ...schedules.adaptive.report import AdaptiveReport
+from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
+from ...schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
+from ...schedules.variance.calls import sample_euler
+from ...schedules.variance.control import Control
+from ...schedules.variance.controlled import RunNoise, sample_controlled
+from ...schedules.variance.eta_curves import constant, parse_curve
+from ...schedules.variance.readout import NoiseLog
+from ...schedules.variance.routes import HostSampler, choose_route
+from ...schedules.variance.running import run_route
+from ...schedules.variance.steppers import OdeStepper
 from ..log import say
 from ..state import current_pass
 from .identity import is_flow, loaded_range
 from .samplers import create_sampler, function_name
-
-if TYPE_CHECKING:
-    from ...schedules.variance.controlled import RunNoise
 
 
 def predictive(
     model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, *, calls: float, tolerance: float
 ) -> Tensor:
     """The adaptive sampler: steps chosen on the way, for every image by itself."""
-    from ...schedules.adaptive.report import AdaptiveReport
-    from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
-
     report, steps = AdaptiveReport(), len(sigmas) - 1
     known = loaded_range()
     settings: dict[str, Any] = {"calls": max(2, int(calls) or steps)}
@@ -49,11 +54,6 @@ def ddim_eta(
     model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, *, eta: str, s_noise: float
 ) -> Tensor:
     """DDIM with a share of noise that may change over the steps."""
-    from ...schedules.variance.calls import sample_euler
-    from ...schedules.variance.controlled import sample_controlled
-    from ...schedules.variance.readout import NoiseLog
-    from ...schedules.variance.steppers import OdeStepper
-
     log = NoiseLog("Sigmasmith DDIM-eta.")
     result = sample_controlled(
         model,
@@ -83,10 +83,6 @@ def variance(
     s_noise: float,
 ) -> Tensor:
     """A sampler of the host under a control of its noise."""
-    from ...schedules.variance.readout import NoiseLog
-    from ...schedules.variance.routes import HostSampler, choose_route
-    from ...schedules.variance.running import run_route
-
     inner, flow, log = create_sampler(base, model.p), _flow(model), NoiseLog()
     host = HostSampler(function_name(inner), inner.func)
     control = _control(eta, s_noise)
@@ -100,8 +96,6 @@ def variance(
 
 def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any) -> Tensor:
     """The coefficients that a preset holds beside its sigmas, DPM++ 2M where there are none."""
-    from ...schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
-
     under_way = current_pass()
     answer = under_way[1].answer if under_way else None
     preset = answer.preset if answer else None
@@ -109,17 +103,12 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
     return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, solver=solver, warn=_said)
 
 
-def _control(eta: str, s_noise: float) -> Any:
-    from ...schedules.variance.control import Control
-    from ...schedules.variance.eta_curves import constant, parse_curve
-
+def _control(eta: str, s_noise: float) -> Control:
     return Control(eta=parse_curve(eta, "Eta"), s_noise=constant(s_noise, "s_noise"))
 
 
 def _noise(model: Any) -> RunNoise:
     """The host's own generators, one per image."""
-    from ...schedules.variance.controlled import RunNoise
-
     fresh: Callable[[], Tensor] = model.p.rng.next
     return RunNoise(lambda *_: fresh(), fresh)
 
