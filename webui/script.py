@@ -11,7 +11,7 @@ from .fit import prepare
 from .host.extension import AlwaysVisibleScript
 from .host.identity import guidance_of
 from .host.runs import was_stopped
-from .host.samplers import function_name
+from .host.samplers import function_name, scheduler_of
 from .host.slicing import slicing_of, starts_from_image
 from .panel import inputs
 from .panel.panel import Panel
@@ -80,10 +80,8 @@ def announced(p: Any, x: Any) -> SamplingPass:
     """The sampling pass that the host is about to start."""
     hires = bool(getattr(p, "is_hr_pass", False))
     sampler = p.sampler
-    chosen = p.hr_scheduler if hires else p.scheduler
     config = getattr(sampler, "config", None)
-    if chosen in (None, "", "Automatic") and config is not None:
-        chosen = config.options.get("scheduler")
+    chosen = scheduler_of(p.hr_scheduler if hires else p.scheduler, config)
     label = getattr(config, "name", "") or ""
     own = samplers.own_sampler(label)
     return SamplingPass(

@@ -22,6 +22,12 @@ def sampler_config(label: str | None) -> Any:
     return sd_samplers.find_sampler_config(label) if label else None
 
 
+def scheduler_of(chosen: str | None, config: Any) -> str:
+    """The scheduler that runs for a choice in the dropdown: with Automatic, the one that the sampler asks for."""
+    own = config.options.get("scheduler") if chosen in (None, "", "Automatic") and config is not None else None
+    return own or chosen or "Automatic"
+
+
 def function_name(sampler: Any) -> str:
     """k-diffusion's name of a host sampler object's function, such as dpmpp_2m; presets are compared by it."""
     known = getattr(sampler, "funcname", "")

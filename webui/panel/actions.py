@@ -18,13 +18,13 @@ from ..answers import answer, in_words
 from ..fit_inputs import cost_in_words, fit_inputs
 from ..host.folders import preset_store
 from ..host.identity import loaded_range, model_identity
-from ..host.samplers import ignores_schedulers, known_function, sampler_config, samplers_with_own_table
+from ..host.samplers import ignores_schedulers, known_function, sampler_config, samplers_with_own_table, scheduler_of
 from ..host.slicing import drops_penultimate, slicing_for
 from ..registration import LABELS, OPTIMAL, scheduler_name
 from ..schedulers import choose
 from ..state import CODE, MATCH, NONE, PanelChoice
 from . import html
-from .inputs import HOST_SLICING, NOISE_LEVEL
+from .inputs import HOST_SLICING, NOISE_LEVEL, denoise_mode
 
 COST_FIELDS = ("steps", "noises", "effort")
 
@@ -58,14 +58,15 @@ def will_run_noise(
     dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any
 ) -> str:
     """What txt2img will run, with a plot."""
-    return _will_run(dark, PanelChoice(preset, code, _mode(denoise)), sampler, scheduler, int(steps), float(cfg), None)
+    choice = PanelChoice(preset, code, denoise_mode(denoise))
+    return _will_run(dark, choice, sampler, scheduler, int(steps), float(cfg), None)
 
 
 def will_run_image(
     dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any, strength: Any
 ) -> str:
     """What img2img will run, with a plot."""
-    choice = PanelChoice(preset, code, _mode(denoise))
+    choice = PanelChoice(preset, code, denoise_mode(denoise))
     return _will_run(dark, choice, sampler, scheduler, int(steps), float(cfg), float(strength))
 
 
@@ -73,8 +74,7 @@ def _will_run(
     dark: bool, choice: PanelChoice, label: str, scheduler: str, steps: int, guidance: float, strength: float | None
 ) -> str:
     config = sampler_config(label)
-    if scheduler == "Automatic" and config is not None:
-        scheduler = config.options.get("scheduler") or scheduler
+    scheduler = scheduler_of(scheduler, config)
     name = scheduler_name(scheduler)
     if name is None:
         return html.lines([f"The schedule type is {scheduler}. Ours are {', '.join(LABELS.values())}."])
@@ -203,10 +203,6 @@ def pasted_message(params: dict[str, Any]) -> Any:
     """What to say about a pasted infotext."""
     pasted = infotext.pasted(params, preset_store())
     return gr.update(value=html.lines([pasted.message] if pasted is not None else []))
-
-
-def _mode(denoise: str) -> Any:
-    return "noise_level" if denoise == NOISE_LEVEL else "steps"
 
 
 def _warned(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from ...schedules.core.words import in_words, plot_sentence
-from ...schedules.plot.plot import schedule_plot
+from ...schedules.plot.plot import Plot, schedule_plot
 from ...schedules.plot.svg import to_svg
 from ...schedules.presets.preset import Preset
 from ..answers import ScheduleAnswer, Slicing
@@ -32,7 +32,7 @@ def plot(schedule: ScheduleAnswer, slicing: Slicing, *, flow: bool, sigma_max: f
     curves = {"will run": tail}
     whole = slicing.runs < slicing.total
     data = schedule_plot(curves, "will run", flow, sigma_max=None if whole else sigma_max, title="Sigma at each step")
-    return f'<div class="{_BOX}">{to_svg(data, 560, 300, dark)}</div>'
+    return _picture(data, dark)
 
 
 def preset_facts(preset: Preset) -> list[str]:
@@ -62,4 +62,8 @@ def preset_plot(preset: Preset, dark: bool) -> str:
     """The schedules of a preset by step count."""
     curves = {f"{count} steps": sigmas for count, sigmas in preset.schedules.items()}
     data = schedule_plot(curves, None, preset.model.flow, title=preset.name or "Share code")
+    return _picture(data, dark)
+
+
+def _picture(data: Plot, dark: bool) -> str:
     return f'<div class="{_BOX}">{to_svg(data, 560, 300, dark)}</div>'

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...schedules.presets.preset import DenoiseMode
 from .. import samplers
 from ..fit_inputs import FitInputs, fit_inputs
 from ..state import MATCH, PanelChoice
@@ -40,7 +41,8 @@ class Inputs:
 
     @property
     def choice(self) -> PanelChoice:
-        mode = "noise_level" if self.values["denoise"] == NOISE_LEVEL else "steps"
+        """The preset and what goes with it."""
+        mode = denoise_mode(self.values["denoise"])
         return PanelChoice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
 
     def request(self, sampler: str) -> FitInputs | None:
@@ -53,6 +55,11 @@ class Inputs:
             return None
         names = ("steps", "noises", "effort", "minutes", "name", "replace")
         return fit_inputs(sampler, *(self.values[name] for name in names))
+
+
+def denoise_mode(chosen: Any) -> DenoiseMode:
+    """What the panel's choice for a denoising strength below 1 means."""
+    return "noise_level" if chosen == NOISE_LEVEL else "steps"
 
 
 def read(args: Sequence[Any]) -> Inputs:
