@@ -14,6 +14,8 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
+from ..schedules.curves.by_name import CURVES
+from ..schedules.curves.fallback import fallback_sigmas
 from ..schedules.hosting.lists import at_sigma_max, before_drop
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
@@ -43,7 +45,7 @@ class Slicing:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScheduleAnswer:
     """A schedule for the host.
 
     Attributes:
@@ -72,7 +74,7 @@ def answer(
     *,
     preset: Preset | None = None,
     mode: DenoiseMode = "steps",
-) -> Answer:
+) -> ScheduleAnswer:
     """The answer of one of our scheduler entries.
 
     Args:
@@ -90,7 +92,7 @@ def answer(
         source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
     else:
         source = "cosine curve" if name == COSINE else "fallback curve"
-    return Answer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))
+    return ScheduleAnswer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))
 
 
 def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
@@ -111,19 +113,16 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
 
 def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
     """A curve of ours at one step count as a preset, so that presets and curves are sliced alike."""
-    from ..schedules.curves.by_name import CURVES
-    from ..schedules.curves.fallback import fallback_sigmas
-
     curve = CURVES["cosine"] if name == COSINE else fallback_sigmas
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
     model = ModelIdentity(sigma_min=low, sigma_max=high, flow=flow)
     return Preset(schedules={steps: curve(steps, low, high, flow=flow)}, sampler="", model=model)
 
 
-def in_words(name: str, found: Answer, slicing: Slicing) -> str:
+def in_words(name: str, schedule: ScheduleAnswer, slicing: Slicing) -> str:
     """One sentence: which schedule, how much of it runs, from which noise level."""
-    tail = found.tail(slicing)
+    tail = schedule.tail(slicing)
     start = f"from sigma {float(tail[0]):.4g}"
     if slicing.runs == slicing.total:
-        return f"{LABELS[name]}: {slicing.runs} steps of the {found.source}, {start}."
-    return f"{LABELS[name]}: the last {slicing.runs} of {slicing.total} steps of the {found.source}, {start}."
+        return f"{LABELS[name]}: {slicing.runs} steps of the {schedule.source}, {start}."
+    return f"{LABELS[name]}: the last {slicing.runs} of {slicing.total} steps of the {schedule.source}, {start}."

@@ -19,7 +19,7 @@ from ..schedules.presets.checks import PresetError
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
 from ..schedules.presets.share_code import from_share_code, to_share_code
-from .answers import Answer
+from .answers import ScheduleAnswer
 from .state import CODE, MATCH, NONE
 from .store import PresetStore
 
@@ -34,7 +34,7 @@ NOISE_LEVEL, FALLBACK = "noise level", "fallback"
 _NAMED = re.compile(r"(.{0,250}) \(([0-9a-f]{8,64})\)")
 
 
-def written(result: Answer, identity: ModelIdentity, *, hires: bool, mode: DenoiseMode) -> dict[str, str]:
+def written(result: ScheduleAnswer, identity: ModelIdentity, *, hires: bool, mode: DenoiseMode) -> dict[str, str]:
     """Key -> text for one sampling pass."""
     preset = result.preset
     if preset is not None:
@@ -85,10 +85,10 @@ def pasted(params: Mapping[str, Any], store: PresetStore) -> Pasted | None:
     if match is None:  # a preset fitted since then must not take the place of the image's curve
         return Pasted(NONE if named == FALLBACK else MATCH, mode=mode)
     name, digest = match.groups()
-    found = store.by_hash(digest)
-    if found is not None:
-        said = "" if found == name else f"The image's preset {name} is called {found} here."
-        return Pasted(found, mode=mode, message=said)
+    here = store.by_hash(digest)
+    if here is not None:
+        said = "" if here == name else f"The image's preset {name} is called {here} here."
+        return Pasted(here, mode=mode, message=said)
     gone = f"The image's preset {name} ({digest}) is not in the folder"
     if name in store.names():
         gone += "; the one of this name holds other sigmas"

@@ -1,14 +1,10 @@
-"""Our samplers in the host's dropdown: a table with their options in the panel. `host/samplers.py` runs them."""
+"""Our samplers in the host's dropdown: a table with their options in the panel. host/own_samplers.py runs them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from torch import Tensor
-
-from .registration import FIT_SAMPLER, SamplerEntry
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class OwnSampler:
 
     Args:
         label: in the dropdown; must not end in the name of a scheduler (registration.taken_apart).
-        runner: name of the function of `host/samplers.py` that runs it.
+        runner: name of the function of host/own_samplers.py that runs it.
         options: keys of OPTIONS.
         own_levels: whether it goes to noise levels between those of the schedule.
     """
@@ -130,30 +126,3 @@ def written(label: str, values: Mapping[str, float | str]) -> dict[str, float | 
     if sampler is None:
         return {}
     return {OPTIONS[key].infotext: values.get(key, OPTIONS[key].default) for key in sampler.options}
-
-
-def entries() -> list[SamplerEntry]:
-    """Our samplers for the host's list, and the one that fits."""
-    from .fit.work import sample_sigmasmith_fit  # the table is read without a host, too
-
-    own = [SamplerEntry(one.label, _as_host_calls(one), {}) for one in OWN_SAMPLERS]
-    return [*own, SamplerEntry(FIT_SAMPLER, sample_sigmasmith_fit, {}, hidden=True)]
-
-
-def _as_host_calls(sampler: OwnSampler) -> Callable[..., Tensor]:
-    """The sampler with k-diffusion's signature and nothing more: hosts fill further parameters by their names."""
-
-    def sample(
-        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
-    ) -> Tensor:
-        from .host import samplers as _host_samplers
-        from .state import current_pass
-
-        found = current_pass()
-        given = found[0].choice.options if found else {}
-        values = {key: given.get(key, OPTIONS[key].default) for key in sampler.options}
-        run = getattr(_host_samplers, sampler.runner)
-        return run(model, x, sigmas, extra_args or {}, callback, **values)
-
-    sample.__name__ = "sample_" + sampler.label.lower().replace(" ", "_").replace("-", "_")
-    return sample

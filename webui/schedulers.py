@@ -16,11 +16,12 @@ from ..schedules.presets.matching import best_match
 from ..schedules.presets.preset import Preset
 from ..schedules.presets.share_code import from_share_code
 from . import infotext
-from .answers import Answer, Slicing, answer, in_words
-from .host import identity as _host_identity
-from .host import registries as _host
+from .answers import Slicing, answer, in_words
+from .host.folders import preset_store
+from .host.identity import exact_range, loras_of, model_identity, sigma_range_of
+from .log import say
 from .registration import ADAPTIVE, COSINE, LABELS
-from .state import CODE, MATCH, NONE, Choice, Generation, Pass, current_pass
+from .state import CODE, MATCH, NONE, Generation, PanelChoice, SamplingPass, current_pass
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Chosen:
 
     Attributes:
         preset: None where there is none.
-        why: how it was found, or why there is none, in words.
+        why: how it was chosen, or why there is none, in words.
         warnings: what differs between it and the run.
     """
 
@@ -51,11 +52,11 @@ def scheduled(
     Raises:
         ValueError: names the panel's input to change.
     """
-    sigma_range = _host_identity.exact_range(_host.sigma_range(inner_model, sigma_min, sigma_max))
-    found = current_pass()
+    sigma_range = exact_range(sigma_range_of(inner_model, sigma_min, sigma_max))
+    under_way = current_pass()
     # A call for another step count, or under another name, is not the one that the hooks announced.
-    if found and found[1].scheduler == name and found[1].slicing and found[1].slicing.asked == n:
-        given = _for_pass(name, sigma_range, *found)
+    if under_way and under_way[1].scheduler == name and under_way[1].slicing and under_way[1].slicing.asked == n:
+        given = _for_pass(name, sigma_range, *under_way)
     else:
         given = _plain(name, n, sigma_range)
     return given if device is None else given.to(device)
@@ -63,16 +64,16 @@ def scheduled(
 
 def _plain(name: str, steps: int, sigma_range: SigmaRange) -> Tensor:
     slicing = Slicing(steps, steps)
-    chosen = choose(name, Choice(), _host_identity.model_identity(sigma_range), steps=steps)
+    chosen = choose(name, PanelChoice(), model_identity(sigma_range), steps=steps)
     result = answer(name, slicing, sigma_range, preset=chosen.preset)
-    _host.say(f"{in_words(name, result, slicing)} {chosen.why}", warning=result.fallback)
+    say(f"{in_words(name, result, slicing)} {chosen.why}", warning=result.fallback)
     return result.given
 
 
-def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: Pass) -> Tensor:
+def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: SamplingPass) -> Tensor:
     assert now.slicing is not None
     p = generation.processing()
-    identity = _host_identity.model_identity(sigma_range, _host_identity.loras_of(p))
+    identity = model_identity(sigma_range, loras_of(p))
     choice = generation.choice
     if generation.fit is not None:  # the fit starts from the host's own noise; only the first sigma matters
         return answer(COSINE, now.slicing, sigma_range).given
@@ -88,19 +89,11 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: P
     )
     result = now.answer = answer(name, now.slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     text = " ".join([in_words(name, result, now.slicing), chosen.why, *chosen.warnings]).strip()
-    # Of a batch of images each asks anew; it is said once.
-    if text not in generation.said:
-        generation.said.append(text)
-        _host.say(text, warning=result.fallback or bool(chosen.warnings))
-        if p is not None and (result.fallback or chosen.warnings):
-            p.comment(_host.signed(text))
+    # Of a batch of images each asks anew.
+    generation.say_once(text, warning=result.fallback or bool(chosen.warnings))
     if p is not None:
-        _write(p.extra_generation_params, result, now, choice, identity)
+        p.extra_generation_params.update(infotext.written(result, identity, hires=now.hires, mode=choice.mode))
     return result.given
-
-
-def _write(params: dict[str, Any], result: Answer, now: Pass, choice: Choice, identity: ModelIdentity) -> None:
-    params.update(infotext.written(result, identity, hires=now.hires, mode=choice.mode))
 
 
 def is_adaptive(preset: Preset) -> bool:
@@ -110,7 +103,7 @@ def is_adaptive(preset: Preset) -> bool:
 
 def choose(
     name: str,
-    choice: Choice,
+    choice: PanelChoice,
     identity: ModelIdentity,
     *,
     sampler: str | None = None,
@@ -132,7 +125,7 @@ def choose(
     start = identity.sigma_max if denoise > 0.9999 else None
     if choice.preset == MATCH:
         known = {
-            key: preset for key, preset in _host.store().presets().items() if is_adaptive(preset) == (name == ADAPTIVE)
+            key: preset for key, preset in preset_store().presets().items() if is_adaptive(preset) == (name == ADAPTIVE)
         }
         match = best_match(known, identity, **run, steps=steps, denoise=denoise)
         if match is None:
@@ -140,7 +133,7 @@ def choose(
             return Chosen(None, f"No preset matches this checkpoint; {how}, or choose one.")
         return Chosen(match.preset, f"It was {match.reason}.", tuple(match.preset.differences(identity, **run)))
     try:
-        preset = from_share_code(choice.code) if choice.preset == CODE else _host.store().load(choice.preset)
+        preset = from_share_code(choice.code) if choice.preset == CODE else preset_store().load(choice.preset)
     except PresetError as error:
         raise ValueError(f"Sigmasmith, {'Share code' if choice.preset == CODE else 'Preset'}: {error}") from None
     if preset.model.flow != identity.flow:

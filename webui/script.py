@@ -5,30 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from modules import script_callbacks, scripts
 
 from . import infotext, samplers, state
-from .fit import work as fitting
-from .host import identity as _host_identity
-from .host import registries as _host
+from .fit import prepare
+from .host.extension import AlwaysVisibleScript
+from .host.identity import guidance_of
+from .host.runs import was_stopped
+from .host.samplers import function_name, scheduler_of
+from .host.slicing import slicing_of, starts_from_image
 from .panel import inputs
 from .panel.panel import Panel
 from .registration import FIT_SAMPLER, LABELS, scheduler_name
-from .state import Generation, Pass
+from .state import Generation, SamplingPass
 
 
-class SigmasmithScript(scripts.Script):
-    """Always visible; one object per tab."""
+class SigmasmithScript(AlwaysVisibleScript):
+    """Our panel in a tab, and the hooks of every generation that it starts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.panel: Panel | None = None
-
-    def title(self) -> str:
-        return "Sigmasmith"
-
-    def show(self, is_img2img: bool) -> Any:
-        return scripts.AlwaysVisible
 
     def ui(self, is_img2img: bool) -> list[Any]:
         panel = self._panel(is_img2img)
@@ -40,7 +36,7 @@ class SigmasmithScript(scripts.Script):
     def after_component(self, component: Any, **kwargs: Any) -> None:
         elem_id = kwargs.get("elem_id")
         if isinstance(elem_id, str):
-            self._panel(self.is_img2img).found(elem_id, component)
+            self._panel(self.is_img2img).note_component(elem_id, component)
 
     def _panel(self, is_img2img: bool) -> Panel:
         if self.panel is None:
@@ -50,14 +46,14 @@ class SigmasmithScript(scripts.Script):
     def before_process(self, p: Any, *args: Any) -> None:
         given = inputs.read(args)
         generation = state.begin(given.choice, p)
-        if _host.starts_from_image(p):
+        if starts_from_image(p):
             return
         try:
             generation.fit = given.request(p.sampler_name)
         except ValueError as error:
             generation.problem = error  # the host goes on after a hook that raises; our sampler then stops it
         if generation.fit is not None:
-            fitting.prepare(p, generation.fit)
+            prepare(p, generation.fit)
         if generation.fit is not None or generation.problem is not None:
             p.sampler_name = FIT_SAMPLER
 
@@ -80,23 +76,21 @@ class SigmasmithScript(scripts.Script):
             state.end(generation)
 
 
-def announced(p: Any, x: Any) -> Pass:
+def announced(p: Any, x: Any) -> SamplingPass:
     """The sampling pass that the host is about to start."""
     hires = bool(getattr(p, "is_hr_pass", False))
     sampler = p.sampler
-    chosen = p.hr_scheduler if hires else p.scheduler
     config = getattr(sampler, "config", None)
-    if chosen in (None, "", "Automatic") and config is not None:
-        chosen = config.options.get("scheduler")
+    chosen = scheduler_of(p.hr_scheduler if hires else p.scheduler, config)
     label = getattr(config, "name", "") or ""
     own = samplers.own_sampler(label)
-    return Pass(
+    return SamplingPass(
         scheduler=scheduler_name(chosen),
         sampler=label,
-        function=_host.function_name(sampler),
-        slicing=_host.slicing_of(p, sampler, image_start=hires or _host.starts_from_image(p)),
+        function=function_name(sampler),
+        slicing=slicing_of(p, sampler, image_start=hires or starts_from_image(p)),
         hires=hires,
-        guidance=_host_identity.guidance_of(p),
+        guidance=guidance_of(p),
         latent_shape=tuple(x.shape[1:]) if isinstance(x, torch.Tensor) else None,
         own_levels=own is not None and own.own_levels,
     )
@@ -105,7 +99,7 @@ def announced(p: Any, x: Any) -> Pass:
 def finish(p: Any, generation: Generation) -> None:
     """Look back at a pass: a sampler that did not follow the schedule is named, and the image does not claim it."""
     now, generation.current = generation.current, None
-    if now is None or now.scheduler is None or generation.fit is not None or _host.was_stopped():
+    if now is None or now.scheduler is None or generation.fit is not None or was_stopped():
         return
     if not now.seen:  # Forge announces its hires pass twice
         return
@@ -118,20 +112,14 @@ def finish(p: Any, generation: Generation) -> None:
         said = f"{now.sampler} was given {label} but ran at other noise levels."
         for key in (infotext.HIRES_SIGMAS,) if now.hires else (infotext.PRESET, infotext.SIGMAS, infotext.DENOISE):
             p.extra_generation_params.pop(key, None)
-    if said not in generation.said:
-        generation.said.append(said)
-        _host.say(said, warning=True)
-        p.comment(_host.signed(said))
+    generation.say_once(said, warning=True)
 
 
-def watch(params: Any) -> None:
+def note_model_call(params: Any) -> None:
     """The host's callback of every model call: note its noise level, without waiting for the device."""
-    found = state.current_pass()
-    if found is not None and found[1].scheduler is not None and len(found[1].seen) < state.MAX_SEEN:
-        found[1].seen.append(params.sigma.detach()[:1].clone())
-
-
-def register_callbacks() -> None:
-    """The host forgets its callbacks before it loads scripts again, so they are registered at every load."""
-    script_callbacks.on_cfg_denoiser(watch)
-    script_callbacks.on_ui_settings(_host.add_settings)
+    under_way = state.current_pass()
+    if under_way is None:
+        return
+    now = under_way[1]
+    if now.scheduler is not None and len(now.seen) < state.MAX_SEEN:
+        now.seen.append(params.sigma.detach()[:1].clone())

@@ -9,15 +9,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from ..schedules.presets.preset import DenoiseMode
-from .answers import Answer, Slicing
-
-if TYPE_CHECKING:
-    from .fit.request import FitRequest
+from .answers import ScheduleAnswer, Slicing
+from .fit_inputs import FitInputs
+from .log import say, signed
 
 MATCH, NONE, CODE = "Match the checkpoint", "None (fallback curve)", "Share code below"
 
@@ -26,7 +25,7 @@ MAX_SEEN = 20_000
 
 
 @dataclass(frozen=True)
-class Choice:
+class PanelChoice:
     """The panel's inputs for one generation.
 
     Args:
@@ -43,14 +42,14 @@ class Choice:
 
 
 @dataclass
-class Pass:
+class SamplingPass:
     """One call of the host's sampler: a first pass, an img2img run or a hires pass.
 
     Args:
         scheduler: our scheduler's name, None where another one is chosen.
         sampler: the host's name of the sampler.
         function: its name in k-diffusion, "" where it has none.
-        slicing: how the host cuts the list; None where it was not found out.
+        slicing: how the host cuts the list; None where it is not known.
         hires: whether it is the hires pass.
         guidance, latent_shape: of the run, None where not known.
         own_levels: whether the sampler goes to levels between the given ones by design.
@@ -64,7 +63,7 @@ class Pass:
     guidance: float | None = None
     latent_shape: tuple[int, ...] | None = None
     own_levels: bool = False
-    answer: Answer | None = None
+    answer: ScheduleAnswer | None = None
     seen: list[Tensor] = field(default_factory=list)
 
 
@@ -78,60 +77,75 @@ class Generation:
         fit: what to fit instead of sampling, None in all other generations.
     """
 
-    choice: Choice
+    choice: PanelChoice
     processing: weakref.ref[Any]
-    fit: FitRequest | None = None
+    fit: FitInputs | None = None
     problem: ValueError | None = None  # what is wrong with the inputs of a fit
-    current: Pass | None = None
+    current: SamplingPass | None = None
     said: list[str] = field(default_factory=list)
     fitted: str | None = None  # name of the preset that it made
 
+    def say(self, text: str) -> None:
+        """Tell the log, and the panel after the run."""
+        self.said.append(text)
+        say(text)
+
+    def say_once(self, text: str, *, warning: bool) -> None:
+        """As `say`, but of a batch of images the first alone; a warning stands below the images, too."""
+        if text in self.said:
+            return
+        self.said.append(text)
+        say(text, warning=warning)
+        p = self.processing()
+        if warning and p is not None:
+            p.comment(signed(text))
+
 
 @dataclass
-class _State:
+class _Latest:
     generation: Generation | None = None
-    last: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     fitted: str | None = None
 
 
-_state = _State()
+_latest = _Latest()
 
 
-def begin(choice: Choice, processing: Any) -> Generation:
+def begin(choice: PanelChoice, processing: Any) -> Generation:
     """Start a generation; whatever an earlier one left behind after an error is gone."""
-    _state.generation = Generation(choice, weakref.ref(processing))
-    return _state.generation
+    _latest.generation = Generation(choice, weakref.ref(processing))
+    return _latest.generation
 
 
 def generation_of(processing: Any) -> Generation | None:
     """The generation under way if it belongs to this processing object."""
-    found = _state.generation
-    return found if found is not None and found.processing() is processing else None
+    generation = _latest.generation
+    return generation if generation is not None and generation.processing() is processing else None
 
 
-def current_pass() -> tuple[Generation, Pass] | None:
+def current_pass() -> tuple[Generation, SamplingPass] | None:
     """The generation and the sampling pass under way, if any."""
-    found = _state.generation
-    if found is None or found.current is None or found.processing() is None:
+    generation = _latest.generation
+    if generation is None or generation.current is None or generation.processing() is None:
         return None
-    return found, found.current
+    return generation, generation.current
 
 
 def end(generation: Generation) -> None:
     """Finish a generation; what was said in it stays readable for the panel."""
-    _state.last, _state.fitted = tuple(generation.said), generation.fitted
-    if _state.generation is generation:
-        _state.generation = None
+    _latest.said, _latest.fitted = tuple(generation.said), generation.fitted
+    if _latest.generation is generation:
+        _latest.generation = None
 
 
 def last_messages() -> tuple[str, ...]:
     """What the latest finished generation said."""
-    return _state.last
+    return _latest.said
 
 
 def last_fitted() -> str | None:
     """The preset that the latest finished generation made, if it was a fit."""
-    return _state.fitted
+    return _latest.fitted
 
 
 def not_followed(expected: Tensor, seen: list[Tensor]) -> bool:

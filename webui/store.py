@@ -7,11 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..schedules.hosting import LOGGER_NAME
 from ..schedules.presets.checks import PresetError
 from ..schedules.presets.file import load_preset, save_preset
 from ..schedules.presets.names import SUFFIX, check_name, find_case_collision, preset_path
 from ..schedules.presets.preset import Preset
-from . import LOGGER_NAME
 
 # A folder of somebody's models is searched too if they point us there; further files are not read.
 MAX_FILES = 2_000

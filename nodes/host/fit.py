@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ...schedules.hosting.progress import AT_MOST, Throttle, takes_about
 from .. import LOGGER_NAME
 from ..text import duration
 from . import registries as _host
@@ -89,30 +89,26 @@ def progress_bar(
     node_id: Any,
     minutes: float | None,
     work: str = "the fit",
-    more: str = " more at most",
+    more: str = AT_MOST,
 ) -> Callable[[int, int, str], None]:
     """calibrate's progress function: the host's bar with a preview, and once in words how long `work` will take."""
     model = runs.guider.model_patcher
     previewer = _previewer(model)
     bar = comfy.utils.ProgressBar(1)
-    last, last_text = [0.0], [0.0]
+    previews, texts = Throttle(_PREVIEW_INTERVAL), Throttle(_TEXT_INTERVAL)
 
     def progress(done: int, total: int, message: str) -> None:
         _host.stop_if_interrupted()
         preview = None
-        now = time.monotonic()
-        if previewer is not None and runs.preview is not None and now - last[0] > _PREVIEW_INTERVAL:
-            preview, last[0] = previewer(runs.preview), now
+        if previewer is not None and runs.preview is not None and previews.due():
+            preview = previewer(runs.preview)
         bar.update_absolute(done, total, preview)
-        if runs.timer.ready and not runs.timer.told:
-            runs.timer.told = True
-            left = runs.timer.seconds_left(done, total)
-            cap = f", stopped after {minutes:g} minutes" if minutes and left > 60.0 * minutes else ""
-            _host.say(f"{work} takes about {duration(left)}{more}{cap}", node_id)
-            last_text[0] = now
-        elif runs.timer.told and now - last_text[0] > _TEXT_INTERVAL:
+        left = runs.timer.first_estimate(done, total)
+        if left is not None:
+            _host.say(takes_about(work, left, minutes if minutes and left > 60.0 * minutes else None, more), node_id)
+            texts.restart()
+        elif runs.timer.told and texts.due():
             _host.show(f"{message}; {duration(runs.timer.seconds_left(done, total))}{more}", node_id)
-            last_text[0] = now
 
     return progress
 

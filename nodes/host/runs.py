@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import comfy.model_management
@@ -21,11 +20,16 @@ import torch
 from torch import Tensor
 
 from ...schedules.hosting.call_timer import CallTimer
+from ...schedules.hosting.row_groups import RowGroups
 from .. import LOGGER_NAME
 from . import registries as _host
 from .watch import WRAPPER_KEY
 
 _ROWS_KEY = "sigmasmith_rows"
+_TOO_LARGE = (
+    "Out of memory with a single sample at a time. Give `latent` a smaller size or fewer frames for the "
+    "fit, close other programs that use the device, or start ComfyUI with --lowvram."
+)
 
 
 class GuiderRuns:
@@ -58,8 +62,17 @@ class GuiderRuns:
         self.preview: Tensor | None = None  # the first row of the latest model output
         self.prompt_of_row = prompt_of_row or (0,) * noise.shape[0]
         self.guider = self._prepared(guider, positives)
-        self.chunk = first_chunk(guider.model_patcher, tuple(noise.shape))
+        self.groups = RowGroups(
+            first_chunk(guider.model_patcher, tuple(noise.shape)),
+            _TOO_LARGE,
+            lambda: comfy.model_management.soft_empty_cache(True),
+        )
         self._rows = slice(0, noise.shape[0])
+
+    @property
+    def chunk(self) -> int:
+        """Rows that run at a time."""
+        return self.groups.size
 
     @property
     def has_images(self) -> bool:
@@ -115,23 +128,13 @@ class GuiderRuns:
         prompts = self.prompt_of_row[self._rows]
         if len(prompts) != x.shape[0]:  # a guider that makes its own batch
             return executor(model, conds, x, timestep, options)
-        parts: list[tuple[list[int], list[Tensor]]] = []
-        done: set[int] = set()
-        while len(done) < len(prompts):
+
+        def call(group: list[int]) -> list[Tensor]:
             _host.stop_if_interrupted()
-            group = next(row_groups(prompts, self.chunk, done))
             index = torch.tensor(group, device=x.device)
-            try:
-                out = executor(model, self._conds_of(conds, prompts[group[0]]), x[index], timestep[index], options)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                out = None
-            if out is None:  # outside the handler: until it is left, the failed call keeps its memory
-                self._smaller_groups(len(group))
-                continue
-            parts.append((group, out))
-            done.update(group)
+            return executor(model, self._conds_of(conds, prompts[group[0]]), x[index], timestep[index], options)
+
+        parts = self.groups.run(call, prompts)
         order = torch.tensor([row for group, _ in parts for row in group], device=x.device).argsort()
         return [torch.cat([out[i] for _, out in parts])[order] for i in range(len(conds))]
 
@@ -140,17 +143,6 @@ class GuiderRuns:
             return conds
         first, other = self.guider.conds["positive"], self.guider.conds[f"positive_{prompt}"]
         return [other if cond is first else cond for cond in conds]
-
-    def _smaller_groups(self, rows: int) -> None:
-        """Halve the group size after running out of memory."""
-        comfy.model_management.soft_empty_cache(True)
-        if rows == 1:
-            raise MemoryError(
-                "Out of memory with a single sample at a time. Give `latent` a smaller size or fewer frames for the "
-                "fit, close other programs that use the device, or start ComfyUI with --lowvram."
-            )
-        self.chunk = (rows + 1) // 2
-        logging.getLogger(LOGGER_NAME).info("Sigmasmith: out of memory, going on with %d rows at a time", self.chunk)
 
 
 class _Observed:
@@ -165,30 +157,9 @@ class _Observed:
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
         _host.stop_if_interrupted()
-        start = time.perf_counter()
-        denoised = self._model(x, sigma, **extra_args)
-        if denoised.device.type != "cpu" and not self._runs.timer.ready:
-            float(denoised.flatten()[0])  # waits for the device: a launched call has taken no time yet
-        self._runs.timer.add(x.shape[0], time.perf_counter() - start)
+        denoised = self._runs.timer.timed(x.shape[0], lambda: self._model(x, sigma, **extra_args))
         self._runs.preview = denoised[:1]
         return denoised
-
-
-def row_groups(prompts: tuple[int, ...], size: int, done: set[int] | None = None) -> Iterator[list[int]]:
-    """Rows not done yet, in groups of one prompt and at most `size` rows."""
-    left = [row for row in range(len(prompts)) if not done or row not in done]
-    while left:
-        group = [row for row in left if prompts[row] == prompts[left[0]]][: max(1, size)]
-        left = [row for row in left if row not in group]
-        yield group
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an exception says that the device's memory ran out."""
-    known = getattr(torch.cuda, "OutOfMemoryError", None)
-    if isinstance(error, MemoryError) or (known is not None and isinstance(error, known)):
-        return True
-    return isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
 
 
 def first_chunk(model: Any, shape: tuple[int, ...]) -> int:

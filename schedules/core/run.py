@@ -1,6 +1,6 @@
 """How a fit runs samplers: the contract between the core and whoever holds the model.
 
-`fitting/direct.py` fulfils it for a plain denoiser, `nodes/host/runs.py` for ComfyUI, `webui/host/fit.py` for the
+`fitting/direct.py` fulfils it for a plain denoiser, `nodes/host/runs.py` for ComfyUI, `webui/host/runs.py` for the
 WebUIs. Whoever fulfils `Run` can be fitted; the two other protocols are for more than whole runs of one model.
 """
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from torch import Tensor
 
 # The first call loads the model and warms up; it says nothing about the others.
 WARM_UP, TIMED = 1, 3
@@ -22,6 +26,15 @@ class CallTimer:
     calls: int = 0
     told: bool = field(default=False)
 
+    def timed(self, rows: int, call: Callable[[], Tensor]) -> Tensor:
+        """The output of a model call on so many rows; its duration is booked."""
+        start = time.perf_counter()
+        denoised = call()
+        if denoised.device.type != "cpu" and not self.ready:
+            float(denoised.flatten()[0])  # waits for the device: a launched call has taken no time yet
+        self.add(rows, time.perf_counter() - start)
+        return denoised
+
     def add(self, rows: int, seconds: float) -> None:
         """Book a call."""
         self.calls += 1
@@ -39,3 +52,10 @@ class CallTimer:
         if not self.rows_timed:
             return 0.0
         return max(0.0, total - done) * self.rows * self.seconds / self.rows_timed
+
+    def first_estimate(self, done: float, total: float) -> float | None:
+        """As `seconds_left`, once: at the first question after enough calls were timed. None otherwise."""
+        if self.told or not self.ready:
+            return None
+        self.told = True
+        return self.seconds_left(done, total)

@@ -141,7 +141,7 @@ def test_row_groups_give_what_the_whole_batch_gives_with_cfg_pp_too():
         model = model_of("eps")
         whole = end_of(runs_of(model), sampler)
         runs = runs_of(model)
-        runs.chunk = 1
+        runs.groups.size = 1
         model.model.diffusion_model.largest = 0
         grouped = end_of(runs, sampler)
         assert model.model.diffusion_model.largest <= 2  # one row, with and without the prompt

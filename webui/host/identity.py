@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from typing import Any
 
-import torch
 from modules import sd_models, shared
 from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange
+from ...schedules.hosting.model_facts import shift_of, table_hash
 from ...schedules.presets.identity import ModelIdentity, Prediction
 
 # huggingface_guess (Forge) and ldm_patched (reForge) name families as ComfyUI does; A1111 has flags.
@@ -35,8 +34,8 @@ def model_identity(sigma_range: SigmaRange, loras: tuple[str, ...] = ()) -> Mode
         sigma_min=sigma_range.sigma_min,
         sigma_max=sigma_range.sigma_max,
         flow=sigma_range.flow,
-        table_hash=_table_hash(model),
-        shift=_shift(model) if sigma_range.flow else None,
+        table_hash=table_hash(_sampling(model)),
+        shift=shift_of(_sampling(model)) if sigma_range.flow else None,
         parameters=_parameters(model),
         checkpoint=name or None,
         checkpoint_hash=getattr(info, "sha256", None) or None,
@@ -44,6 +43,26 @@ def model_identity(sigma_range: SigmaRange, loras: tuple[str, ...] = ()) -> Mode
         patches=None if loras else "",
         loras=loras,
     )
+
+
+def sigma_range_of(inner_model: Any, sigma_min: float, sigma_max: float) -> SigmaRange:
+    """The noise range that a scheduler was asked for."""
+    return SigmaRange(float(sigma_min), float(sigma_max), flow=is_flow(inner_model, float(sigma_max)))
+
+
+def is_flow(inner_model: Any, sigma_max: float) -> bool:
+    """Whether x = (1 - sigma) * x0 + sigma * noise.
+
+    Forge's predictor says so; elsewhere a table that ends at 1 or below does: no noise-prediction model's is that low.
+    """
+    kind = getattr(getattr(inner_model, "predictor", None), "prediction_type", None)
+    return kind == "const" if kind is not None else sigma_max <= 1.0
+
+
+def model_range(sampler: Any) -> SigmaRange:
+    """The loaded model's noise range, by a host sampler object."""
+    table = sampler.model_wrap.sigmas
+    return sigma_range_of(sampler.model_wrap, float(table[0]), float(table[-1]))
 
 
 def loaded_range() -> SigmaRange | None:
@@ -75,11 +94,8 @@ def exact_range(told: SigmaRange) -> SigmaRange:
 
 def loras_of(p: Any) -> tuple[str, ...]:
     """Bare names of the networks that the prompt activates."""
-    found = []
-    for entry in (getattr(p, "extra_network_data", None) or {}).get("lora", []):
-        if entry.positional:
-            found.append(os.path.basename(str(entry.positional[0])))
-    return tuple(dict.fromkeys(found))
+    networks = (getattr(p, "extra_network_data", None) or {}).get("lora", [])
+    return tuple(dict.fromkeys(os.path.basename(str(one.positional[0])) for one in networks if one.positional))
 
 
 def guidance_of(p: Any) -> float | None:
@@ -102,8 +118,7 @@ def _unet(model: Any) -> Any:
 
 
 def _network(model: Any) -> Any:
-    found = _unet(model) or getattr(model, "model", None)
-    return getattr(found, "diffusion_model", None)
+    return getattr(_unet(model) or getattr(model, "model", None), "diffusion_model", None)
 
 
 def _sampling(model: Any) -> Any:
@@ -124,20 +139,6 @@ def _prediction(model: Any, sigma_range: SigmaRange) -> Prediction | None:
         return "flow"
     kind = getattr(_sampling(model), "prediction_type", None) or getattr(model, "parameterization", None)
     return _PREDICTIONS.get(str(kind))
-
-
-def _table_hash(model: Any) -> str | None:
-    """sha256 of the float32 little-endian table of noise levels, where the host keeps the one that sampling uses."""
-    table = getattr(_sampling(model), "sigmas", None)
-    if not isinstance(table, Tensor):
-        return None
-    values = table.detach().to("cpu", torch.float32).contiguous().numpy()
-    return hashlib.sha256(values.astype("<f4").tobytes()).hexdigest()
-
-
-def _shift(model: Any) -> float | None:
-    shift = getattr(_sampling(model), "shift", None)
-    return float(shift) if isinstance(shift, (int, float)) and shift > 0 else None
 
 
 def _parameters(model: Any) -> int | None:

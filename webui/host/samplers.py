@@ -1,140 +1,138 @@
-"""Our samplers on the host's denoiser, with the host's noise: each image's depends on its own seed alone."""
+"""The host's samplers: what they are called, whether they follow schedulers, and their noise."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from modules import sd_samplers, sd_samplers_kdiffusion, shared
 from torch import Tensor
 
-from ..state import current_pass
-from . import identity as _host_identity
-from . import registries as _host
+from ..samplers import own_sampler
 
-if TYPE_CHECKING:
-    from ...schedules.variance.controlled import RunNoise
-
-
-def predictive(
-    model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, *, calls: float, tolerance: float
-) -> Tensor:
-    """The adaptive sampler: steps chosen on the way, for every image by itself."""
-    from ...schedules.adaptive.report import AdaptiveReport
-    from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
-
-    report, steps = AdaptiveReport(), len(sigmas) - 1
-    known = _host_identity.loaded_range()
-    settings: dict[str, Any] = {"calls": max(2, int(calls) or steps)}
-    if tolerance > 0.0:
-        settings["atol"] = tolerance
-    result = sample_sigmasmith_adaptive(
-        model,
-        x,
-        sigmas,
-        extra_args,
-        callback,
-        flow=_flow(model),
-        sigma_min=None if known is None else known.sigma_min,
-        # ControlNets and masks look at one noise level for the whole batch.
-        together=_reads_one_level(model),
-        report=report,
-        **settings,
-    )
-    _said(report.in_words())
-    return result
+# Its repeats follow Karras, and from 20 steps on so does the rest.
+_OWN_TABLE = {"restart_sampler"}
+# Their noise cannot be turned off, so no noise-free reference says how good a schedule is for them.
+_ALWAYS_NOISY = {"ddpm", "lcm"}
 
 
-def ddim_eta(
-    model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, *, eta: str, s_noise: float
-) -> Tensor:
-    """DDIM with a share of noise that may change over the steps."""
-    from ...schedules.variance.calls import sample_euler
-    from ...schedules.variance.controlled import sample_controlled
-    from ...schedules.variance.readout import NoiseLog
-    from ...schedules.variance.steppers import OdeStepper
-
-    log = NoiseLog("Sigmasmith DDIM-eta.")
-    result = sample_controlled(
-        model,
-        x,
-        sigmas,
-        extra_args,
-        callback,
-        stepper=OdeStepper(sample_euler, _flow(model)),
-        control=_control(eta, s_noise),
-        noise=_noise(model),
-        flow=_flow(model),
-        log=log,
-    )
-    _said(log.text())
-    return result
+def sampler_config(label: str | None) -> Any:
+    """The host's data of a sampler, or None."""
+    return sd_samplers.find_sampler_config(label) if label else None
 
 
-def variance(
-    model: Any,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any],
-    callback: Any,
-    *,
-    base: str,
-    eta: str,
-    s_noise: float,
-) -> Tensor:
-    """A sampler of the host under a control of its noise."""
-    from ...schedules.variance.readout import NoiseLog
-    from ...schedules.variance.routes import HostSampler, choose_route
-    from ...schedules.variance.running import run_route
-
-    inner, flow, log = _host.create_sampler(base, model.p), _flow(model), NoiseLog()
-    host = HostSampler(_host.function_name(inner), inner.func)
-    control = _control(eta, s_noise)
-    route = choose_route(host, control, flow=flow, own_source=True)
-    result = run_route(
-        route, host, control, _noise(model), model, x, sigmas, extra_args, callback, True, flow=flow, log=log
-    )
-    _said(log.text())
-    return result
+def scheduler_of(chosen: str | None, config: Any) -> str:
+    """The scheduler that runs for a choice in the dropdown: with Automatic, the one that the sampler asks for."""
+    own = config.options.get("scheduler") if chosen in (None, "", "Automatic") and config is not None else None
+    return own or chosen or "Automatic"
 
 
-def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any) -> Tensor:
-    """The coefficients that a preset holds beside its sigmas, DPM++ 2M where there are none."""
-    from ...schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
-
-    found = current_pass()
-    preset = found[1].answer.preset if found and found[1].answer else None
-    solver = None if preset is None else FittedSolver(preset.schedules, preset.solver)
-    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, solver=solver, warn=_said)
-
-
-def _control(eta: str, s_noise: float) -> Any:
-    from ...schedules.variance.control import Control
-    from ...schedules.variance.eta_curves import constant, parse_curve
-
-    return Control(eta=parse_curve(eta, "Eta"), s_noise=constant(s_noise, "s_noise"))
+def function_name(sampler: Any) -> str:
+    """k-diffusion's name of a host sampler object's function, such as dpmpp_2m; presets are compared by it."""
+    known = getattr(sampler, "funcname", "")
+    name = known if isinstance(known, str) else getattr(known, "__name__", "")
+    config = getattr(sampler, "config", None)
+    if config is not None and config.options.get("solver_type") == "heun":
+        name += "_heun"
+    return name.removeprefix("sample_")
 
 
-def _noise(model: Any) -> RunNoise:
-    """The host's own generators, one per image."""
-    from ...schedules.variance.controlled import RunNoise
-
-    fresh: Callable[[], Tensor] = model.p.rng.next
-    return RunNoise(lambda *_: fresh(), fresh)
-
-
-def _flow(model: Any) -> bool:
-    linker = model.inner_model
-    return _host.is_flow(linker, float(linker.sigmas[-1]))
+def known_function(label: str | None) -> str:
+    """As `function_name`, by the name in the dropdown, before there is a sampler object; "" where it is not known."""
+    for table in ("samplers_k_diffusion", "additional_samplers"):
+        for name, function, _, options in getattr(sd_samplers_kdiffusion, table, ()):
+            if name == label:
+                full = function if isinstance(function, str) else getattr(function, "__name__", "")
+                return full.removeprefix("sample_") + ("_heun" if options.get("solver_type") == "heun" else "")
+    return ""
 
 
-def _reads_one_level(model: Any) -> bool:
-    unet = getattr(getattr(model.inner_model.inner_model, "forge_objects", None), "unet", None)
-    return model.mask is not None or getattr(unet, "controlnet_linked_list", None) is not None
+def ignores_schedulers(label: str) -> str | None:
+    """Why a sampler does not follow the scheduler, in words, or None where it does (or the model decides)."""
+    config, own = sampler_config(label), own_sampler(label)
+    if config is None:
+        return None
+    if own is not None and own.own_levels and own.runner == "predictive":
+        return "chooses its noise levels itself, between the first and the last of the schedule"
+    if config in _timestep_samplers():
+        return "is a timestep sampler, which knows no schedulers"
+    if config in _own_table_samplers():
+        return "uses this host's own table of schedulers, in which ours is Normal"
+    name = known_function(label)
+    if name in {"dpm_fast", "dpm_adaptive"}:
+        return "chooses its noise levels itself"
+    if name in _OWN_TABLE:
+        return "follows Karras instead from 20 steps on"
+    return None
 
 
-def _said(text: str) -> None:
-    found = current_pass()
-    if text and found is not None and text not in found[0].said:
-        found[0].said.append(text)
-    if text:
-        _host.say(text)
+def samplers_with_own_table() -> list[str]:
+    """Names of all samplers that do not follow schedulers."""
+    return [entry.name for entry in sd_samplers.all_samplers if ignores_schedulers(entry.name)]
+
+
+def _timestep_samplers() -> list[Any]:
+    module = getattr(sd_samplers, "sd_samplers_timesteps", None)
+    return list(getattr(module, "samplers_data_timesteps", ()))
+
+
+def _own_table_samplers() -> list[Any]:
+    """reForge's and Forge's "alter" samplers, where they bring a get_sigmas of their own."""
+    for name in ("forge_alter_samplers", "alter_samplers"):
+        module = getattr(sd_samplers, name, None)
+        own = getattr(module, "AlterSampler", None)
+        if own is not None and "get_sigmas" in vars(own):
+            return list(getattr(module, "samplers_data_alter", ()))
+    return []
+
+
+def check_fittable(label: str, sampler: Any) -> None:
+    """Raise ValueError where no schedule can be fitted for a sampler of the host."""
+    if own_sampler(label) is not None:
+        raise ValueError(
+            f"Sampling method: {label} is fitted for by its base; fit for Euler or DPM++ 2M and use that schedule"
+        )
+    why = ignores_schedulers(label)
+    if why is None and "sigmas" not in inspect.signature(sampler.func).parameters:
+        why = "chooses its noise levels itself"
+    if why is None and type(sampler).get_sigmas is not sd_samplers_kdiffusion.KDiffusionSampler.get_sigmas:
+        why = "does not follow the scheduler"
+    if why is not None:
+        raise ValueError(f"Sampling method: {label} {why}; choose another, such as DPM++ 2M or Euler")
+    if function_name(sampler) in _ALWAYS_NOISY:
+        raise ValueError(
+            f"Sampling method: {label} adds fresh noise in every step, so there is no noise-free result to fit it to; "
+            "fit for Euler or DPM++ 2M and use that schedule with it"
+        )
+
+
+def create_sampler(label: str, p: Any) -> Any:
+    """The host's sampler object for a name.
+
+    Raises:
+        ValueError: there is none of this name, or it is none of k-diffusion's.
+    """
+    config = sampler_config(label)
+    if config is None:
+        raise ValueError(f"Sampling method: this host has no sampler {label!r}")
+    sampler = config.constructor(p.sd_model)
+    if not isinstance(sampler, sd_samplers_kdiffusion.KDiffusionSampler):
+        raise ValueError(f"Sampling method: {label} knows no schedulers; choose another, such as DPM++ 2M or Euler")
+    sampler.config = config
+    return sampler
+
+
+def eta_of(p: Any) -> float:
+    """The person's eta for samplers that have one."""
+    own = getattr(p, "eta", None)
+    return float(getattr(shared.opts, "eta_ancestral", 1.0) if own is None else own)
+
+
+def noise_sampler(sampler: Any, x: Tensor, sigmas: Tensor, p: Any) -> Callable[..., Tensor]:
+    """The noise that the host gives to this sampler; each image's depends on its own seed alone."""
+    if sampler.config.options.get("brownian_noise", False):
+        brownian = sampler.create_noise_sampler(x, sigmas.to(x.device), p)
+        if brownian is not None:
+            return brownian
+    return lambda *_: p.rng.next()

@@ -9,10 +9,10 @@ from typing import Any
 from modules import sd_schedulers
 from torch import Tensor
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.lists import as_run, usable
-from .. import LOGGER_NAME
 from ..registration import LABELS
-from . import registries as _host
+from .slicing import drops_penultimate
 
 
 def baselines(sampler: Any, steps: tuple[int, ...]) -> dict[str, Callable[[int], Tensor]]:
@@ -20,16 +20,16 @@ def baselines(sampler: Any, steps: tuple[int, ...]) -> dict[str, Callable[[int],
 
     What cannot be brought to the contract of a sigma list at the asked step counts is left out.
     """
-    found = {
+    dropdown = {
         entry.name: _dropdown_schedule(entry, sampler)
         for entry in sd_schedulers.schedulers
         if entry.function is not None and entry.name not in LABELS
     }
-    return usable(found, steps, logging.getLogger(LOGGER_NAME))
+    return usable(dropdown, steps, logging.getLogger(LOGGER_NAME))
 
 
 def _dropdown_schedule(entry: Any, sampler: Any) -> Callable[[int], Tensor]:
-    drops, model = _host.drops_penultimate(sampler.config), sampler.model_wrap
+    drops, model = drops_penultimate(sampler.config), sampler.model_wrap
     given: dict[str, Any] = {"sigma_min": float(model.sigmas[0]), "sigma_max": float(model.sigmas[-1])}
     if entry.need_inner_model:
         given["inner_model"] = model

@@ -15,21 +15,23 @@ from ...schedules.presets.preset import Preset
 from ...schedules.presets.share_code import from_share_code, to_share_code
 from .. import infotext, state
 from ..answers import answer, in_words
-from ..fit.request import cost_in_words, fit_request
-from ..host import identity as _host_identity
-from ..host import registries as _host
-from ..registration import LABELS, scheduler_name
+from ..fit_inputs import cost_in_words, fit_inputs
+from ..host.folders import preset_store
+from ..host.identity import loaded_range, model_identity
+from ..host.samplers import ignores_schedulers, known_function, sampler_config, samplers_with_own_table, scheduler_of
+from ..host.slicing import drops_penultimate, slicing_for
+from ..registration import LABELS, OPTIMAL, scheduler_name
 from ..schedulers import choose
-from ..state import CODE, MATCH, NONE, Choice
-from . import text as panel_text
-from .inputs import HOST_SLICING, NOISE_LEVEL
+from ..state import CODE, MATCH, NONE, PanelChoice
+from . import html
+from .inputs import HOST_SLICING, NOISE_LEVEL, denoise_mode
 
 COST_FIELDS = ("steps", "noises", "effort")
 
 
 def choices() -> list[str]:
     """Entries of the preset dropdown."""
-    return [MATCH, NONE, CODE, *_host.store().names()]
+    return [MATCH, NONE, CODE, *preset_store().names()]
 
 
 def refreshed(chosen: str) -> Any:
@@ -41,61 +43,61 @@ def refreshed(chosen: str) -> Any:
 def cost(steps: Any, noises: Any, effort: str) -> str:
     """What a fit with these inputs costs, or what is wrong with them."""
     try:
-        return panel_text.lines([cost_in_words(fit_request("", steps, noises, effort, 0, "", False))])
+        return html.lines([cost_in_words(fit_inputs("", steps, noises, effort, 0, "", False))])
     except ValueError as error:
-        return panel_text.lines([str(error)], kind="sigmasmith-warning")
+        return _warned(str(error))
 
 
 def own_tables() -> str:
     """The samplers of this host for which our schedule types cannot be used."""
-    names = _host.samplers_with_own_table()
-    return panel_text.lines([f"These samplers do not follow schedule types of extensions: {', '.join(names)}."])
+    names = samplers_with_own_table()
+    return html.lines([f"These samplers do not follow schedule types of extensions: {', '.join(names)}."])
 
 
 def will_run_noise(
     dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any
 ) -> str:
     """What txt2img will run, with a plot."""
-    return _will_run(dark, Choice(preset, code, _mode(denoise)), sampler, scheduler, int(steps), float(cfg), None)
+    choice = PanelChoice(preset, code, denoise_mode(denoise))
+    return _will_run(dark, choice, sampler, scheduler, int(steps), float(cfg), None)
 
 
 def will_run_image(
     dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any, strength: Any
 ) -> str:
     """What img2img will run, with a plot."""
-    choice = Choice(preset, code, _mode(denoise))
+    choice = PanelChoice(preset, code, denoise_mode(denoise))
     return _will_run(dark, choice, sampler, scheduler, int(steps), float(cfg), float(strength))
 
 
 def _will_run(
-    dark: bool, choice: Choice, label: str, scheduler: str, steps: int, guidance: float, strength: float | None
+    dark: bool, choice: PanelChoice, label: str, scheduler: str, steps: int, guidance: float, strength: float | None
 ) -> str:
-    config = _host.sampler_config(label)
-    if scheduler == "Automatic" and config is not None:
-        scheduler = config.options.get("scheduler") or scheduler
+    config = sampler_config(label)
+    scheduler = scheduler_of(scheduler, config)
     name = scheduler_name(scheduler)
     if name is None:
-        return panel_text.lines([f"The schedule type is {scheduler}. Ours are {', '.join(LABELS.values())}."])
-    if why := _host.ignores_schedulers(label):
-        return panel_text.lines([f"{label} {why}: {scheduler} would not be used."], kind="sigmasmith-warning")
-    sigma_range = _host_identity.loaded_range()
+        return html.lines([f"The schedule type is {scheduler}. Ours are {', '.join(LABELS.values())}."])
+    if why := ignores_schedulers(label):
+        return _warned(f"{label} {why}: {scheduler} would not be used.")
+    sigma_range = loaded_range()
     if sigma_range is None:
-        return panel_text.lines(["The checkpoint is not loaded yet; what will run is known when it is."])
-    slicing = _host.slicing_for(steps, strength, drops=_host.drops_penultimate(config))
+        return html.lines(["The checkpoint is not loaded yet; what will run is known when it is."])
+    slicing = slicing_for(steps, strength, drops=drops_penultimate(config))
     if slicing.runs < 1:
-        return panel_text.lines(["At this denoising strength nothing runs."], kind="sigmasmith-warning")
-    identity = _host_identity.model_identity(sigma_range)
+        return _warned("At this denoising strength nothing runs.")
+    identity = model_identity(sigma_range)
     try:
-        known = _host.known_function(label) or None
+        known = known_function(label) or None
         chosen = choose(
             name, choice, identity, sampler=known, guidance=guidance, steps=slicing.total, denoise=slicing.denoise
         )
         result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     except ValueError as error:
-        return panel_text.lines([str(error)], kind="sigmasmith-warning")
+        return _warned(str(error))
     text = [in_words(name, result, slicing) + f" {chosen.why}", *chosen.warnings]
-    shown = panel_text.plot(result, slicing, flow=sigma_range.flow, sigma_max=sigma_range.sigma_max, dark=bool(dark))
-    return panel_text.lines(text, kind="sigmasmith-warning" if chosen.warnings or result.fallback else "") + shown
+    shown = html.plot(result, slicing, flow=sigma_range.flow, sigma_max=sigma_range.sigma_max, dark=bool(dark))
+    return html.lines(text, kind="sigmasmith-warning" if chosen.warnings or result.fallback else "") + shown
 
 
 def ended(chosen: str) -> tuple[Any, Any, Any]:
@@ -105,7 +107,7 @@ def ended(chosen: str) -> tuple[Any, Any, Any]:
     entry that it shows.
     """
     fitted = state.last_fitted()
-    said = panel_text.report(state.last_messages())
+    said = html.report(state.last_messages())
     if fitted is None or chosen in (CODE, fitted):
         return said, gr.update(), False
     return said, refreshed(fitted), False
@@ -114,24 +116,24 @@ def ended(chosen: str) -> tuple[Any, Any, Any]:
 def inspected(dark: bool, preset: str, code: str) -> str:
     """The chosen preset in words and as a plot."""
     try:
-        found = _chosen(preset, code)
+        chosen = _chosen(preset, code)
     except ValueError as error:
-        return panel_text.lines([str(error)], kind="sigmasmith-warning")
-    return panel_text.lines(panel_text.preset_facts(found)) + panel_text.preset_plot(found, bool(dark))
+        return _warned(str(error))
+    return html.lines(html.preset_facts(chosen)) + html.preset_plot(chosen, bool(dark))
 
 
 def exported(preset: str, code: str) -> tuple[Any, Any, str]:
     """The chosen preset as a share code and as a file to download."""
     try:
-        found = _chosen(preset, code)
+        chosen = _chosen(preset, code)
     except ValueError as error:
         return gr.update(visible=False), gr.update(visible=False), _warned(str(error))
     try:
-        text, said = to_share_code(found), ""
+        text, said = to_share_code(chosen), ""
     except PresetError as error:
         text, said = "", _warned(str(error))
-    name = (found.name or "share code").rsplit("/", 1)[-1]
-    path = save_preset(Path(tempfile.mkdtemp(prefix="sigmasmith-")) / f"{name}{SUFFIX}", found)
+    name = (chosen.name or "share code").rsplit("/", 1)[-1]
+    path = save_preset(Path(tempfile.mkdtemp(prefix="sigmasmith-")) / f"{name}{SUFFIX}", chosen)
     return gr.update(value=text, visible=bool(text)), gr.update(value=str(path), visible=True), said
 
 
@@ -154,13 +156,13 @@ def save_file(data: Any) -> tuple[Any, str]:
 
 
 def _saved(preset: Preset) -> tuple[Any, str]:
-    store, name = _host.store(), preset.name or f"imported {preset.short_hash}"
+    store, name = preset_store(), preset.name or f"imported {preset.short_hash}"
     if store.by_hash(preset.hash) == name and not preset.solver:
         said = f"The preset {name} is here already."
     else:
         store.save(name, preset)
         said = f"Saved as {name}."
-    return gr.update(choices=choices(), value=name), panel_text.lines([said])
+    return gr.update(choices=choices(), value=name), html.lines([said])
 
 
 def _chosen(preset: str, code: str) -> Preset:
@@ -169,43 +171,39 @@ def _chosen(preset: str, code: str) -> Preset:
     if preset == NONE:
         raise ValueError("No preset is chosen; choose one to inspect or export it.")
     if preset != MATCH:
-        return _host.store().load(preset)
-    sigma_range = _host_identity.loaded_range()
+        return preset_store().load(preset)
+    sigma_range = loaded_range()
     if sigma_range is None:
         raise ValueError("The checkpoint is not loaded yet, so none matches it; choose a preset by its name.")
-    found = choose("sigmasmith_optimal", Choice(), _host_identity.model_identity(sigma_range))
-    if found.preset is None:
-        raise ValueError(found.why)
-    return found.preset
+    matching = choose(OPTIMAL, PanelChoice(), model_identity(sigma_range))
+    if matching.preset is None:
+        raise ValueError(matching.why)
+    return matching.preset
 
 
 def pasted_preset(params: dict[str, Any]) -> Any:
     """The dropdown for a pasted infotext; a plain value, for the HTTP API of Forge takes no updates here."""
-    found = infotext.pasted(params, _host.store())
-    return None if found is None else found.choice
+    pasted = infotext.pasted(params, preset_store())
+    return None if pasted is None else pasted.choice
 
 
 def pasted_code(params: dict[str, Any]) -> Any:
     """The share code for a pasted infotext."""
-    found = infotext.pasted(params, _host.store())
-    return found.code if found is not None and found.code else None
+    pasted = infotext.pasted(params, preset_store())
+    return pasted.code if pasted is not None and pasted.code else None
 
 
 def pasted_denoise(params: dict[str, Any]) -> Any:
     """The denoise mode for a pasted infotext."""
-    found = infotext.pasted(params, _host.store())
-    return None if found is None else NOISE_LEVEL if found.mode == "noise_level" else HOST_SLICING
+    pasted = infotext.pasted(params, preset_store())
+    return None if pasted is None else NOISE_LEVEL if pasted.mode == "noise_level" else HOST_SLICING
 
 
 def pasted_message(params: dict[str, Any]) -> Any:
     """What to say about a pasted infotext."""
-    found = infotext.pasted(params, _host.store())
-    return gr.update(value=panel_text.lines([found.message] if found is not None else []))
-
-
-def _mode(denoise: str) -> Any:
-    return "noise_level" if denoise == NOISE_LEVEL else "steps"
+    pasted = infotext.pasted(params, preset_store())
+    return gr.update(value=html.lines([pasted.message] if pasted is not None else []))
 
 
 def _warned(text: str) -> str:
-    return panel_text.lines([text], kind="sigmasmith-warning")
+    return html.lines([text], kind="sigmasmith-warning")

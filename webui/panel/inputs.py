@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...schedules.presets.preset import DenoiseMode
 from .. import samplers
-from ..fit.request import FitRequest, fit_request
-from ..state import MATCH, Choice
+from ..fit_inputs import FitInputs, fit_inputs
+from ..state import MATCH, PanelChoice
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
@@ -39,11 +40,12 @@ class Inputs:
     options: dict[str, float | str]
 
     @property
-    def choice(self) -> Choice:
-        mode = "noise_level" if self.values["denoise"] == NOISE_LEVEL else "steps"
-        return Choice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
+    def choice(self) -> PanelChoice:
+        """The preset and what goes with it."""
+        mode = denoise_mode(self.values["denoise"])
+        return PanelChoice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
 
-    def request(self, sampler: str) -> FitRequest | None:
+    def request(self, sampler: str) -> FitInputs | None:
         """The fit that is asked for, if any.
 
         Raises:
@@ -52,7 +54,12 @@ class Inputs:
         if not self.values["fit"]:
             return None
         names = ("steps", "noises", "effort", "minutes", "name", "replace")
-        return fit_request(sampler, *(self.values[name] for name in names))
+        return fit_inputs(sampler, *(self.values[name] for name in names))
+
+
+def denoise_mode(chosen: Any) -> DenoiseMode:
+    """What the panel's choice for a denoising strength below 1 means."""
+    return "noise_level" if chosen == NOISE_LEVEL else "steps"
 
 
 def read(args: Sequence[Any]) -> Inputs:

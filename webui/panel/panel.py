@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from .. import samplers
-from . import actions as panel_actions
+from . import actions
 from .inputs import DEFAULTS, FIELDS, HOST_SLICING, NOISE_LEVEL
 
 # The host's components whose values decide what will run, by the end of their element id.
@@ -35,7 +35,7 @@ class Panel:
         """Whether this tab can fit: a schedule is fitted from pure noise."""
         return self.tab == "txt2img"
 
-    def found(self, elem_id: str, component: Any) -> None:
+    def note_component(self, elem_id: str, component: Any) -> None:
         """Note one of the host's components; with the last of them the page is complete and events can be bound."""
         prefix = f"{self.tab}_"
         if elem_id.startswith(prefix) and elem_id.removeprefix(prefix) in WATCHED:
@@ -52,7 +52,7 @@ class Panel:
             with gr.Row():
                 parts["preset"] = gr.Dropdown(
                     label="Preset",
-                    choices=panel_actions.choices(),
+                    choices=actions.choices(),
                     value=DEFAULTS["preset"],
                     elem_id=elem_id("preset"),
                     info="For the schedule types Sigmasmith Optimal and Sigmasmith Adaptive.",
@@ -84,7 +84,7 @@ class Panel:
         with gr.Accordion("Samplers", open=False, elem_id=elem_id("samplers")):
             for option in samplers.options():
                 self.parts[option.key] = _input(option, elem_id(option.key))
-            gr.HTML(panel_actions.own_tables(), elem_id=elem_id("own_tables"))
+            gr.HTML(actions.own_tables(), elem_id=elem_id("own_tables"))
 
     def _fit(self, elem_id: Callable[[str], str]) -> None:
         parts = self.parts
@@ -126,7 +126,7 @@ class Panel:
                 parts["replace"] = gr.Checkbox(
                     label="Replace a preset of this name", value=False, elem_id=elem_id("replace")
                 )
-            parts["cost"] = gr.HTML(panel_actions.cost(*(DEFAULTS[name] for name in panel_actions.COST_FIELDS)))
+            parts["cost"] = gr.HTML(actions.cost(*(DEFAULTS[name] for name in actions.COST_FIELDS)))
             parts["fit"] = gr.Checkbox(
                 label="Generate fits instead of making images", value=False, elem_id=elem_id("fit")
             )
@@ -164,18 +164,18 @@ class Panel:
     def _bind_files(self) -> None:
         parts, quiet = self.parts, {"show_progress": False, "queue": False}
         chosen = [parts["dark"], parts["preset"], parts["code"]]
-        parts["show"].click(panel_actions.inspected, _js=_DARK, inputs=chosen, outputs=[parts["inspected"]], **quiet)
+        parts["show"].click(actions.inspected, _js=_DARK, inputs=chosen, outputs=[parts["inspected"]], **quiet)
         parts["export"].click(
-            panel_actions.exported,
+            actions.exported,
             inputs=chosen[1:],
             outputs=[parts["exported"], parts["download"], parts["message"]],
             **quiet,
         )
-        parts["pasted"].change(panel_actions.refreshed, inputs=[parts["pasted"]], outputs=[parts["preset"]], **quiet)
-        parts["refresh"].click(panel_actions.refreshed, inputs=[parts["preset"]], outputs=[parts["preset"]], **quiet)
+        parts["pasted"].change(actions.refreshed, inputs=[parts["pasted"]], outputs=[parts["preset"]], **quiet)
+        parts["refresh"].click(actions.refreshed, inputs=[parts["preset"]], outputs=[parts["preset"]], **quiet)
         imported = [parts["preset"], parts["message"]]
-        parts["save_code"].click(panel_actions.save_code, inputs=[parts["code"]], outputs=imported, **quiet)
-        parts["upload"].upload(panel_actions.save_file, inputs=[parts["upload"]], outputs=imported, **quiet)
+        parts["save_code"].click(actions.save_code, inputs=[parts["code"]], outputs=imported, **quiet)
+        parts["upload"].upload(actions.save_file, inputs=[parts["upload"]], outputs=imported, **quiet)
 
     def _bind(self, log: Any) -> None:
         """Bind what needs the host's components: its log changes when a generation has ended."""
@@ -185,7 +185,7 @@ class Panel:
             own = [parts[name] for name in ("dark", "preset", "code", "denoise")]
             watched = [self.host[name] for name in WATCHED if self._decides(name)]
             arguments = {
-                "fn": panel_actions.will_run_image if not self.fits else panel_actions.will_run_noise,
+                "fn": actions.will_run_image if not self.fits else actions.will_run_noise,
                 "inputs": own + watched,
                 "outputs": [parts["will_run"]],
                 "_js": _DARK,
@@ -194,13 +194,13 @@ class Panel:
                 event = component.release if isinstance(component, gr.Slider) else component.change
                 event(**arguments, **quiet)
         # Forge adds _js to a component's events after this moment, but to what follows on them before.
-        after = log.change(panel_actions.ended, inputs=[parts["preset"]], outputs=self._after_run(), **quiet)
+        after = log.change(actions.ended, inputs=[parts["preset"]], outputs=self._after_run(), **quiet)
         if arguments:
             after.then(**arguments, **quiet)
         if self.fits:
-            fields = [parts[name] for name in panel_actions.COST_FIELDS]
+            fields = [parts[name] for name in actions.COST_FIELDS]
             for component in fields:
-                component.change(panel_actions.cost, inputs=fields, outputs=[parts["cost"]], **quiet)
+                component.change(actions.cost, inputs=fields, outputs=[parts["cost"]], **quiet)
             parts["fit_button"].click(lambda: True, inputs=[], outputs=[parts["fit"]], **quiet).then(
                 fn=None, inputs=[], outputs=[], _js=_PRESS_GENERATE.format(tab=self.tab)
             )
@@ -216,12 +216,12 @@ class Panel:
         """Component and what a pasted infotext sets it to."""
         parts = self.parts
         return [
-            (parts["preset"], panel_actions.pasted_preset),
-            (parts["code"], panel_actions.pasted_code),
-            (parts["denoise"], panel_actions.pasted_denoise),
-            (parts["message"], panel_actions.pasted_message),
+            (parts["preset"], actions.pasted_preset),
+            (parts["code"], actions.pasted_code),
+            (parts["denoise"], actions.pasted_denoise),
+            (parts["message"], actions.pasted_message),
             # Behind the dropdown's own value, its entries: a preset may be newer than the page.
-            (parts["pasted"], panel_actions.pasted_preset),
+            (parts["pasted"], actions.pasted_preset),
             *((parts[option.key], option.infotext) for option in samplers.options()),
         ]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from html import escape
 
 from ...schedules.core.words import in_words, plot_sentence
-from ...schedules.plot.plot import schedule_plot
+from ...schedules.plot.plot import Plot, schedule_plot
 from ...schedules.plot.svg import to_svg
 from ...schedules.presets.preset import Preset
-from ..answers import Answer, Slicing
+from ..answers import ScheduleAnswer, Slicing
 
 _BOX = "sigmasmith-box"
 
@@ -26,13 +26,13 @@ def report(texts: Iterable[str]) -> str:
     return f'<div class="{_BOX}"><b>Last run</b>{body}</div>' if body else ""
 
 
-def plot(found: Answer, slicing: Slicing, *, flow: bool, sigma_max: float, dark: bool) -> str:
+def plot(schedule: ScheduleAnswer, slicing: Slicing, *, flow: bool, sigma_max: float, dark: bool) -> str:
     """The curve that will run, and in img2img the whole list that it is the end of."""
-    tail = found.tail(slicing)
+    tail = schedule.tail(slicing)
     curves = {"will run": tail}
     whole = slicing.runs < slicing.total
     data = schedule_plot(curves, "will run", flow, sigma_max=None if whole else sigma_max, title="Sigma at each step")
-    return f'<div class="{_BOX}">{to_svg(data, 560, 300, dark)}</div>'
+    return _picture(data, dark)
 
 
 def preset_facts(preset: Preset) -> list[str]:
@@ -62,4 +62,8 @@ def preset_plot(preset: Preset, dark: bool) -> str:
     """The schedules of a preset by step count."""
     curves = {f"{count} steps": sigmas for count, sigmas in preset.schedules.items()}
     data = schedule_plot(curves, None, preset.model.flow, title=preset.name or "Share code")
+    return _picture(data, dark)
+
+
+def _picture(data: Plot, dark: bool) -> str:
     return f'<div class="{_BOX}">{to_svg(data, 560, 300, dark)}</div>'

@@ -6,17 +6,17 @@ import math
 import re
 from dataclasses import dataclass
 
-from ...schedules.core.words import parse_steps
-from ...schedules.fitting.effort import effort_for, effort_named
-from ...schedules.samplers.fitted import NAME
+from ..schedules.core.words import parse_steps
+from ..schedules.fitting.effort import effort_for, effort_named
+from ..schedules.samplers.fitted import NAME
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
 FIT_SEED = 0
 
 
 @dataclass(frozen=True)
-class FitRequest:
-    """What to fit.
+class FitInputs:
+    """What the panel asks to be fitted.
 
     Args:
         sampler: the host's name of the sampler to fit for.
@@ -43,10 +43,10 @@ class FitRequest:
         return effort_for(self.effort, self.steps, more=solver).limit(self.steps, solver=solver)
 
 
-def fit_request(
+def fit_inputs(
     sampler: str, steps: object, noises: object, effort: str, minutes: object, name: str, replace: bool
-) -> FitRequest:
-    """The panel's inputs as a request.
+) -> FitInputs:
+    """The panel's inputs for a fit, brought to their types.
 
     Raises:
         ValueError: names the input to change.
@@ -59,7 +59,7 @@ def fit_request(
     if rows != int(rows) or not 4 <= rows <= 64:
         raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
     counts = parse_steps(steps)
-    return FitRequest(sampler, counts, int(rows), effort, limit or None, name.strip(), bool(replace))
+    return FitInputs(sampler, counts, int(rows), effort, limit or None, name.strip(), bool(replace))
 
 
 def default_name(checkpoint: str | None, sampler: str) -> str:
@@ -69,12 +69,12 @@ def default_name(checkpoint: str | None, sampler: str) -> str:
     return re.sub(r"\s+", " ", words).strip(" .")[:120].strip(" .")
 
 
-def cost_in_words(request: FitRequest) -> str:
+def cost_in_words(inputs: FitInputs) -> str:
     """How much a fit costs, before it runs."""
-    evaluations = request.evaluations
-    images = math.ceil(evaluations * request.noises / 20)
+    evaluations = inputs.evaluations
+    images = math.ceil(evaluations * inputs.noises / 20)
     return (
-        f"At most {evaluations:.0f} model calls for each of {request.noises} noises: about as long as {images} images "
+        f"At most {evaluations:.0f} model calls for each of {inputs.noises} noises: about as long as {images} images "
         "of 20 steps at this size. The time is measured on the first calls and shown while it runs."
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from sigmasmith.schedules.presets.names import check_name
-from sigmasmith.webui.fit.request import cost_in_words, default_name, fit_request
+from sigmasmith.webui.fit_inputs import cost_in_words, default_name, fit_inputs
 from sigmasmith.webui.panel import inputs
 from sigmasmith.webui.state import CODE, MATCH
 
 
 def request(**changed):
     given = {"sampler": "Euler", "steps": "5, 8", "noises": 4, "effort": "fast", "minutes": 0, "name": " a "}
-    return fit_request(**(given | {"replace": False} | changed))
+    return fit_inputs(**(given | {"replace": False} | changed))
 
 
 def test_inputs_become_a_request():

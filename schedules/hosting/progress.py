@@ -1,0 +1,41 @@
+"""What a host says while a fit runs: how long it takes, and how often that may be said."""
+
+from __future__ import annotations
+
+import time
+
+from ..core.words import duration
+
+# A fit may end before its budget of model calls does.
+AT_MOST = " more at most"
+
+
+def takes_about(work: str, seconds: float, minutes: float | None, more: str = AT_MOST) -> str:
+    """A sentence without its full stop: how long `work` will take, and the limit where there is one.
+
+    Args:
+        seconds: left by the first timed calls.
+        minutes: after which it is stopped; None or 0 where nothing needs to be said about that.
+        more: what follows the duration.
+    """
+    cap = f", stopped after {minutes:g} minutes" if minutes else ""
+    return f"{work} takes about {duration(seconds)}{more}{cap}"
+
+
+class Throttle:
+    """Lets something happen at most once in `seconds`, and at once the first time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._last = float("-inf")
+
+    def due(self) -> bool:
+        """Whether it may happen now; if so, it counts as having happened."""
+        if time.monotonic() - self._last <= self.seconds:
+            return False
+        self.restart()
+        return True
+
+    def restart(self) -> None:
+        """Count the seconds from now."""
+        self._last = time.monotonic()

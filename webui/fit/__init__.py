@@ -1,1 +1,0 @@
-"""A fit from the panel."""

@@ -1,0 +1,35 @@
+"""How an extension gives itself to the host: a script class, entries in its lists, callbacks, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modules import script_callbacks, scripts, sd_samplers, sd_samplers_common, sd_samplers_kdiffusion, sd_schedulers
+from torch import Tensor
+
+from ..registration import SamplerEntry, clear_caches, register_samplers, register_schedulers
+from .folders import add_settings
+
+
+class AlwaysVisibleScript(scripts.Script):
+    """The host's script of an extension that shows in both tabs; one object per tab."""
+
+    def title(self) -> str:
+        return "Sigmasmith"
+
+    def show(self, is_img2img: bool) -> Any:
+        return scripts.AlwaysVisible
+
+
+def register_entries(functions: Mapping[str, Callable[..., Tensor]], samplers: list[SamplerEntry]) -> None:
+    """Add our schedulers and samplers to the host's lists."""
+    register_schedulers(sd_schedulers, functions)
+    register_samplers(sd_samplers, samplers, sd_samplers_common.SamplerData, sd_samplers_kdiffusion.KDiffusionSampler)
+    clear_caches(sd_samplers)
+
+
+def register_callbacks(on_model_call: Callable[[Any], None]) -> None:
+    """The host forgets its callbacks before it loads scripts again, so they are registered at every load."""
+    script_callbacks.on_cfg_denoiser(on_model_call)
+    script_callbacks.on_ui_settings(add_settings)

@@ -1,0 +1,44 @@
+"""The folders of presets and of unfinished fits, and the setting that names one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from modules import paths, shared
+
+from ..store import PresetStore
+
+FOLDER = "sigmasmith"
+FOLDER_OPTION = "sigmasmith_folder"
+
+_stores: dict[tuple[Path, ...], PresetStore] = {}
+
+
+def default_folder() -> Path:
+    """models/sigmasmith."""
+    return Path(paths.models_path) / FOLDER
+
+
+def preset_store() -> PresetStore:
+    """The presets: those of the folder named in the settings, which is written to, and of models/sigmasmith."""
+    named = str(getattr(shared.opts, FOLDER_OPTION, "") or "").strip()
+    folders = (Path(os.path.expanduser(named)), default_folder()) if named else (default_folder(),)
+    return _stores.setdefault(folders, PresetStore(folders))
+
+
+def unfinished_folder() -> Path:
+    """Where records of unfinished fits are kept."""
+    return Path(paths.data_path) / "cache" / FOLDER / "unfinished"
+
+
+def add_settings() -> None:
+    """Our section in the host's settings."""
+    shared.opts.add_option(
+        FOLDER_OPTION,
+        shared.OptionInfo(
+            "",
+            "Folder of presets, such as ComfyUI's models/sigmasmith; empty: models/sigmasmith of this WebUI",
+            section=(FOLDER, "Sigmasmith"),
+        ),
+    )
