@@ -13,13 +13,12 @@ from torch import Tensor
 
 from ..demo.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
 from ..schedules.core.noise_space import SigmaRange, shift_of_range
+from ..schedules.core.types import Progress, SamplerFunction
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.presets.identity import ModelIdentity
-from ..schedules.samplers.rules import SamplerFunction, own_sampler
+from ..schedules.samplers.by_name import own_sampler
 from .python_objects import load_callable
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.fitting.direct import DirectRun
 from ...schedules.hosts.schedules import host_schedules
-from ...schedules.samplers.rules import own_sampler
+from ...schedules.samplers.by_name import own_sampler
 from ..analytic import power_law, random_mixture
 from ..cases import CASES, HELD_OUT_SEED, reference
 

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
+from ..core.types import Baselines, Progress, SamplerFunction
 from ..hosts.schedules import host_schedules
 from ..samplers.brownian import is_stochastic
+from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME
-from ..samplers.rules import SamplerFunction, own_sampler
-from .budget import Budget, Progress
+from .budget import Budget
 from .calibration import Calibration
 from .direct import DirectRun
 from .effort import effort_for
@@ -23,7 +24,7 @@ from .experts import check_boundary
 from .journal import Journal, part_text
 from .partial import PartialStart, partial_start
 from .pipeline import run_fits
-from .problem import METHODS, Baselines, Fit
+from .problem import METHODS, Fit
 from .rollouts import RunFunction
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
+from ..core.types import Baselines, SamplerFunction
 from ..samplers.brownian import BrownianPath, is_stochastic, on_path
 from ..samplers.fitted import NAME
-from ..samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction
+from ..samplers.rules import MULTISTEP_RULES, MultistepRule
 from .budget import Budget
 from .effort import Effort
 from .journal import Journal
@@ -20,7 +20,6 @@ from .rollouts import Rollouts, RunFunction
 from .sketch import Sketch
 
 METHODS = ("gauss_newton", "oss")
-Baselines = Mapping[str, Callable[[int], Tensor]]
 
 # Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there
 # (trained networks, 20 steps: error .0017 against .0023) and costs one run; a smaller count is fitted first if need be.

@@ -99,12 +99,12 @@ def variance(
 
 def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], callback: Any) -> Tensor:
     """The coefficients that a preset holds beside its sigmas, DPM++ 2M where there are none."""
-    from ...schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
+    from ...schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
 
     found = current_pass()
     preset = found[1].answer.preset if found and found[1].answer else None
-    solver = None if preset is None else FittedSolver(preset.schedules, preset.solver)
-    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, solver=solver, warn=_said)
+    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.solver)
+    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=_said)
 
 
 def _control(eta: str, s_noise: float) -> Any:

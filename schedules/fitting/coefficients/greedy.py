@@ -7,7 +7,6 @@ sigma, from the state that the earlier fitted steps left; so a later step correc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from ...core.noise_space import Array
-from ...samplers.fitted import step
+from ...samplers.loop import linear_step, sample_steps
 from ..objective import flat_weights
 from ..rollouts import take_rows
 from ..sketch import Sketch
@@ -55,14 +54,15 @@ class GreedyFit:
     def __call__(
         self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
     ) -> Tensor:
-        levels = [float(sigma) for sigma in sigmas]
-        listed = sigmas.detach().cpu().float()
+        levels, listed = sigmas.tolist(), sigmas.detach().cpu().float()
         self.theta = dpmpp_2m_parameters(listed, self.order)
         free = allowed(len(levels) - 1, self.order)
         history: list[Tensor] = []
         outputs: list[Tensor] = []
-        for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
-            denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **(extra_args or {}))
+
+        def take(x: Tensor, denoised: Tensor, i: int) -> Tensor:
+            nonlocal history, outputs
+            sigma, sigma_next = levels[i], levels[i + 1]
             history = [denoised, *history][: self.order]
             outputs = [self.sketch(take_rows(denoised, self.rows)), *outputs][: self.order]
             state = self.sketch(take_rows(x, self.rows))
@@ -72,9 +72,10 @@ class GreedyFit:
             self.theta[i] += self._correction(
                 plain + columns @ torch.from_numpy(self.theta[i]), columns, sigma_next, free[i]
             )
-            row = torch.from_numpy(row_of(self.theta[i], sigma, sigma_next)).float()
-            x = step(x, history, row.tolist())  # as the sampler will run it, so that this run answers that one's calls
-        return x
+            row = torch.from_numpy(row_of(self.theta[i], sigma, sigma_next)).float().tolist()
+            return linear_step(x, history, row)  # as the sampler will run it, so that this run answers that one's calls
+
+        return sample_steps(model, x, sigmas, extra_args, None, take)
 
     def _correction(self, reached: Tensor, columns: Tensor, sigma_next: float, free: NDArray[np.bool_]) -> Array:
         """(features,) change of the parameters that brings the step nearest to the teacher, in mean log distance."""

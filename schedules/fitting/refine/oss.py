@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.finite import check_finite
 from ...core.sigmas import finish_sigmas
 from ...samplers.rules import MultistepRule
 from ..budget import Budget
-from ..rollouts import RunFunction, check_finite, take_rows
+from ..rollouts import RunFunction, take_rows
 from ..sketch import Sketch
 from ..teacher.teacher import Teacher
 

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.finite import check_finite
 from ...core.noise_space import Array
 from ...core.sigmas import check_sigmas, finish_sigmas
 from ..budget import Budget
-from ..rollouts import RunFunction, check_finite
+from ..rollouts import RunFunction
 
 
 @dataclass(frozen=True)
