@@ -11,7 +11,7 @@ from ...cli.subjects import Subject
 from ...schedules.core.types import SamplerFunction
 from ...schedules.fitting.budget import Budget
 from ...schedules.fitting.direct import DirectRun
-from ...schedules.fitting.refine.published_oss import published_oss
+from ...schedules.fitting.refine.oss import published_oss
 from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from ...schedules.samplers.fitted import NAME as MULTISTEP
 from ..cases import SAMPLER
