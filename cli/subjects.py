@@ -69,6 +69,7 @@ class Subject:
         minutes: float | None = None,
         denoise: float = 1.0,
         start_sigma: float | None = None,
+        method: str = "gauss_newton",
     ) -> Calibration:
         """`calibrate` on this model."""
         return calibrate(
@@ -85,6 +86,7 @@ class Subject:
             minutes=minutes,
             denoise=denoise,
             start_sigma=start_sigma,
+            method=method,
         )
 
 
