@@ -1,7 +1,12 @@
-"""A first table of coefficients: every step fitted to land on the teacher, along the student's own run.
+"""First coefficients: every step fitted to land on the teacher, along the student's own run.
 
-One run fits it. At each step the parameters are the ridge least squares solution for the teacher's state at the next
-sigma, from the state that the earlier fitted steps left; so a later step corrects what an earlier one could not reach.
+One run fits them. At step i the change d of the parameters from those of DPM++ 2M minimises, over rows b,
+
+    sum_b w_b ||m_b + C_b d||**2 + ridge * sum_j N_jj d_j**2,    w_b = 1 / ||m_b||**2,   N = sum_b w_b C_b' C_b
+
+with m_b what DPM++ 2M misses the teacher's state at the next sigma by, and C_b what each parameter adds to the state
+(unknowns.py). The state is the one that the earlier fitted steps left, so a later step corrects what an earlier one
+could not reach.
 """
 
 from __future__ import annotations

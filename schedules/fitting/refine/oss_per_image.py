@@ -3,7 +3,7 @@
 Euler steps alone; a start at any node from the same noise; a state of fewer steps kept where one more does not land
 nearer, though the trace goes on a level down. At a node an image b keeps the state that is nearest to the teacher's,
 
-    cost_b = ||x_b - T_b||**2
+    cost_b = mean square of x_b - T_b
 """
 
 from __future__ import annotations

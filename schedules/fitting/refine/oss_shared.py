@@ -2,7 +2,7 @@
 
 The state at a node is the one whose step lands nearest to the teacher's state T there, over all rows b,
 
-    cost = mean_b log ||x_b - T_b||
+    cost = mean_b log rms(x_b - T_b)
 """
 
 from __future__ import annotations
