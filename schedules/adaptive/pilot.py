@@ -82,7 +82,7 @@ class _PilotRun:
         sigmas: Tensor,
         extra_args: dict[str, Any] | None = None,
         callback: Callback | None = None,
-        disable: bool | None = None,
+        **_: Any,
     ) -> Tensor:
         levels = sigmas[:-1].tolist()
         # Divided differences of orders 0, 1, ... that end in the newest output, and the t of the outputs.
@@ -99,7 +99,7 @@ class _PilotRun:
             newest, before = self._write_down(output, newest, times), x
             return self._step(x, times, outputs, levels[i], levels[i + 1]) if i + 1 < len(levels) else output
 
-        end = sample_steps(FiniteModel(model), x, sigmas, extra_args, callback, take)
+        end = sample_steps(FiniteModel(model), x, sigmas, extra_args, callback, take=take)
         self.end = take_rows(end, self.rows).detach().cpu()
         return end
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.types import Callback, Denoiser
+from ..core.types import Denoiser
 from ..samplers.loop import sample_steps
 from .estimate import over_channels
 
@@ -19,14 +19,7 @@ DEFAULT_SCALE = 0.5
 
 
 def sample_weighted_2m(
-    model: Denoiser,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
-    *,
-    scale: float = DEFAULT_SCALE,
+    model: Denoiser, x: Tensor, sigmas: Tensor, *given: Any, scale: float = DEFAULT_SCALE, **options: Any
 ) -> Tensor:
     """DPM-Solver++(2M) with its correction weighted per pixel.
 
@@ -36,8 +29,7 @@ def sample_weighted_2m(
     step is of second order; where it jumps the step falls back to first order.
 
     Args:
-        model: denoiser, (x (B, ...), sigma (B,), **extra_args) -> denoised.
-        x: (B, ...) state at sigmas[0].
+        model, x, given, options: as for sample_steps (samplers/loop.py), k-diffusion's.
         sigmas: (steps + 1,) decreasing; the last may be 0.
         scale: above 0; infinity is DPM-Solver++(2M) itself.
     Returns:
@@ -62,7 +54,7 @@ def sample_weighted_2m(
         rest = sigma_next / sigma
         return rest * x + (1.0 - rest) * ahead
 
-    return sample_steps(model, x, sigmas, extra_args, callback, take)
+    return sample_steps(model, x, sigmas, *given, take=take, **options)
 
 
 def _weight(correction: Tensor, denoised: Tensor, scale: float) -> Tensor:

@@ -6,39 +6,27 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.types import Callback, Denoiser, SamplerFunction
+from ..core.types import Denoiser, SamplerFunction
 from .fitted import NAME
 from .loop import sample_linear, sample_steps
 from .rules import MULTISTEP_RULES, MultistepRule
 
 
 def sample_multistep(
-    model: Denoiser,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
-    *,
-    rule: MultistepRule,
+    model: Denoiser, x: Tensor, sigmas: Tensor, *given: Any, rule: MultistepRule, **options: Any
 ) -> Tensor:
-    """The end state of a run by a linear multistep rule, with k-diffusion's signature.
+    """The end state of a run by a linear multistep rule.
 
     Args:
-        sigmas: (steps + 1,) sigma list ending in 0.
+        model, x, sigmas, given, options: as for sample_linear, k-diffusion's.
     Differs: weights in float64; equals ComfyUI's functions of the same names within float32 rounding, deis within 5e-4.
     """
     rows = rule.coefficients(sigmas.tolist())
-    return sample_linear(model, x, sigmas, extra_args, callback, coefficients=rows, feature=rule.feature)
+    return sample_linear(model, x, sigmas, *given, coefficients=rows, feature=rule.feature, **options)
 
 
 def sample_heun(
-    model: Denoiser,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
+    model: Denoiser, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, *given: Any, **options: Any
 ) -> Tensor:
     """Heun's method, 2 * steps - 1 model calls. Source: Karras et al. 2022, arXiv:2206.00364, algorithm 1."""
 
@@ -51,7 +39,7 @@ def sample_heun(
         d_ahead = (ahead - model(ahead, sigma_next * x.new_ones([x.shape[0]]), **(extra_args or {}))) / sigma_next
         return x + dt * 0.5 * (d + d_ahead)
 
-    return sample_steps(model, x, sigmas, extra_args, callback, take)
+    return sample_steps(model, x, sigmas, extra_args, *given, take=take, **options)
 
 
 def own_sampler(name: str) -> SamplerFunction:
@@ -67,8 +55,8 @@ def own_sampler(name: str) -> SamplerFunction:
         names = ", ".join([*MULTISTEP_RULES, "heun", NAME])
         raise ValueError(f"sampler {name!r} has no host-free form; pass the host's function, or one of {names}")
 
-    def sample(model: Denoiser, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
-        return sample_multistep(model, x, sigmas, rule=known[name], **kwargs)
+    def sample(model: Denoiser, x: Tensor, sigmas: Tensor, *given: Any, **options: Any) -> Tensor:
+        return sample_multistep(model, x, sigmas, *given, rule=known[name], **options)
 
     sample.__name__ = f"sample_{name}"
     return sample

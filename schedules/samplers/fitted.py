@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.types import Callback, Denoiser
+from ..core.types import Denoiser
 from .loop import sample_linear
 from .rules import MULTISTEP_RULES
 
@@ -70,17 +70,15 @@ def sample_sigmasmith_multistep(
     model: Denoiser,
     x: Tensor,
     sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
-    *,
+    *given: Any,
     coefficients: PresetCoefficients | None = None,
     warn: Callable[[str], None] | None = None,
+    **options: Any,
 ) -> Tensor:
     """The end state of a run by the coefficients of these sigmas, or by DPM++ 2M where there are none, saying so.
 
     Args:
-        model, x, sigmas, extra_args, callback, disable: see sample_linear.
+        model, x, sigmas, given, options: as for sample_linear, k-diffusion's.
         coefficients: the preset's; None where there is no preset.
         warn: told in one sentence when the sampler falls back; default: the log.
     Returns:
@@ -91,4 +89,4 @@ def sample_sigmasmith_multistep(
         reason = "no preset reached the sampler" if coefficients is None else coefficients.why_not(sigmas)
         (warn or logging.getLogger("sigmasmith").warning)(f"{NAME} runs as dpmpp_2m: {reason}.")
         rows = MULTISTEP_RULES["dpmpp_2m"].coefficients(sigmas.tolist())
-    return sample_linear(model, x, sigmas, extra_args, callback, coefficients=rows)
+    return sample_linear(model, x, sigmas, *given, coefficients=rows, **options)

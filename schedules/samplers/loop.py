@@ -30,14 +30,19 @@ def sample_steps(
     model: Denoiser,
     x: Tensor,
     sigmas: Tensor,
-    extra_args: dict[str, Any] | None,
-    callback: Callback | None,
+    extra_args: dict[str, Any] | None = None,
+    callback: Callback | None = None,
+    disable: bool | None = None,
+    *,
     take: TakeStep,
 ) -> Tensor:
     """The state (B, ...) at sigmas[-1]: for every step one model call, the host told of it, and `take`.
 
     Args:
-        model, x, sigmas, extra_args, callback: as for every k-diffusion sampler; sigmas (steps + 1,) in any order.
+        model: denoiser, (x (B, ...), sigma (B,), **extra_args) -> denoised.
+        x: (B, ...) state at sigmas[0].
+        sigmas: (steps + 1,), in any order.
+        disable: ignored, there is no progress bar; part of k-diffusion's signature.
         take: moves the state; it keeps what history it needs.
     """
     extra_args, ones = extra_args or {}, x.new_ones([x.shape[0]])
@@ -55,19 +60,15 @@ def sample_linear(
     x: Tensor,
     sigmas: Tensor,
     extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
-    *,
+    *given: Any,
     coefficients: Tensor | Sequence[Row | None],
     feature: Feature = "denoised",
+    **options: Any,
 ) -> Tensor:
     """The state at the end of a run of linear multistep steps, with k-diffusion's signature.
 
     Args:
-        model: denoiser, (x (B, ...), sigma (B,), **extra_args) -> denoised.
-        x: (B, ...) state at sigmas[0].
-        sigmas: (steps + 1,) sigma list.
-        disable: ignored, there is no progress bar; part of the signature.
+        model, x, sigmas, extra_args, given, options: as for sample_steps, k-diffusion's.
         coefficients: one row a step, in order: (steps, 1 + order), or rows of lengths of their own; weights beyond the
             history are not used. None for a step that returns the model output itself. Rows that are fewer than the
             steps end the run where they end.
@@ -90,7 +91,7 @@ def sample_linear(
         # Outside the mask the model output is the picture itself, which coefficients must not touch.
         return x if mask is None or levels[i + 1] != 0.0 else denoised + mask * (x - denoised)
 
-    return sample_steps(model, x, sigmas[: len(rows) + 1], extra_args, callback, take)
+    return sample_steps(model, x, sigmas[: len(rows) + 1], extra_args, *given, take=take, **options)
 
 
 def linear_step(x: Tensor, features: Sequence[Tensor], row: Row) -> Tensor:

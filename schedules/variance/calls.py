@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.types import Callback, Denoiser
+from ..core.types import Denoiser
 from ..samplers.loop import sample_steps
 
 
@@ -18,20 +18,13 @@ def euler_step(x: Tensor, denoised: Tensor, sigma: Tensor | float, target: Tenso
     return x + (x - denoised) / sigma * (target - sigma)
 
 
-def sample_euler(
-    model: Denoiser,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
-) -> Tensor:
+def sample_euler(model: Denoiser, x: Tensor, sigmas: Tensor, *given: Any, **options: Any) -> Tensor:
     """Euler's method with k-diffusion's signature; bit-equal to its sample_euler."""
 
     def take(x: Tensor, denoised: Tensor, i: int) -> Tensor:
         return euler_step(x, denoised, sigmas[i], sigmas[i + 1])
 
-    return sample_steps(model, x, sigmas, extra_args, callback, take)
+    return sample_steps(model, x, sigmas, *given, take=take, **options)
 
 
 def direction(sigmas: Sequence[float]) -> int:

@@ -80,7 +80,7 @@ class GreedyFit:
             row = torch.from_numpy(row_of(self.theta[i], sigma, sigma_next)).float().tolist()
             return linear_step(x, history, row)  # as the sampler will run it, so that this run answers that one's calls
 
-        return sample_steps(model, x, sigmas, extra_args, None, take)
+        return sample_steps(model, x, sigmas, extra_args, take=take)
 
     def _correction(self, reached: Tensor, columns: Tensor, sigma_next: float, free: NDArray[np.bool_]) -> Array:
         """(features,) change of the parameters that brings the step nearest to the teacher, in mean log distance."""

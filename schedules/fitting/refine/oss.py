@@ -45,8 +45,8 @@ class BestStates(Protocol):
         """Numbers of steps taken, from 0 on, that are told apart."""
         ...
 
-    def visit(self, taken: int, node: int, ask: Ask) -> None:
-        """Evaluate the state at a node, counted from the highest sigma, and offer its steps to all later nodes."""
+    def visit(self, taken: int, place: int, ask: Ask, /) -> None:
+        """Evaluate the state at a node, by its place from the highest sigma, and offer its steps to all later nodes."""
         ...
 
 
@@ -189,7 +189,7 @@ def _euler_teacher(
         states.teacher[node - 1] = x
         return x
 
-    return sample_steps(partial(_counted, model, budget), x.float(), sigmas, extra_args, None, take)
+    return sample_steps(partial(_counted, model, budget), x.float(), sigmas, extra_args, take=take)
 
 
 def _median_schedule(times: Array, paths: list[list[int]]) -> Tensor:

@@ -65,7 +65,7 @@ def test_a_run_ends_where_its_rows_end():
 
 def test_the_loop_keeps_no_gradient():
     x = start(1, 2).requires_grad_()
-    end = sample_steps(curved, x, sigmas_of(2), None, None, lambda x, denoised, i: denoised)
+    end = sample_steps(curved, x, sigmas_of(2), take=lambda x, denoised, i: denoised)
     assert not end.requires_grad
 
 
