@@ -16,7 +16,7 @@ from ..schedules.fitting.direct import DirectRun
 from ..schedules.fitting.sketch import Sketch
 from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 from ..schedules.hosts.schedules import host_schedules
-from ..schedules.samplers.rules import own_sampler
+from ..schedules.samplers.by_name import own_sampler
 
 STEPS = (5, 8, 10, 20)
 SAMPLER = "dpmpp_2m"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from ..schedules.core.finite import check_finite
 from ..schedules.core.metrics import geometric_mean, mode_switches, sample_errors
+from ..schedules.core.types import Progress, SamplerFunction, Schedule
 from ..schedules.fitting.budget import Budget
-from ..schedules.fitting.rollouts import check_finite
 from ..schedules.fitting.sketch import Sketch
 from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
-from ..schedules.samplers.rules import SamplerFunction, own_sampler
-from .named_schedules import Schedule
-from .subjects import Progress, Subject
+from ..schedules.samplers.by_name import own_sampler
+from .subjects import Subject
 
 SIMPLE = "simple"
 # Levels of the reference, and of a coarser one that tells how exact it is.
@@ -166,7 +166,7 @@ def compare(
     title: str,
     focus: str,
     rivals: str = "other",
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Table:
     """Run every schedule at every step count.
 

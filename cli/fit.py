@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--noises must be at least 3 (two are held out), got {args.noises}")
     if not 0.0 < args.denoise <= 1.0:
         raise ValueError(f"--denoise must be above 0 and at most 1, got {args.denoise:g}")
+    if args.method != "gauss_newton" and args.sampler == NAME:
+        raise ValueError(f"--method {args.method} solves schedules alone, and {NAME} needs gauss_newton")
     if args.minutes is not None and not args.minutes > 0:
         raise ValueError(f"--minutes must be above 0, got {args.minutes:g}")
     subject = chosen_subject(args)
@@ -41,7 +43,13 @@ def run(args: argparse.Namespace) -> None:
     noise = subject.noise(args.noises, args.seed)
     # Two calls per step: how often a sampler calls the model is not known before it runs.
     kept = memory_of_fit(
-        noise.shape[1:], len(noise), args.steps, effort_named(args.effort), calls_per_step=2, solver=name == NAME
+        noise.shape[1:],
+        len(noise),
+        args.steps,
+        effort_named(args.effort),
+        calls_per_step=2,
+        method=args.method,
+        solver=name == NAME,
     )
     print(f"The fit keeps at most {in_bytes(kept)} in memory.")
     try:
@@ -54,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
                 progress=bar,
                 minutes=args.minutes,
                 denoise=args.denoise,
+                method=args.method,
             )
     except OutOfTimeError as error:
         raise ValueError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
+from ..schedules.core.types import Schedule
 from ..schedules.curves.by_name import CURVES
 from ..schedules.curves.fallback import fallback_sigmas
 from ..schedules.hosts.schedules import host_schedules
@@ -18,8 +19,6 @@ from ..schedules.presets.file import load_preset
 from ..schedules.presets.names import SUFFIX
 from ..schedules.presets.preset import Preset
 from ..schedules.presets.share_code import from_share_code
-
-Schedule = Callable[[int], Tensor]
 
 CURVE_PREFIX = "curve:"
 FALLBACK = "fallback"

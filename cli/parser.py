@@ -86,6 +86,13 @@ example:
     _add_sampler_and_steps(run)
     run.add_argument("--noises", type=int, default=16, metavar="N", help="start noises, at least 3 (default 16)")
     _add_effort(run)
+    run.add_argument(
+        "--method",
+        default="gauss_newton",
+        choices=("gauss_newton", "oss"),
+        help="how schedules are sought: first candidates refined by Gauss-Newton (default), or oss, the recursive "
+        "search of Optimal Stepsize, mended; its calls depend on the step counts alone, not on the effort",
+    )
     run.add_argument("--seed", type=int, default=0, metavar="N", help="of the noises (default 0)")
     run.add_argument(
         "--denoise",

@@ -13,13 +13,12 @@ from torch import Tensor
 
 from ..demo.models.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
 from ..schedules.core.noise_space import SigmaRange, shift_of_range
+from ..schedules.core.types import Progress, SamplerFunction
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.presets.identity import ModelIdentity
-from ..schedules.samplers.rules import SamplerFunction, own_sampler
+from ..schedules.samplers.by_name import own_sampler
 from .python_objects import load_callable
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ class Subject:
         minutes: float | None = None,
         denoise: float = 1.0,
         start_sigma: float | None = None,
+        method: str = "gauss_newton",
     ) -> Calibration:
         """`calibrate` on this model."""
         return calibrate(
@@ -86,6 +86,7 @@ class Subject:
             minutes=minutes,
             denoise=denoise,
             start_sigma=start_sigma,
+            method=method,
         )
 
 

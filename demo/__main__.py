@@ -24,10 +24,10 @@ from ..cli.comparison import (
 from ..cli.files import check_target, write_file
 from ..cli.fit import calm_threads, preset_of
 from ..cli.main import guarded
-from ..cli.named_schedules import Schedule
 from ..cli.parser import whole_numbers
 from ..cli.progress import duration, progress_bar
 from ..cli.subjects import Subject, demo_subject
+from ..schedules.core.types import Schedule
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.plot.plot import schedule_plot

@@ -11,8 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-# k-diffusion's signature: fn(model, x, sigmas, extra_args=None, callback=None, disable=None, **options) -> x.
-SamplerFunction = Callable[..., Tensor]
+from ..schedules.core.types import SamplerFunction
 
 
 def _adaptive() -> SamplerFunction:

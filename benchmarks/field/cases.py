@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ...cli.subjects import Subject, demo_subject
 from ...demo import DEMO_NAMES, load_classifier
+from ...schedules.core.types import SamplerFunction
 from ...schedules.fitting.budget import Budget
 from ...schedules.fitting.direct import DirectRun
 from ...schedules.fitting.sketch import Sketch
 from ...schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
-from ...schedules.samplers.rules import SamplerFunction
 from ..cases import GUIDANCES, HELD_OUT_SEED, reference
 from ..mixtures import MIXTURES, ModeClassifier, mixture_model, mixture_subject
 from .judge import Judge

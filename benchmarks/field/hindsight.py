@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.metrics import geometric_mean, sample_errors
+from ...schedules.core.types import SamplerFunction
 from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
-from ...schedules.samplers.rules import SamplerFunction
 from ..cases import SAMPLER
 from .cases import FieldCase
 from .host_samplers import host_samplers

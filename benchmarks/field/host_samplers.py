@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import FLOW_EDGE, SigmaRange, shift_flow, shift_of_range
-from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction, own_sampler, sample_multistep
+from ...schedules.core.types import Denoiser, SamplerFunction
+from ...schedules.samplers.by_name import own_sampler, sample_multistep
+from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule
 from .uni_pc import sample_uni_pc
-
-Model = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,15 @@ def _ipndm_v_weights(sigmas: Sequence[float], sigma_next: float) -> Sequence[flo
     return [h[0] * weight for weight in weights]
 
 
-def _ipndm_v(model: Model, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+def _ipndm_v(model: Denoiser, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
     rule = MultistepRule("derivative", 4, _ipndm_v_weights)
     return sample_multistep(model, x, sigmas, rule=rule, **kwargs)
 
 
 @torch.no_grad()
-def sample_dpm_2(model: Model, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any) -> Tensor:
+def sample_dpm_2(
+    model: Denoiser, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
+) -> Tensor:
     """DPM-Solver-2 in k-diffusion's form: one more call at the geometric mean of both levels."""
     call = _caller(model, extra_args)
     for here, there in pairwise(sigmas.tolist()):
@@ -119,7 +121,7 @@ def sample_dpm_2(model: Model, x: Tensor, sigmas: Tensor, extra_args: dict[str, 
 
 @torch.no_grad()
 def sample_heunpp2(
-    model: Model, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
+    model: Denoiser, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
 ) -> Tensor:
     """Heun++ as the hosts have it: two steps ahead, weighted by their levels over the first; 3 * steps - 3 calls."""
     call, levels = _caller(model, extra_args), sigmas.tolist()
@@ -147,7 +149,9 @@ def exp_heun(sigma_range: SigmaRange) -> SamplerFunction:
     edge = float(shift_flow(1.0 - FLOW_EDGE, shift_of_range(sigma_range.sigma_min))) if flow else math.inf
 
     @torch.no_grad()
-    def sample(model: Model, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any) -> Tensor:
+    def sample(
+        model: Denoiser, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
+    ) -> Tensor:
         call, levels = _caller(model, extra_args), sigmas.tolist()
         levels[0] = edge if flow and levels[0] >= 1.0 else levels[0]
         for here, there in pairwise(levels):
@@ -166,5 +170,5 @@ def exp_heun(sigma_range: SigmaRange) -> SamplerFunction:
     return sample
 
 
-def _caller(model: Model, extra_args: dict[str, Any] | None) -> Callable[[Tensor, float], Tensor]:
+def _caller(model: Denoiser, extra_args: dict[str, Any] | None) -> Callable[[Tensor, float], Tensor]:
     return lambda x, sigma: model(x, torch.full((len(x),), sigma).to(x), **(extra_args or {}))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...cli.subjects import Subject
+from ...schedules.core.types import SamplerFunction
 from ...schedules.fitting.budget import Budget
 from ...schedules.fitting.direct import DirectRun
-from ...schedules.fitting.refine.published_oss import published_oss
+from ...schedules.fitting.refine.oss import published_oss
 from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from ...schedules.samplers.fitted import NAME as MULTISTEP
-from ...schedules.samplers.rules import SamplerFunction
 from ..cases import SAMPLER
 from ..published.ays import ays_schedules
 from ..published.dmn import dmn_schedules

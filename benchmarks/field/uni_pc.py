@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import Array
-from ...schedules.samplers.rules import SamplerFunction
+from ...schedules.core.types import SamplerFunction
 
 Variant = Literal["bh1", "bh2"]
 

@@ -16,7 +16,7 @@ from ...schedules.core.step_counts import StepCounts
 from ...schedules.fitting.budget import Budget
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.direct import DirectRun
-from ...schedules.fitting.refine.published_oss import published_oss
+from ...schedules.fitting.refine.oss import published_oss
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.presets.preset import Preset
 from ..cases import SAMPLER, STEPS, Case, Options, host_lists, load_case, reference

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...schedules.core.noise_space import Array
 from ...schedules.core.sigmas import finish_sigmas
-from ...schedules.samplers.rules import own_sampler
+from ...schedules.samplers.by_name import own_sampler
 
 
 @dataclass

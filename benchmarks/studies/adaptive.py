@@ -34,7 +34,7 @@ from ...schedules.adaptive.settings import METHODS
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.fitting.direct import DirectRun
 from ...schedules.hosts.schedules import host_schedules
-from ...schedules.samplers.rules import own_sampler
+from ...schedules.samplers.by_name import own_sampler
 from ..analytic import power_law, random_mixture
 from ..cases import CASES, HELD_OUT_SEED
 from .case import StudyCase, measured_on

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from ...schedules.core.noise_space import Array, SigmaRange, shift_flow
 from ...schedules.core.sigmas import finish_sigmas
+from ...schedules.core.types import Schedule
 from ...schedules.curves.fallback import fallback_sigmas
 from ...schedules.hosts.schedules import host_schedules
-from ...schedules.samplers.rules import own_sampler
+from ...schedules.samplers.by_name import own_sampler
 from ..analytic import MixtureDenoiser, power_law, random_mixture, thinned_power_law
 
 STEPS = (4, 5, 6, 8, 10, 14, 20)
@@ -36,8 +37,6 @@ RANGES = {
 }
 _ROWS = 24
 _REFERENCE_STEPS = 300
-
-Schedule = Callable[[int], Tensor]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from ...schedules.feedback.estimate import RunRecord, observed, root_mean_square
 from ...schedules.feedback.refine import Pass, Refinement, Resample, refine
 from ...schedules.feedback.weighted import sample_weighted_2m
 from ...schedules.hosts.schedules import host_schedules
-from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule, own_sampler, sample_multistep
+from ...schedules.samplers.by_name import own_sampler, sample_multistep
+from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule
 from ..analytic import GaussianTeacher
 from ..cases import HELD_OUT_SEED
 from .case import StudyCase, measured_on

@@ -210,8 +210,8 @@ class _Running:
     def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
         from ...schedules.comparison.comparison import Cell
+        from ...schedules.core.finite import ModelError, check_finite
         from ...schedules.core.metrics import mode_switches, sample_errors
-        from ...schedules.fitting.rollouts import ModelError, check_finite
 
         steps = len(plan.sigmas) - 1
         self.message = f"{plan.runner.label} with {plan.schedule}, {steps} steps"

@@ -12,11 +12,10 @@ from typing import Any
 import folder_paths
 from torch import Tensor
 
+from ...schedules.core.types import SamplerFunction
 from ..compare.grid import Choice
 from . import registries as _host
 from .runs import GuiderRuns
-
-SamplerFunction = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)

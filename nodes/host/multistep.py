@@ -36,10 +36,10 @@ def sample_by_model(
 def _sample(
     preset: Preset | None, node_id: Any, model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any
 ) -> Tensor:
-    from ...schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
+    from ...schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
 
     def warn(sentence: str) -> None:
         _host.say(sentence, node_id, warning=True)
 
-    solver = None if preset is None else FittedSolver(preset.schedules, preset.solver)
-    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, solver=solver, warn=warn)
+    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.solver)
+    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=warn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.finite import FiniteModel
 from ..core.noise_space import Array, SigmaRange
 from ..core.run import StartSampler, take_rows
 from ..core.sigmas import finish_sigmas
-from ..fitting.rollouts import check_finite
+from ..core.types import Callback, Denoiser
 from ..fitting.teacher.teacher import teacher_sigmas
+from ..samplers.loop import sample_steps
 from .quadrature import MAX_NODES, step_terms
 from .rows import combine, row_rms
 from .step_variable import StepVariable
@@ -76,33 +77,31 @@ class _PilotRun:
 
     def __call__(
         self,
-        model: Callable[..., Tensor],
+        model: Denoiser,
         x: Tensor,
         sigmas: Tensor,
         extra_args: dict[str, Any] | None = None,
-        callback: Any = None,
+        callback: Callback | None = None,
         **_: Any,
     ) -> Tensor:
-        levels = [float(sigma) for sigma in sigmas[:-1]]
+        levels = sigmas[:-1].tolist()
         # Divided differences of orders 0, 1, ... that end in the newest output, and the t of the outputs.
         newest: list[Tensor] = []
         times: list[float] = []
         outputs: list[Tensor] = []
         before = x
-        for i, sigma in enumerate(levels):
-            output = model(x, x.new_full((x.shape[0],), sigma), **(extra_args or {}))
-            check_finite(output, sigma, i)
-            if callback is not None:
-                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": output})
-            outputs, times = [output, *outputs][: MAX_NODES + 1], [float(self.variable.at(sigma)), *times][:4]
-            if i:
-                x = self._step(before, times, outputs, levels[i - 1], sigma)  # the step again, now interpolated
-            newest = self._write_down(output, newest, times)
-            before = x
-            if i + 1 < len(levels):
-                x = self._step(x, times, outputs, sigma, levels[i + 1])
-        self.end = take_rows(outputs[0], self.rows).detach().cpu()
-        return outputs[0]
+
+        def take(x: Tensor, output: Tensor, i: int) -> Tensor:
+            nonlocal newest, times, outputs, before
+            outputs, times = [output, *outputs][: MAX_NODES + 1], [float(self.variable.at(levels[i])), *times][:4]
+            if i:  # the step again, now interpolated
+                x = self._step(before, times, outputs, levels[i - 1], levels[i])
+            newest, before = self._write_down(output, newest, times), x
+            return self._step(x, times, outputs, levels[i], levels[i + 1]) if i + 1 < len(levels) else output
+
+        end = sample_steps(FiniteModel(model), x, sigmas, extra_args, callback, take=take)
+        self.end = take_rows(end, self.rows).detach().cpu()
+        return end
 
     def _step(self, x: Tensor, times: list[float], outputs: list[Tensor], sigma: float, sigma_to: float) -> Tensor:
         nodes = np.array([*times[:MAX_NODES], *[0.0] * MAX_NODES][:MAX_NODES])[:, None]

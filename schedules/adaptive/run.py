@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.finite import ModelError
 from ..core.noise_space import Array
-from ..fitting.rollouts import ModelError
+from ..core.types import Denoiser
 from .expected import StepDensity, state_weight
 from .planners import Place, planner_for
 from .quadrature import StepTerms, step_terms
@@ -54,7 +55,7 @@ class AdaptiveRun:
 
     def __init__(
         self,
-        model: Callable[..., Tensor],
+        model: Denoiser,
         x: Tensor,
         extra_args: dict[str, Any],
         settings: Settings,

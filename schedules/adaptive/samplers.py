@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..core.noise_space import Array
 from ..core.sigmas import check_sigmas
+from ..core.types import Callback, Denoiser
 from .controller import Gains
 from .expected import StepDensity
 from .report import AdaptiveReport
@@ -27,11 +28,11 @@ _FEW_CALLS, _UNFINISHED = 12, 0.5
 
 @torch.no_grad()
 def sample_sigmasmith_adaptive(
-    model: Callable[..., Tensor],
+    model: Denoiser,
     x: Tensor,
     sigmas: Tensor,
     extra_args: dict[str, Any] | None = None,
-    callback: Callable[[dict[str, Any]], None] | None = None,
+    callback: Callback | None = None,
     disable: bool | None = None,
     *,
     calls: int | None = 20,
@@ -157,9 +158,7 @@ def _expected_steps(variable: StepVariable, high: float, low: float) -> float:
 class _Progress:
     """Tells the host how far the slowest row is, in steps of the list that the host knows."""
 
-    def __init__(
-        self, callback: Callable[[dict[str, Any]], None] | None, first: float, last: float, total: int
-    ) -> None:
+    def __init__(self, callback: Callback | None, first: float, last: float, total: int) -> None:
         self.callback = callback
         self.first, self.last, self.total = first, last, total
         self.told = -1

@@ -1,10 +1,12 @@
-"""What both hosts' pages say and read: step counts, durations, sentences."""
+"""What pages and the command line say and read: step counts, numbers, durations, sentences."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 
 def parse_steps(text: Any) -> tuple[int, ...]:
@@ -37,6 +39,11 @@ def in_words(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def plain_list(sigmas: Iterable[float]) -> str:
+    """A comma list for the host's ManualSigmas: plain decimals without exponents, every float32 exactly."""
+    return ", ".join(np.format_float_positional(np.float32(sigma), trim="0", unique=True) for sigma in sigmas)
 
 
 def duration(seconds: float) -> str:

@@ -18,16 +18,10 @@ def laplace_sigmas(
 ) -> Tensor:
     """Quantiles of a Laplace distribution of log sigma, cut to the model's range, then 0.
 
-    Args:
-        steps: solver intervals, >= 1 (not model calls).
-        sigma_min, sigma_max: noise std in the model's own sigma space, 0 < min < max (flow: max <= 1).
-        flow: True for CONST / rectified-flow models; log sigma is then logit sigma.
+    Args: as `tangent_sigmas` (angles.py), on flow models with logit sigma for log sigma, and
         mu: log sigma around which the steps gather.
         beta: width of the distribution in log sigma, > 0; towards infinity the list is even in log-SNR.
-    Returns:
-        (steps + 1,) float32, CPU, strictly decreasing; [0] == sigma_max, [-2] == sigma_min (steps >= 2), [-1] == 0.
-    Raises:
-        ValueError: names the argument and its value.
+    Returns, Raises: as `tangent_sigmas`.
     Source: Hang et al. 2024, arXiv:2407.03297, section 3 (noise schedules as distributions of log-SNR).
     Differs: quantiles between those of the two ends. ComfyUI clamps the quantiles of the whole distribution, which
         repeats sigma_min and sigma_max, and appends no 0; where it does not clamp and beta is small against the

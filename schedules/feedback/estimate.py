@@ -18,13 +18,14 @@ sigmasmith.benchmarks.studies.feedback` prints how well it ranks pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from ..core.types import SamplerFunction
 
 # Share of an error in x that the model keeps in D, on average over a run: between 0, where the model corrects every
 # error, and 1, where it follows every one.
@@ -112,7 +113,7 @@ def over_channels(values: Tensor) -> Tensor:
     return values.mean(dim=1) if values.ndim > 2 else values
 
 
-def observed(function: Callable[..., Tensor], record: RunRecord) -> Callable[..., Tensor]:
+def observed(function: SamplerFunction, record: RunRecord) -> SamplerFunction:
     """The sampler function, with its run written into `record`; its result is unchanged.
 
     Called as k-diffusion's samplers are, with `callback` by name.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-Progress = Callable[[int, int, str], None]
+from ..core.types import Progress
 
 
 class OutOfTimeError(Exception):

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange
 from ..core.run import Run, StartsFromImages
+from ..core.types import Baselines, Progress, SamplerFunction
 from ..hosts.schedules import host_schedules
-from ..samplers.rules import SamplerFunction
-from .budget import Budget, Progress
+from .budget import Budget
 from .calibration import Calibration
 from .direct import DirectRun
 from .effort import effort_for
@@ -21,7 +21,7 @@ from .journal import Journal, part_text
 from .partial import partial_start
 from .pipeline import solve
 from .problem import Problem
-from .settings import Baselines, Cost, Records, Sampling, Searching, samplers_by_name, step_counts
+from .settings import Cost, Records, Sampling, Searching, samplers_by_name, step_counts
 
 
 def calibrate(

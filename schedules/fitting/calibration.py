@@ -12,11 +12,12 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import steps_before_truncation
+from ..core.types import SamplerFunction
 from ..presets.file import load_preset, save_preset
 from ..presets.identity import ModelIdentity
 from ..presets.preset import DenoiseMode, Preset
-from ..samplers.fitted import NAME, FittedSolver, sample_sigmasmith_multistep
-from ..samplers.rules import SamplerFunction, own_sampler
+from ..samplers.by_name import own_sampler
+from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
 from .report import FITTED, Report, StepReport
 
 
@@ -64,8 +65,8 @@ class Calibration:
             ValueError: the sampler has no host-free form.
         """
         if self.sampler == NAME:
-            solver = FittedSolver(self.schedules, self.coefficients)
-            return partial(sample_sigmasmith_multistep, solver=solver)
+            coefficients = PresetCoefficients(self.schedules, self.coefficients)
+            return partial(sample_sigmasmith_multistep, coefficients=coefficients)
         return own_sampler(self.sampler)
 
     def to_preset(self, model: ModelIdentity | None = None, **fields: Any) -> Preset:

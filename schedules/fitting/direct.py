@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..samplers.rules import SamplerFunction
+from ..core.types import Denoiser, SamplerFunction
 from .budget import Budget
 from .experts import parts
 
@@ -35,11 +34,11 @@ class DirectRun:
 
     def __init__(
         self,
-        model: Callable[..., Tensor],
+        model: Denoiser,
         x: Tensor,
         extra_args: dict[str, Any],
         sigma_max: float | None = None,
-        second: tuple[Callable[..., Tensor], float] | None = None,
+        second: tuple[Denoiser, float] | None = None,
         flow: bool = False,
     ) -> None:
         self.model = model

@@ -8,7 +8,7 @@ not made of. It is handed out as the end of a list of int(steps / denoise) steps
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,10 +18,10 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_truncation
 from ..core.step_counts import StepCounts
+from ..core.types import Schedule
 from ..curves.fallback import fallback_sigmas
 from ..hosts.schedules import DEFAULT_HOST, host_schedules
 
-Schedule = Callable[[int], Tensor]
 # Steps of the schedule that tells where a denoise starts: as fine as the hosts' own table.
 _FINE = 1_000
 # A host's schedule is asked for at most this times steps / denoise steps to find the one that begins at the start.

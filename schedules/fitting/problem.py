@@ -8,16 +8,17 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange
 from ..core.run import Run
+from ..core.types import Baselines, SamplerFunction
 from ..samplers.brownian import BrownianPath, is_stochastic, on_path
 from ..samplers.fitted import NAME
-from ..samplers.rules import MULTISTEP_RULES, MultistepRule, SamplerFunction
+from ..samplers.rules import MULTISTEP_RULES, MultistepRule
 from .budget import Budget
 from .effort import Effort
 from .journal import Journal
 from .objective import Objective
 from .partial import PartialStart
 from .rollouts import Rollouts
-from .settings import Baselines, Sampling
+from .settings import Sampling
 from .sketch import Sketch
 
 # Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there

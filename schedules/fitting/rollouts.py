@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.finite import check_finite
 from ..core.run import Run, take_rows
-from ..samplers.fitted import run_table
-from ..samplers.rules import SamplerFunction
+from ..core.types import SamplerFunction
+from ..samplers.loop import sample_linear
 from .budget import Budget
 from .journal import Journal
 from .sketch import Sketch
@@ -68,10 +69,6 @@ class Rollout:
         """Drop the model outputs, the bulk of the memory: the run can be judged, but its calls not be reused."""
         self.calls = [replace(call, denoised=None) for call in self.calls]
         self.forgotten, self.handed = True, None
-
-
-class ModelError(ValueError):
-    """The model returned a value that is not finite."""
 
 
 class RecordingModel:
@@ -135,14 +132,6 @@ class RecordingModel:
         return denoised
 
 
-def check_finite(denoised: Tensor, sigma: float, call: int, first_row: int = 0) -> None:
-    """Raise ModelError naming the sigma, the call and the first sample, by its place in the whole batch."""
-    finite = torch.isfinite(denoised.flatten(1)).all(dim=1)
-    if not bool(finite.all()):
-        row = first_row + int((~finite).nonzero()[0])
-        raise ModelError(f"the model returned NaN or infinity at sigma {sigma:.6g} (call {call + 1}) for sample {row}")
-
-
 @dataclass
 class Rollouts:
     """Runs one sampler on many schedules.
@@ -169,7 +158,7 @@ class Rollouts:
 
     def with_table(self, table: Tensor | None) -> Rollouts:
         """The same for a table of coefficients, (steps, 1 + order), in place of the sampler."""
-        return self if table is None else replace(self, sampler=partial(run_table, coefficients=table), table=table)
+        return self if table is None else replace(self, sampler=partial(sample_linear, coefficients=table), table=table)
 
     def with_sampler(self, sampler: SamplerFunction) -> Rollouts:
         """The same for a sampler that leaves something behind as it runs, and so must run: nothing is recorded."""

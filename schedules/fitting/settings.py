@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import Tensor
-
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
+from ..core.types import Baselines, Progress, SamplerFunction
 from ..samplers.brownian import is_stochastic
+from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME
-from ..samplers.rules import SamplerFunction, own_sampler
-from .budget import Progress
 from .effort import effort_named
 from .experts import check_boundary
 from .partial import PartialStart
 
 METHODS = ("gauss_newton", "oss")
-Baselines = Mapping[str, Callable[[int], Tensor]]
 
 
 @dataclass(frozen=True)

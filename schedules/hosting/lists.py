@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..core.sigmas import check_sigmas, finish_sigmas, resample_sigmas
+from ..core.types import Schedule
 from ..presets.checks import check_label
 
 if TYPE_CHECKING:
     from ..presets.preset import Preset
 
-Schedule = Callable[[int], Tensor]
 # A printed 14.615 and the table's 14.614641 are one sigma_max.
 _SAME_SIGMA = 1e-3
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..core.noise_space import Array, SigmaRange, shift_flow, shift_of_range
 from ..core.sigma_table import check_table, host_sigma_table, in_sd_range, in_svd_range, table_sigma
 from ..core.sigmas import check_steps, finish_sigmas, resample_sigmas
+from ..core.types import Schedule
 from ..curves.angles import tangent_sigmas
 from ..curves.powers import exponential_sigmas, karras_sigmas
 from . import published as tables
@@ -163,7 +164,7 @@ _FLOW_LISTS: dict[str, Sequence[float]] = {
 
 def host_schedules(
     sigma_range: SigmaRange, table: ArrayLike | None = None, *, webui: bool = True
-) -> dict[str, Callable[[int], Tensor]]:
+) -> dict[str, Schedule]:
     """Every schedule that a host offers for a model of this range: name -> steps -> sigmas.
 
     ComfyUI's dropdown has its own names, the fixed lists of its nodes are ays_*, gits and oss_*, and what the WebUIs do
@@ -182,7 +183,7 @@ def host_schedules(
     entries = host_sigma_table(sigma_range) if table is None else check_table(table, sigma_range)
     model = HostModel(sigma_range, entries)
     ends = sigma_range.sigma_min, sigma_range.sigma_max
-    found: dict[str, Callable[[int], Tensor]] = {}
+    found: dict[str, Schedule] = {}
     for name, rule in _FROM_TABLE.items():
         found[name] = _kept(partial(rule, model), model)
     for name, curve in _FROM_RANGE.items():
@@ -205,7 +206,7 @@ def _on_range(curve: Callable[..., Tensor], ends: tuple[float, float], steps: in
     return curve(steps, *ends)
 
 
-def _kept(rule: Callable[[int], Array], model: HostModel) -> Callable[[int], Tensor]:
+def _kept(rule: Callable[[int], Array], model: HostModel) -> Schedule:
     """The rule as a callable that keeps the contract of a sigma list."""
 
     def schedule(steps: int) -> Tensor:

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .rules import MULTISTEP_RULES, SamplerFunction
+from ..core.types import SamplerFunction
+from .rules import MULTISTEP_RULES
 
 # Halvings of the interval down to which the path is random; below it is straight. 2**-18 of sigma_max lies far below
 # every model's sigma_min.

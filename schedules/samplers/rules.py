@@ -1,4 +1,4 @@
-"""The hosts' deterministic samplers as linear multistep rules, and one sampler function that runs any of them.
+"""The hosts' deterministic samplers as linear multistep rules: the coefficients of their steps, by the noise levels.
 
 One step from sigma_i to s = sigma_{i+1} is
 
@@ -13,23 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from ..core.noise_space import Array
-from .fitted import NAME, run_table
+from .loop import Feature
 
-# k-diffusion's signature: fn(model, x, sigmas, extra_args=None, callback=None, disable=None, ...) -> x.
-SamplerFunction = Callable[..., Tensor]
-
-
-Feature = Literal["denoised", "derivative"]
 # Levels are floats, or arrays that broadcast; so are the weights then.
 Weights = Callable[[Sequence[Any], Any], Sequence[Any]]
 
@@ -52,6 +44,16 @@ class MultistepRule:
     def carry(self, sigma: float, sigma_next: float) -> float:
         """The factor a of the current state."""
         return sigma_next / sigma if self.feature == "denoised" else 1.0
+
+    def coefficients(self, levels: Sequence[float]) -> list[list[float] | None]:
+        """One row (a, w_0, w_1, ...) a step for the loop; None for the step to 0, which is the last."""
+        rows: list[list[float] | None] = []
+        for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
+            if sigma_next == 0.0:
+                return [*rows, None]
+            past = levels[i::-1][: self.order]
+            rows.append([self.carry(sigma, sigma_next), *map(float, self.weights(past, sigma_next))])
+        return rows
 
 
 def _euler(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:
@@ -144,90 +146,3 @@ MULTISTEP_RULES: dict[str, MultistepRule] = {
     "deis": MultistepRule("derivative", 3, _deis),
     "lms": MultistepRule("derivative", 4, _adams),
 }
-
-
-@torch.no_grad()
-def sample_multistep(
-    model: Callable[..., Tensor],
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callable[[dict[str, Any]], None] | None = None,
-    disable: bool | None = None,
-    *,
-    rule: MultistepRule,
-) -> Tensor:
-    """Run a linear multistep rule with k-diffusion's signature.
-
-    Args:
-        model: denoiser, (x (B, ...), sigma (B,), **extra_args) -> denoised.
-        x: (B, ...) state at sigmas[0].
-        sigmas: (steps + 1,) sigma list ending in 0.
-        disable: ignored, there is no progress bar; part of the signature.
-    Returns:
-        (B, ...) state at sigmas[-1].
-    Differs: weights in float64; equals ComfyUI's functions of the same names within float32 rounding, deis within 5e-4.
-    """
-    extra_args = extra_args or {}
-    levels = [float(sigma) for sigma in sigmas]
-    features: list[Tensor] = []  # newest first
-    for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
-        denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **extra_args)
-        if callback is not None:
-            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
-        if sigma_next == 0.0:
-            return denoised
-        features.insert(0, denoised if rule.feature == "denoised" else (x - denoised) / sigma)
-        del features[rule.order :]
-        past = levels[i::-1][: len(features)]
-        x = rule.carry(sigma, sigma_next) * x
-        for weight, feature in zip(rule.weights(past, sigma_next), features):
-            x = x + float(weight) * feature
-    return x
-
-
-@torch.no_grad()
-def sample_heun(
-    model: Callable[..., Tensor],
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callable[[dict[str, Any]], None] | None = None,
-    disable: bool | None = None,
-) -> Tensor:
-    """Heun's method, 2 * steps - 1 model calls. Source: Karras et al. 2022, arXiv:2206.00364, algorithm 1."""
-    extra_args = extra_args or {}
-    ones = x.new_ones([x.shape[0]])
-    for i in range(len(sigmas) - 1):
-        denoised = model(x, sigmas[i] * ones, **extra_args)
-        if callback is not None:
-            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
-        if float(sigmas[i + 1]) == 0.0:
-            return denoised
-        d, dt = (x - denoised) / sigmas[i], sigmas[i + 1] - sigmas[i]
-        ahead = x + dt * d
-        d_ahead = (ahead - model(ahead, sigmas[i + 1] * ones, **extra_args)) / sigmas[i + 1]
-        x = x + dt * 0.5 * (d + d_ahead)
-    return x
-
-
-def own_sampler(name: str) -> SamplerFunction:
-    """The sampler function for a host's sampler name, for fits without a host.
-
-    Raises:
-        ValueError: an unknown name, with the known ones.
-    """
-    if name == "heun":
-        return sample_heun
-    if name == NAME:
-        return partial(run_table, coefficients=None)
-    if name not in MULTISTEP_RULES:
-        known = ", ".join([*MULTISTEP_RULES, "heun", NAME])
-        raise ValueError(f"sampler {name!r} has no host-free form; pass the host's function, or one of {known}")
-    rule = MULTISTEP_RULES[name]
-
-    def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
-        return sample_multistep(model, x, sigmas, rule=rule, **kwargs)
-
-    sample.__name__ = f"sample_{name}"
-    return sample

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .calls import Callback, FiniteModel, direction
+from ..core.finite import FiniteModel
+from ..core.types import Callback, NoiseSampler
+from .calls import direction
 from .clamp import hold_spread
 from .control import Control
 from .eta_curves import constant
 from .noise_steps import Form, churn_level, noisy_step, posterior_factor, raise_level
 from .readout import NoiseLog, StepNoise, rms
-from .steppers import NoiseSampler, Step, Stepper
+from .steppers import Step, Stepper
 
 _NO_ETA = constant(0.0, "eta")
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .calls import Callback, direction, sample_euler
+from ..core.types import Callback
+from .calls import direction, sample_euler
 from .control import Control
 from .controlled import RunNoise, sample_controlled
 from .eta_curves import Curve, constant

@@ -21,7 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .calls import Callback, FiniteModel, euler_step, sample_euler
+from ..core.finite import FiniteModel
+from ..core.types import Callback
+from .calls import euler_step, sample_euler
 
 # Differences that Anderson's mixing looks back on: a third gained nothing on the demo models.
 _MEMORY = 2

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .calls import SamplerFunction, sample_euler
+from ..core.types import SamplerFunction
+from .calls import sample_euler
 from .control import Control
 from .eta_curves import Curve, constant
 from .noise_steps import Form

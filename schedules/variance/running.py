@@ -9,7 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from .calls import Callback, FiniteModel, direction
+from ..core.finite import FiniteModel
+from ..core.types import Callback
+from .calls import direction
 from .control import Control
 from .controlled import RunNoise, noise_factor, sample_controlled
 from .noise_steps import churn_level, noisy_step, raise_level

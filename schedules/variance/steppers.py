@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,11 +10,8 @@ import torch
 from torch import Tensor
 
 from ..core.noise_space import FLOW_EDGE
-from .calls import Callback, SamplerFunction
+from ..core.types import Callback, NoiseSampler, SamplerFunction
 from .noise_steps import Form, noisy_step, ve_level
-
-# (sigma, sigma_next) -> noise, already multiplied with s_noise and the posterior's factor.
-NoiseSampler = Callable[[Any, Any], Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Step:
         sigma, sigma_next: 0-dim tensors on x's device, as hosts pass them.
         start, end: the same as numbers: reading a tensor would wait for the device.
         eta: 0..1.
-        noise: for this step.
+        noise: for this step, already multiplied with s_noise and the posterior's factor.
     """
 
     sigma: Tensor

@@ -12,7 +12,7 @@ from sigmasmith.benchmarks.analytic import (
     thinned_power_law,
 )
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 
 @pytest.mark.parametrize("flow", [False, True])

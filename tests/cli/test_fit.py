@@ -5,6 +5,7 @@ import os
 import pytest
 import torch
 from sigmasmith.cli.main import main
+from sigmasmith.cli.subjects import own_subject
 from sigmasmith.schedules.presets.file import load_preset
 from sigmasmith.schedules.presets.share_code import from_share_code
 
@@ -76,6 +77,16 @@ def test_a_sampler_function_of_the_users_own_is_taken(folder):
     assert load_preset(folder / "own.safetensors").sampler == "mine"
 
 
+def test_the_method_of_optimal_stepsize_gives_the_schedule_that_calibrate_finds_with_it(folder, capsys):
+    assert main(["fit", *OWN, *QUICK, "--method", "oss", "--out", "oss.safetensors"]) == 0
+    assert main(["fit", *OWN, *QUICK, "--out", "refined.safetensors"]) == 0
+    oss, refined = (load_preset(folder / f"{name}.safetensors") for name in ("oss", "refined"))
+    subject = own_subject("own_model:gaussian", shape=(2, 3), sigma_min=0.03, sigma_max=10.0, flow=False, guidance=None)
+    found = subject.fit(subject.noise(4, 0), "euler", (3,), effort="fast", method="oss")
+    assert torch.equal(oss.schedules[3], found.sigmas(3))
+    assert not torch.equal(oss.schedules[3], refined.schedules[3])
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -96,6 +107,7 @@ def test_a_sampler_function_of_the_users_own_is_taken(folder):
         ([*OWN, "--flow"], "sigma_max"),
         ([*OWN, "--sampler", "dpm_9"], "--sampler"),
         ([*OWN, "--noises", "2"], "--noises"),
+        ([*OWN, "--method", "oss", "--sampler", "sigmasmith_multistep"], "--method oss"),
         ([*OWN, "--minutes", "0"], "--minutes"),
         ([*OWN, "--minutes", "1e-9"], "--minutes"),
         ([*OWN, "--seed", "-1"], "--seed"),

@@ -11,6 +11,7 @@ from sigmasmith.cli.main import guarded, main
 from sigmasmith.cli.parser import build_parser
 from sigmasmith.cli.progress import ProgressBar, duration, progress_bar
 from sigmasmith.schedules.fitting.effort import EFFORTS
+from sigmasmith.schedules.fitting.settings import METHODS
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 
@@ -22,12 +23,13 @@ def test_help_is_printed_with_an_example(capsys, command):
     assert "example" in capsys.readouterr().out
 
 
-def test_help_names_every_sampler_and_every_effort(capsys):
+def test_help_names_every_sampler_effort_and_method(capsys):
     with pytest.raises(SystemExit):
         main(["fit", "--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert all(name in said for name in [*MULTISTEP_RULES, "heun"])
     assert "{" + ",".join(EFFORTS) + "}" in said
+    assert "{" + ",".join(METHODS) + "}" in said
 
 
 def test_the_parser_is_built_without_torch():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.cli.main import main
-from sigmasmith.cli.show import plain_list
+from sigmasmith.schedules.core.words import plain_list
 from sigmasmith.schedules.curves.powers import karras_sigmas
 from sigmasmith.schedules.presets.file import save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
@@ -48,24 +48,26 @@ def test_a_preset_file_is_shown_with_facts_errors_and_share_code(preset, capsys)
 def test_a_share_code_is_shown_like_a_file(preset, capsys):
     out = shown(capsys, to_share_code(preset, 8))
     assert "SDXL" in out
-    assert plain_list(preset.schedules[8]) in out
+    assert plain_list(preset.schedules[8].tolist()) in out
 
 
 def test_another_step_count_is_interpolated_and_says_so(preset, capsys):
     out = shown(capsys, "mine.safetensors", "--steps", "6")
     assert "6 steps, interpolated:" in out
-    assert plain_list(preset.sigmas(6)) in out
+    assert plain_list(preset.sigmas(6).tolist()) in out
 
 
 def test_denoise_cuts_the_schedule(preset, capsys):
-    assert plain_list(preset.sigmas(4, 0.5)) in shown(capsys, "mine.safetensors", "--steps", "4", "--denoise", "0.5")
+    assert plain_list(preset.sigmas(4, 0.5).tolist()) in shown(
+        capsys, "mine.safetensors", "--steps", "4", "--denoise", "0.5"
+    )
     start = shown(capsys, "mine.safetensors", "--steps", "4", "--denoise", "0.5", "--mode", "noise_level")
-    assert plain_list(preset.sigmas(4, 0.5, "noise_level")) in start
+    assert plain_list(preset.sigmas(4, 0.5, "noise_level").tolist()) in start
 
 
 def test_the_plain_numbers_are_the_float32_sigmas_again_and_have_no_exponent():
     sigmas = karras_sigmas(200, 1e-4, 14.6)
-    text = plain_list(sigmas)
+    text = plain_list(sigmas.tolist())
     assert "e" not in text
     assert torch.equal(torch.from_numpy(np.array(text.split(","), dtype=np.float32)), sigmas)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from .locate import answer_of, find_host
 from .sampler_reference import Clusters

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...schedules.adaptive.report import AdaptiveReport
 from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
-from ...schedules.samplers.fitted import FittedSolver, sample_sigmasmith_multistep
+from ...schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
 from ...schedules.variance.calls import sample_euler
 from ...schedules.variance.control import Control
 from ...schedules.variance.controlled import RunNoise, sample_controlled
@@ -99,8 +99,8 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
     under_way = current_pass()
     answer = under_way[1].answer if under_way else None
     preset = answer.preset if answer else None
-    solver = None if preset is None else FittedSolver(preset.schedules, preset.solver)
-    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, solver=solver, warn=_said)
+    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.solver)
+    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=_said)
 
 
 def _control(eta: str, s_noise: float) -> Control:

@@ -27,6 +27,8 @@ class HostRuns:
         sigma_max: noise level of `x`.
     """
 
+    splits = True
+
     def __init__(self, denoiser: Any, x: Tensor, extra_args: dict[str, Any], sigma_max: float) -> None:
         self.denoiser = denoiser
         self.start = x

@@ -1,13 +1,17 @@
-"""A first table of coefficients: every step fitted to land on the teacher, along the student's own run.
+"""First coefficients: every step fitted to land on the teacher, along the student's own run.
 
-One run fits it. At each step the parameters are the ridge least squares solution for the teacher's state at the next
-sigma, from the state that the earlier fitted steps left; so a later step corrects what an earlier one could not reach.
+One run fits them. At step i the change d of the parameters from those of DPM++ 2M minimises, over rows b,
+
+    sum_b w_b ||m_b + C_b d||**2 + ridge * sum_j N_jj d_j**2,    w_b = 1 / ||m_b||**2,   N = sum_b w_b C_b' C_b
+
+with m_b what DPM++ 2M misses the teacher's state at the next sigma by, and C_b what each parameter adds to the state
+(unknowns.py). The state is the one that the earlier fitted steps left, so a later step corrects what an earlier one
+could not reach.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from ...core.noise_space import Array
-from ...samplers.fitted import step
+from ...samplers.loop import linear_step, sample_steps
 from ..objective import flat_weights
 from ..rollouts import take_rows
 from ..sketch import Sketch
@@ -55,14 +59,15 @@ class GreedyFit:
     def __call__(
         self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
     ) -> Tensor:
-        levels = [float(sigma) for sigma in sigmas]
-        listed = sigmas.detach().cpu().float()
+        levels, listed = sigmas.tolist(), sigmas.detach().cpu().float()
         self.theta = dpmpp_2m_parameters(listed, self.order)
         free = allowed(len(levels) - 1, self.order)
         history: list[Tensor] = []
         outputs: list[Tensor] = []
-        for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
-            denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **(extra_args or {}))
+
+        def take(x: Tensor, denoised: Tensor, i: int) -> Tensor:
+            nonlocal history, outputs
+            sigma, sigma_next = levels[i], levels[i + 1]
             history = [denoised, *history][: self.order]
             outputs = [self.sketch(take_rows(denoised, self.rows)), *outputs][: self.order]
             state = self.sketch(take_rows(x, self.rows))
@@ -72,9 +77,10 @@ class GreedyFit:
             self.theta[i] += self._correction(
                 plain + columns @ torch.from_numpy(self.theta[i]), columns, sigma_next, free[i]
             )
-            row = torch.from_numpy(row_of(self.theta[i], sigma, sigma_next)).float()
-            x = step(x, history, row.tolist())  # as the sampler will run it, so that this run answers that one's calls
-        return x
+            row = torch.from_numpy(row_of(self.theta[i], sigma, sigma_next)).float().tolist()
+            return linear_step(x, history, row)  # as the sampler will run it, so that this run answers that one's calls
+
+        return sample_steps(model, x, sigmas, extra_args, take=take)
 
     def _correction(self, reached: Tensor, columns: Tensor, sigma_next: float, free: NDArray[np.bool_]) -> Array:
         """(features,) change of the parameters that brings the step nearest to the teacher, in mean log distance."""

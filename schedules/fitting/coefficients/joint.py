@@ -1,9 +1,14 @@
 """Schedule and coefficients of the fitted multistep sampler together, by the Gauss-Newton method of gauss_newton.py.
 
-Unknowns are the shifts of the inner log-sigmas and changes of the parameters of coefficients.py, all steps at once,
-against the end states: what a step may leave to a later one is decided by what arrives at the end. While a sigma moves,
-the parameters move with those of DPM++ 2M. Where every parameter of every step costs too much, they are tied to a few
-hat functions over the step index, as the shifts are.
+Minimised over z = (s, u), with r_b the student's end state minus the teacher's in row b (sketched):
+
+    f(s, u) = mean_b log ||r_b(sigma(s), theta(s, u))|| + (_PRIOR / 2) sum_j u_j**2
+    theta(s, u) = theta_start + sum_j u_j basis_j + theta_2M(sigma(s)) - theta_2M(sigma(0))
+
+s are shifts of the inner log-sigmas, u changes of the parameters theta of unknowns.py, all steps at once: what a step
+may leave to a later one is decided by what arrives at the end. While a sigma moves, the parameters move with those of
+DPM++ 2M (theta_2M). The pull on u bends the steps; which run is the best is decided by the error alone. Where every
+parameter of every step costs too much, they are tied to a few hat functions over the step index, as the shifts are.
 """
 
 from __future__ import annotations

@@ -1,9 +1,16 @@
 """Refinement of a schedule one sigma at a time, for samplers whose end states jump when a sigma moves a little.
 
+Minimised over the inner sigmas, with x_b the student's end state of row b and T_b the teacher's:
+
+    f(sigma) = mean_b log ||x_b(sigma) - T_b||
+
+by trying, for one k after another,
+
+    log sigma_k <- max(log sigma_k +- reach_k * gap_k, log sigma_min),    gap_k to the nearer neighbour in log sigma
+
 Samplers that switch their order at a threshold, round their noise levels to a table, or change models half way have no
-slope for Gauss-Newton to follow. Here each inner sigma is tried a share of the gap to its neighbours up and down, kept
-where the error falls, with a reach of its own that grows on success and halves on failure. The sigmas at which the
-sampler's steps are worst come first.
+slope for Gauss-Newton to follow. A move is kept where the error falls; its reach grows on success and halves on
+failure. The sigmas at which the sampler's steps are worst come first.
 
 Source: compass search, Kolda, Lewis and Torczon 2003, SIAM Review 45, section 3; the order is ours.
 """

@@ -1,8 +1,16 @@
 """DMN: time steps that minimise a bound on the global error of an exponential multistep solver, without a model.
 
-The solver's step is an integral of e**lambda times the polynomial through its last outputs, lambda = log(alpha/sigma).
-With w the weight that the end state gives to every output, and an output's error taken as sigma**power / alpha, the
-bound is the sum of |w| times those errors. Source: Xue et al. 2024, arXiv:2402.17376, section 4.
+Minimised over the inner levels lam_n = log(alpha_n / sigma_n), with ends kept:
+
+    sum_j |sum_n w_nj| e_j,    w_nj = integral from lam_n to lam_{n+1} of exp(lam) l_nj(lam) d lam,
+    e_j = sigma_j**power / alpha_j
+
+w_nj is what step n gives to output j, l_nj the Lagrange polynomial of that output among those that the step uses, and
+e_j the error that an output is taken to have. The inner sum runs over the steps n that use output j, with two
+exceptions, as the authors bound them: the first and the last step add sum_j |w_nj| e_j of their own, the ORDER - 1
+steps after the first sqrt(sum_j (w_nj e_j)**2).
+
+Source: Xue et al. 2024, arXiv:2402.17376, section 4.
 """
 
 from __future__ import annotations

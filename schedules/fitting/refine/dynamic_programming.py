@@ -1,4 +1,15 @@
-"""The path over noise levels with the smallest sum of costs of its steps, for every step count in one pass."""
+"""The path over noise levels with the smallest sum of costs of its steps, for every step count in one pass.
+
+`best_paths` minimises over levels 0 = p_1 < p_2 < ... < p_K, with e the mean squared local errors of local_errors.py
+and w the propagation weights,
+
+    e(p_1 -> p_2) w(p_2)**2 + sum_{m=2}^{K-1} e(p_m -> p_{m+1} | p_{m-1}) w(p_{m+1})**2 + e(p_K -> sigma 0)
+
+where a step depends on the level before it, the history of the multistep rule. `cheapest_paths` minimises, from the
+first node p_1 to the last p_{K+1},
+
+    sum_{m=1}^{K} discount**(m-1) cost(p_m, p_{m+1})
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,17 @@
 """Refinement of a schedule by Gauss-Newton on the end states, with Broyden updates between Jacobians.
 
-Unknowns are shifts of the inner log-sigmas, each in units of the smaller gap to its neighbours; the first sigma stays.
-With many steps the shifts are tied to a few hat functions over the step index. Rows are weighted with 1 / ||r||**2, so
-that a step lowers the mean log error. A Jacobian column runs only the calls after the first sigma it moves; a Broyden
-update costs one run and corrects every sample's Jacobian along the step that was tried.
+Minimised over the unknowns z, with r_b the student's end state minus the teacher's in row b (sketched):
+
+    f(z) = mean_b log ||r_b(z)||,    log sigma_i = log sigma_i(0) + gap_i (basis z)_i,   i = 1 .. steps - 1
+
+so unknowns are shifts of the inner log-sigmas, each in units of the smaller gap to its neighbours; the first sigma
+stays. With many steps the shifts are tied to a few hat functions over the step index, the columns of `basis`. A step
+solves
+
+    (N + damping * diag N) dz = -sum_b w_b J_b' r_b,    N = sum_b w_b J_b' J_b,   w_b = 1 / ||r_b||**2
+
+whose right side is minus the gradient of sum_b log ||r_b||. A Jacobian column runs only the calls after the first sigma
+it moves; a Broyden update costs one run and corrects every sample's Jacobian along the step that was tried.
 
 Source: Levenberg 1944, Marquardt 1963 (damping); Broyden 1965 (rank-one update); the composition is ours.
 """

@@ -1,5 +1,11 @@
 """GITS: what an Euler step costs by the geometry of a known trajectory.
 
+The path over nodes that `cheapest_paths` is given these costs for minimises
+
+    sum_m COEFFICIENT**(m-1) c(p_m, p_{m+1}),    c(i, j) = mean_b [dist(x_i + (sigma_j - sigma_i) d_i) - dist(x_j)]
+
+with dist the distance from the chord between the trajectory's ends, x_i its states and d_i their derivatives.
+
 Source: Chen et al. 2024, On the Trajectory Regularity of ODE-based Diffusion Sampling, arXiv:2405.11326, section 4.
 """
 

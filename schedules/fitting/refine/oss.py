@@ -1,143 +1,88 @@
-"""The recursive search of Optimal Stepsize for Diffusion Sampling, mended; published_oss.py has it as published.
+"""The recursive search of Optimal Stepsize for Diffusion Sampling, in two forms: mended, and as published.
 
 Source: Pei et al. 2025, arXiv:2503.21774. Eq. 8 is the aim, the student's end state near the teacher's; eq. 9 to 11 the
-recursion: the best state at a node after k steps comes from the node at which one step more from its best state after
-k - 1 steps lands nearest to the teacher's state. That closer now stays closer is an assumption (appendix A).
+recursion: with T the teacher's states, and step(x, i -> j) one step of the student,
+
+    i*(k, j) = argmin_i cost(step(x(k-1, i), i -> j), T_j),   x(k, j) = step(x(k-1, i*), i* -> j)
+
+so the best state at a node j after k steps comes from the node i from whose best state after k - 1 steps one step more
+lands nearest to the teacher's state. That closer now stays closer is an assumption (appendix A).
 
 Nodes are visited in decreasing sigma, every step count at one node before the next node, because hosts keep state per
-run. The recursion only looks to higher sigmas, so the order changes no result.
+run. The recursion only looks to higher sigmas, so the order changes no result. What the forms differ in is what they
+keep: oss_shared.py one state for all rows, for fits; oss_per_image.py every image's own, to compare fits with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from ...core.run import Run, take_rows
-from ...core.sigmas import finish_sigmas
+from ...core.finite import check_finite
+from ...core.noise_space import Array
+from ...core.run import Run
+from ...core.sigmas import check_sigmas, finish_sigmas
+from ...samplers.loop import sample_steps
 from ...samplers.rules import MultistepRule
 from ..budget import Budget
-from ..rollouts import check_finite
 from ..sketch import Sketch
 from ..teacher.teacher import Teacher
-
-# A schedule of K steps may be, s steps down, from _SLOWEST * s / K to (s / (K - 1)) ** _FASTEST of the way along the
-# teacher's nodes: half of all (s, node). Fitted schedules of trained networks stay well inside.
-_SLOWEST, _FASTEST = 0.5, 0.6
+from .oss_per_image import StatesPerImage, median_nodes, states_per_image
+from .oss_shared import Ask, SharedStates
 
 
-@dataclass(frozen=True)
-class _State:
-    """An evaluated student state: x (B, ...), features newest first, and the nodes visited, its own the last."""
+class BestStates(Protocol):
+    """The best states at every node, and what is kept of a step."""
 
-    x: Tensor
-    features: list[Tensor]
-    path: tuple[int, ...]
+    x: Tensor  # (B, ...) the start state, set before the first visit
 
+    @property
+    def levels(self) -> int:
+        """Numbers of steps taken, from 0 on, that are told apart."""
+        ...
 
-def allowed(steps: Sequence[int], nodes: int, taken: int, node: int, corridor: bool) -> bool:
-    """Whether a schedule of one of these counts may stand at a node of the teacher after `taken` steps."""
-    last = nodes - 1
-    for count in steps:
-        if count <= taken or not taken <= node <= last - (count - 1 - taken):
-            continue
-        if taken == 0:
-            return node == 0
-        if not corridor or _SLOWEST * taken / count <= node / last <= (taken / (count - 1)) ** _FASTEST:
-            return True
-    return False
+    def visit(self, taken: int, place: int, ask: Ask, /) -> None:
+        """Evaluate the state at a node, by its place from the highest sigma, and offer its steps to all later nodes."""
+        ...
 
 
-@dataclass
-class _Search:
-    """The mended search; see `oss_schedules`.
+def recursion(run: Run, sigmas: Tensor, states: BestStates, *, rows: slice, budget: Budget) -> None:
+    """Visit every node of `sigmas` (N + 1,) but the last, 0; for every number of steps taken, once.
 
-    Attributes:
-        parent, cost: (steps taken, node) -> where the best state there comes from, and its cost.
-        found: step count -> (cost of its end state, nodes).
+    Raises:
+        ModelError: NaN from the model, with the sigma.
     """
+    visited = 0
 
-    rule: MultistepRule
-    teacher: Teacher
-    wanted: tuple[int, ...]
-    rows: slice
-    sketch: Sketch
-    budget: Budget
-    corridor: bool
-    boundary: float | None = None
-    parent: dict[tuple[int, int], _State] = field(default_factory=dict)
-    cost: dict[tuple[int, int], float] = field(default_factory=dict)
-    found: dict[int, tuple[float, tuple[int, ...]]] = field(default_factory=dict)
+    def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any) -> Tensor:
+        nonlocal visited
+        x = x.float()
+        if visited == 0:
+            states.x = x
+        for sigma in sigmas[:-1]:
+            # Bound now: a visit asks at its own level.
+            def ask(x: Tensor, sigma: Tensor = sigma) -> Tensor:
+                return _counted(model, budget, x, sigma * x.new_ones([x.shape[0]]), **(extra_args or {}))
 
-    def visit(self, model: Any, x: Tensor, sigma: Tensor, node: int, extra_args: dict[str, Any]) -> None:
-        """Evaluate the best states at one node, one for each number of steps taken, and step on from them."""
-        for taken in range(max(self.wanted)):
-            source = self.parent.pop((taken, node), None)
-            if source is None and (taken, node) != (0, 0):
-                continue
-            here = x if source is None else self.step(source, node)
-            self.budget.before_call()
-            denoised = model(here, sigma * here.new_ones([here.shape[0]]), **extra_args).float()
-            check_finite(denoised, float(sigma), node)
-            self.budget.count(here.shape[0])
-            feature = denoised if self.rule.feature == "denoised" else (here - denoised) / float(sigma)
-            earlier = source.features if source is not None and not self._handed_over(source, node) else []
-            path = (*source.path, node) if source is not None else (node,)
-            state = _State(here, [feature, *earlier][: self.rule.order], path)
-            self.finish(state, denoised)
-            self.expand(state)
-
-    def _handed_over(self, source: _State, node: int) -> bool:
-        """Whether another model answers at this node than at the state's own: hosts begin anew there."""
-        at, here = self.teacher.sigmas[source.path[-1]], self.teacher.sigmas[node]
-        return self.boundary is not None and at >= self.boundary > here
-
-    def step(self, source: _State, node: int) -> Tensor:
-        """The state one step of the rule after `source`."""
-        sigmas = self.teacher.sigmas
-        x = self.rule.carry(sigmas[source.path[-1]], sigmas[node]) * source.x
-        past = [sigmas[i] for i in source.path[::-1][: len(source.features)]]
-        for weight, feature in zip(self.rule.weights(past, sigmas[node]), source.features):
-            x = x + float(weight) * feature
+            for taken in range(states.levels):
+                states.visit(taken, visited, ask)
+            visited += 1
         return x
 
-    def finish(self, state: _State, denoised: Tensor) -> None:
-        """Stop here: every rule's step to sigma 0 returns the model output."""
-        count = len(state.path)
-        if count not in self.wanted:
-            return
-        cost = float(_log_errors(self._sketched(denoised)[None] - self.teacher.end_sketch)[0])
-        if count not in self.found or cost < self.found[count][0]:
-            self.found[count] = cost, state.path
-
-    def expand(self, state: _State) -> None:
-        """Offer the state to every later node. Costs are those of sketches: the step is linear, and so are they."""
-        taken, sigmas, node = len(state.path), self.teacher.sigmas, state.path[-1]
-        later = [j for j in range(node + 1, len(sigmas)) if allowed(self.wanted, len(sigmas), taken, j, self.corridor)]
-        if not later:
-            return
-        past = [sigmas[i] for i in state.path[::-1][: len(state.features)]]
-        weights = np.stack([np.asarray(self.rule.weights(past, sigmas[j]), dtype=np.float64) for j in later])
-        carry = torch.tensor([self.rule.carry(sigmas[node], sigmas[j]) for j in later], dtype=torch.float64)
-        features = torch.stack([self._sketched(feature) for feature in state.features])
-        landed = carry[:, None, None] * self._sketched(state.x)
-        landed += torch.einsum("jf,fbm->jbm", torch.from_numpy(weights), features)
-        for j, cost in zip(later, _log_errors(landed - self.teacher.states[later]).tolist()):
-            if cost < self.cost.get((taken, j), float("inf")):
-                self.cost[taken, j], self.parent[taken, j] = cost, state
-
-    def _sketched(self, values: Tensor) -> Tensor:
-        return self.sketch(take_rows(values, self.rows))
+    run(sample, sigmas, rows)
 
 
-def _log_errors(difference: Tensor) -> Tensor:
-    """(J,) mean over samples of the log error; (J, B, m) in."""
-    return 0.5 * difference.square().mean(dim=2).clamp_min(1e-30).log().mean(dim=1)
+def _counted(model: Any, budget: Budget, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
+    """The model's output in float32, counted and checked."""
+    budget.before_call()
+    denoised = model(x, sigma, **extra_args).float()
+    check_finite(denoised, float(sigma[0]), budget.rows_evaluated // x.shape[0])
+    budget.count(x.shape[0])
+    return denoised
 
 
 def oss_schedules(
@@ -179,16 +124,73 @@ def oss_schedules(
     wanted = tuple(sorted({count for count in steps if 1 <= count <= len(teacher.sigmas)}))
     if not wanted:
         return {}
-    search = _Search(rule, teacher, wanted, rows, sketch, budget, corridor, boundary)
-    visited = 0
+    states = SharedStates(rule, teacher, wanted, rows, sketch, corridor, boundary)
+    recursion(run, finish_sigmas(teacher.sigmas), states, rows=rows, budget=budget)
+    return {count: finish_sigmas(teacher.sigmas[list(path)]) for count, (_, path) in sorted(states.ends.items())}
 
-    def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any) -> Tensor:
-        nonlocal visited
-        x = x.float()
-        for sigma in sigmas[:-1]:
-            search.visit(model, x, sigma, visited, extra_args or {})
-            visited += 1
+
+@dataclass(frozen=True)
+class PublishedOss:
+    """The schedules of the published search.
+
+    Attributes:
+        schedules: steps -> sigma list of the median; shorter than steps + 1 where median nodes coincide, since the
+            authors' sampler makes a step of length zero there.
+        paths: steps -> one list of node numbers per image, the lowest first.
+    """
+
+    schedules: dict[int, Tensor]
+    paths: dict[int, list[list[int]]]
+
+
+def published_oss(
+    run: Run, sigmas: Tensor, steps: Sequence[int], *, rows: slice, budget: Budget, flow_states: bool = False
+) -> PublishedOss:
+    """The published search on given nodes, for several step counts (a smaller one is a prefix of the largest's run).
+
+    Args:
+        run: starts a sampler function at the start states of `rows` alone.
+        sigmas: (N + 1,) nodes, ending in 0; the authors take N = 100 uniform timesteps of the model.
+        steps: step counts.
+        rows: the images, of the batch.
+        budget: counts N + K * N evaluations per image, K the largest step count.
+        flow_states: for VE models, states in flow coordinates, as the authors' wrapper of DiT has them. It changes what
+            the same start noise at a lower node means: there it is nearly the noise of that level, and most paths
+            begin late. False keeps the model's own states.
+    Returns:
+        a PublishedOss.
+    Source: Pei et al. 2025, arXiv:2503.21774, eq. 9 to 11, and the authors' search_OSS and cal_medium.
+    Differs: nodes outside, levels inside, as hosts need it, with the same result; float32 states whatever the model's
+        dtype. Not the authors' code.
+    """
+    times, images = check_sigmas(sigmas).double().numpy()[::-1].copy(), rows.stop - rows.start
+    states = states_per_image(times, flow_states, max(steps), images)
+    run(partial(_euler_teacher, states, budget), sigmas, rows)
+    recursion(run, sigmas, states, rows=rows, budget=budget)
+    states.carry_over(0)
+    paths = {count: [states.path(count, row) for row in range(images)] for count in steps}
+    return PublishedOss({count: _median_schedule(times, nodes) for count, nodes in paths.items()}, paths)
+
+
+def _euler_teacher(
+    states: StatesPerImage,
+    budget: Budget,
+    model: Any,
+    x: Tensor,
+    sigmas: Tensor,
+    extra_args: dict[str, Any] | None = None,
+    **_: Any,
+) -> Tensor:
+    """A sampler function that writes down the states of Euler's method at every node."""
+
+    def take(x: Tensor, denoised: Tensor, i: int) -> Tensor:
+        node = len(sigmas) - 1 - i
+        x = denoised + float(states.times[node - 1] / states.times[node]) * (x - denoised)
+        states.teacher[node - 1] = x
         return x
 
-    run(sample, finish_sigmas(teacher.sigmas), rows)
-    return {count: finish_sigmas(teacher.sigmas[list(path)]) for count, (_, path) in sorted(search.found.items())}
+    return sample_steps(partial(_counted, model, budget), x.float(), sigmas, extra_args, take=take)
+
+
+def _median_schedule(times: Array, paths: list[list[int]]) -> Tensor:
+    return finish_sigmas(times[sorted(set(median_nodes(paths)) - {0}, reverse=True)])

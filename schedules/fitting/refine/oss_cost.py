@@ -7,7 +7,7 @@ more than effort "fast" allows any other method; a coarser grid would leave long
 from __future__ import annotations
 
 from ..problem import Problem
-from .oss import allowed
+from .oss_shared import allowed
 
 # Calls that find out whether rows can run alone.
 _PROBES = 2

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.finite import check_finite
 from ...core.noise_space import Array, SigmaRange
 from ...core.run import StartSampler, take_rows
 from ...core.sigmas import finish_sigmas
 from ..budget import Budget
 from ..journal import Journal
-from ..rollouts import check_finite
 from ..sketch import Sketch
 
 # History of the teacher's quadrature. On mixtures order 4 had at most half the error at 48 levels, where order 3 is

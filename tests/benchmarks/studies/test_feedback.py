@@ -13,7 +13,7 @@ from sigmasmith.benchmarks.studies.feedback import (
     refine_row,
     weighted_ratios,
 )
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 
 def test_the_analytic_ends_are_exact():

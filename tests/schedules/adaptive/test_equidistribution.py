@@ -12,7 +12,7 @@ from sigmasmith.schedules.adaptive.pilot import Pilot
 from sigmasmith.schedules.adaptive.step_variable import StepVariable
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .models import ENDS, mixture, run, start
 from .test_pilot import pilot_of

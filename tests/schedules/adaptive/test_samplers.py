@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.adaptive.samplers import plan_stretches, sample_sigmasmith_adaptive, share_out
 from sigmasmith.schedules.adaptive.settings import Settings
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .models import DIM, ENDS, METHODS, Watched, gaussian, guided, levels, mixture, run, start
 

@@ -17,7 +17,7 @@ from sigmasmith.schedules.feedback.estimate import (
     root_mean_square,
     worst_region,
 )
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .models import SIGMA_MAX, easy_and_hard, first_pass, sigmas, start
 

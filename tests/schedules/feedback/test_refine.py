@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.feedback.estimate import RunRecord
 from sigmasmith.schedules.feedback.refine import Pass, finer_tail, refine
 from sigmasmith.schedules.feedback.words import heat_image, map_in_words, refinement_in_words
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .models import SIGMA_MIN, easy_and_hard, first_pass, resampler, sigmas, start
 

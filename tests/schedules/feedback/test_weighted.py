@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.feedback.weighted import sample_weighted_2m
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .models import SIGMA_MAX, easy_and_hard, sigmas, start
 

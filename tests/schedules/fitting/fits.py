@@ -11,6 +11,7 @@ import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, MixtureDenoiser, power_law, random_mixture
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas, finish_sigmas
+from sigmasmith.schedules.core.types import SamplerFunction
 from sigmasmith.schedules.fitting import calibrate as calibrate_module
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.calibrate import calibrate
@@ -22,7 +23,7 @@ from sigmasmith.schedules.fitting.rollouts import Rollouts
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.teacher import Teacher, run_teacher, teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
-from sigmasmith.schedules.samplers.rules import SamplerFunction, own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 from torch import Tensor
 
 VE = SigmaRange(0.0292, 14.6146)

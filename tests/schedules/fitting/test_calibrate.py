@@ -9,7 +9,8 @@ from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.fitting.effort import SINGLE
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.hosts.schedules import host_schedules
-from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from .fits import POOR, VE, Counted, assert_contract, mixture, normal, range_of, small_fit, teacher_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.fitting.calibrate import calibrate
-from sigmasmith.schedules.fitting.rollouts import ModelError
 from sigmasmith.schedules.fitting.settings import sampler_name, step_counts
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .fits import VE, Counted, Rowless, assert_contract, mixture, normal, small_fit
 

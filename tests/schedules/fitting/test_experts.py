@@ -20,7 +20,7 @@ from sigmasmith.schedules.fitting.rollouts import Rollouts
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .fits import DIM, FLOW, VE, Counted, mixture, normal, range_of, small_fit
 

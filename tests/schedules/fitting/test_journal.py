@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.fitting import journal as module
 from sigmasmith.schedules.fitting.calibrate import calibrate
 from sigmasmith.schedules.fitting.journal import Journal
-from sigmasmith.schedules.fitting.rollouts import ModelError
 
 from .fits import mixture, normal
 

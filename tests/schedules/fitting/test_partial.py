@@ -20,8 +20,8 @@ from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.partial import PartialStart, partial_start
 from sigmasmith.schedules.fitting.teacher.teacher import teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
+from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import NAME
-from sigmasmith.schedules.samplers.rules import own_sampler
 
 from .fits import VE, Counted, mixture, normal, range_of, small_fit
 from .test_journal import Counting, Interrupted, slow_calls  # noqa: F401 (a fixture)

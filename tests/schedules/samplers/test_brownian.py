@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 from sigmasmith.schedules.samplers.brownian import BrownianPath, is_stochastic, on_path
-from sigmasmith.schedules.samplers.rules import own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
 
 SHAPE, TOP = (4, 32, 32), 14.6
 TWO_ROWS = slice(0, 2)

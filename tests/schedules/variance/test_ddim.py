@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher
+from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.fitting.rollouts import ModelError
 from sigmasmith.schedules.variance.ddim import sample_ddim
 from sigmasmith.schedules.variance.eta_curves import parse_curve
 from sigmasmith.schedules.variance.noise import NoiseKind, NoiseSource

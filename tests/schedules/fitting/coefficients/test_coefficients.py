@@ -158,7 +158,7 @@ def test_a_fit_of_schedule_and_coefficients_beats_the_schedule_alone_on_noise_it
     fit = small_fit(model, noise, flow=flow, sampler="sigmasmith_multistep", steps=(5, 8), effort="balanced")
     plain = small_fit(model, noise, flow=flow, steps=(5, 8), effort="balanced")
     fresh = normal(48, seed=77) * range_of(flow).sigma_max
-    from sigmasmith.schedules.samplers.rules import own_sampler
+    from sigmasmith.schedules.samplers.by_name import own_sampler
 
     reference = own_sampler("deis")(
         model, fresh, CURVES["karras"](400, range_of(flow).sigma_min, range_of(flow).sigma_max)

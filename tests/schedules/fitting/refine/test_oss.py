@@ -7,16 +7,17 @@ from itertools import combinations
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, power_law, random_mixture
+from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.direct import DirectRun
 from sigmasmith.schedules.fitting.refine.oss import oss_schedules
-from sigmasmith.schedules.fitting.rollouts import ModelError
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
-from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES, own_sampler
+from sigmasmith.schedules.samplers.by_name import own_sampler
+from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 ROWS = 6
 RANGES = {False: SigmaRange(0.03, 14.6), True: SigmaRange(0.003, 1.0, flow=True)}

@@ -8,7 +8,8 @@ from sigmasmith.benchmarks.analytic import power_law, random_mixture
 from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.direct import DirectRun
-from sigmasmith.schedules.fitting.refine.published_oss import median_nodes, published_oss
+from sigmasmith.schedules.fitting.refine.oss import published_oss
+from sigmasmith.schedules.fitting.refine.oss_per_image import median_nodes
 
 NODES, STEPS, IMAGES = 14, 5, 6
 

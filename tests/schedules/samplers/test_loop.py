@@ -1,0 +1,122 @@
+"""The one loop: bit for bit what the loops before it did, and steps by coefficients that a caller hands over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from sigmasmith.schedules.core.sigmas import finish_sigmas
+from sigmasmith.schedules.fitting.coefficients.unknowns import dpmpp_2m_parameters, table_of
+from sigmasmith.schedules.samplers.by_name import own_sampler
+from sigmasmith.schedules.samplers.loop import sample_linear, sample_steps
+
+from .runs import SUMMING, Report, all_runs
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "runs.json").read_text(encoding="utf-8"))
+RUNS = all_runs()
+
+
+def sigmas_of(steps):
+    return finish_sigmas(torch.logspace(1.1, -1.5, steps, dtype=torch.float64).numpy())
+
+
+def curved(x, sigma, **_):
+    """A denoiser whose output depends on state and noise level."""
+    return torch.tanh(x / (1.0 + sigma.reshape(-1, *[1] * (x.ndim - 1)) ** 2))
+
+
+def start(*shape):
+    return 12.0 * torch.randn(*shape, generator=torch.Generator().manual_seed(3))
+
+
+def a_table(steps, order=3, seed=0):
+    base = table_of(dpmpp_2m_parameters(sigmas_of(steps), order), sigmas_of(steps))
+    return base + 0.01 * torch.randn(base.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_golden_runs_are_those_that_are_tested():
+    assert GOLDEN.keys() == RUNS.keys()
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_run_ends_and_reports_as_it_did_before_the_loops_became_one(name):
+    report = Report()
+    end, golden = RUNS[name](report).float().flatten(), GOLDEN[name]
+    assert report.steps == golden["steps"]
+    if name.split(": ")[1].startswith(SUMMING):
+        torch.testing.assert_close(end, torch.tensor(golden["end"]), rtol=1e-5, atol=1e-6)
+    else:
+        assert torch.equal(end, torch.tensor(golden["end"]))
+        assert report.digest == golden["told"]
+
+
+def test_no_row_returns_the_model_output_itself():
+    sigmas, x = sigmas_of(1), start(1, 2)
+    assert torch.equal(sample_linear(curved, x, sigmas, coefficients=[None]), curved(x, sigmas[:1]))
+
+
+def test_a_run_ends_where_its_rows_end():
+    sigmas, x, rows = sigmas_of(5), start(1, 2), a_table(5)[:3]
+    part = sample_linear(curved, x, sigmas, coefficients=rows)
+    assert torch.equal(part, sample_linear(curved, x, sigmas[:4], coefficients=rows))
+
+
+def test_the_loop_keeps_no_gradient():
+    x = start(1, 2).requires_grad_()
+    end = sample_steps(curved, x, sigmas_of(2), take=lambda x, denoised, i: denoised)
+    assert not end.requires_grad
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_a_table_of_dpmpp_2m_runs_as_dpmpp_2m(order):
+    sigmas, x = sigmas_of(8), start(3, 1, 4, 4)
+    table = table_of(dpmpp_2m_parameters(sigmas, order), sigmas)
+    own = own_sampler("dpmpp_2m")(curved, x, sigmas)
+    torch.testing.assert_close(sample_linear(curved, x, sigmas, coefficients=table), own, rtol=1e-5, atol=1e-5)
+
+
+def test_a_step_is_the_weighted_sum_of_state_and_model_outputs():
+    sigmas, x, table = sigmas_of(3), start(1, 2), a_table(3)
+    first = curved(x, sigmas[:1])
+    y = table[0, 0] * x + table[0, 1] * first
+    second = curved(y, sigmas[1:2])
+    z = table[1, 0] * y + table[1, 1] * second + table[1, 2] * first
+    third = curved(z, sigmas[2:3])
+    expected = table[2, 0] * z + table[2, 1] * third + table[2, 2] * second + table[2, 3] * first
+    torch.testing.assert_close(sample_linear(curved, x, sigmas, coefficients=table), expected)
+
+
+def test_outside_an_inpaint_mask_the_picture_stays_untouched():
+    picture = torch.full((1, 1, 4, 4), 0.3)
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2] = 1.0
+
+    def masked(x: torch.Tensor, sigma: torch.Tensor, denoise_mask: torch.Tensor) -> torch.Tensor:
+        return curved(x, sigma) * denoise_mask + picture * (1.0 - denoise_mask)
+
+    end = sample_linear(masked, start(1, 1, 4, 4), sigmas_of(6), {"denoise_mask": mask}, coefficients=a_table(6))
+    assert torch.equal(end[..., 2:], picture[..., 2:])
+    assert not torch.equal(end[..., :2], picture[..., :2])
+
+
+def test_a_row_of_the_batch_does_not_change_another():
+    x, table, sigmas = start(3, 1, 4, 4), a_table(6), sigmas_of(6)
+    together = sample_linear(curved, x, sigmas, coefficients=table)
+    for row in range(3):
+        assert torch.equal(sample_linear(curved, x[row : row + 1], sigmas, coefficients=table)[0], together[row])
+
+
+def test_video_latents_run_like_images():
+    x, table, sigmas = start(1, 2, 3, 4, 4), a_table(6), sigmas_of(6)
+    flat = sample_linear(curved, x.reshape(1, 2, 12, 4), sigmas, coefficients=table)
+    assert torch.equal(sample_linear(curved, x, sigmas, coefficients=table).reshape(1, 2, 12, 4), flat)
+
+
+def test_every_step_is_reported_to_the_callback():
+    seen: list[dict] = []
+    sigmas = sigmas_of(5)
+    sample_linear(curved, start(1, 2), sigmas, None, seen.append, coefficients=a_table(5))
+    assert [call["i"] for call in seen] == [0, 1, 2, 3, 4]
+    assert torch.equal(torch.stack([call["sigma"] for call in seen]), sigmas[:-1])
