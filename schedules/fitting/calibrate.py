@@ -12,6 +12,7 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
 from ..hosts.schedules import host_schedules
+from ..presets.made import HowMade
 from ..samplers.brownian import is_stochastic
 from ..samplers.fitted import NAME
 from ..samplers.rules import SamplerFunction, own_sampler
@@ -116,6 +117,11 @@ def calibrate(
         raise ValueError(f"method: {method} solves schedules alone, and {NAME} needs gauss_newton")
     hosts = host_schedules(sigma_range) if baselines is None else baselines
     partial = check_partial(denoise, start_sigma, sigma_range, hosts, counts, samplers, boundary)
+    made = HowMade(
+        method="" if method == "gauss_newton" else method,
+        chosen_among=tuple(samplers) if len(samplers) > 1 else (),
+        boundary=boundary,
+    )
     budget = Budget(rows, plan.limit(counts, solver=NAME in samplers), minutes, progress)
     identity = part_text(
         [part_text(noise if x is None else x), list(samplers), counts, effort, method, seed, boundary, partial]
@@ -158,6 +164,7 @@ def calibrate(
         latent_shape=tuple(noise.shape[1:]),
         seconds=budget.seconds,
         denoise=denoise if partial is not None else 1.0,
+        made=made,
     )
 
 
