@@ -62,7 +62,7 @@ def about_lines(preset: Preset) -> Iterator[str]:
         "fitted for": preset.counts_in_words + (" (exact, never interpolated)" if preset.exact else ""),
         "author": preset.author,
         "licence": preset.licence,
-        "notes": preset.notes.replace("\n", "\n" + " " * 16),
+        "notes": preset.made.beside(preset.notes).replace("\n", "\n" + " " * 16),
         "made with": preset.tool,
         "hash": preset.short_hash,
     }

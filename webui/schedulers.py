@@ -12,6 +12,7 @@ from torch import Tensor
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.presets.checks import PresetError
 from ..schedules.presets.identity import ModelIdentity
+from ..schedules.presets.made import PILOT
 from ..schedules.presets.matching import best_match
 from ..schedules.presets.preset import Preset
 from ..schedules.presets.share_code import from_share_code
@@ -98,7 +99,7 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: S
 
 def is_adaptive(preset: Preset) -> bool:
     """Whether a preset was frozen from a pilot run, and not fitted."""
-    return (preset.effort or "").startswith("pilot")
+    return preset.made.method == PILOT
 
 
 def choose(

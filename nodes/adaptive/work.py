@@ -76,6 +76,7 @@ def _frozen(
     """The preset of a new pilot run, and the report."""
     from ...schedules.adaptive.equidistribution import frozen_sigmas, order_of
     from ...schedules.adaptive.pilot import run_pilot
+    from ...schedules.presets.made import PILOT, HowMade
     from ...schedules.presets.preset import FITTED, Preset
     from ..host.fit import guidance_of, noise_rows
     from ..host.guard import check_fittable
@@ -116,6 +117,7 @@ def _frozen(
         seeds=tuple(range(base.calibration_seed, base.calibration_seed + base.noises)),
         origin=origin,
         errors=errors,
+        made=HowMade(method=PILOT),
         name=base.name,
         tool="Sigmasmith for ComfyUI",
     )

@@ -10,11 +10,9 @@ from ..text import in_words, plot_sentence
 from .request import FitRequest
 
 if TYPE_CHECKING:
+    from ...schedules.presets.made import HowMade
     from ...schedules.presets.preset import Preset
     from ..host.experts import Subject
-
-# Lines of a preset's notes by which a later run knows how it was fitted; the format has no keys for them.
-CHOICE_LINE, PAIR_LINE = "Chosen among ", "Two models: "
 
 # Hashes of the preset files written by this process, so that a fit's own file does not count as a changed one.
 _written: dict[str, str] = {}
@@ -30,8 +28,8 @@ def preset_fingerprint(name: str, refit: bool) -> str:
         path = checked_path(name)
     except ValueError:
         return "bad name"
-    found = _file_hash(path)
-    return "own" if found == _written.get(str(path)) else found or "deleted"
+    now = _file_hash(path)
+    return "own" if now == _written.get(str(path)) else now or "deleted"
 
 
 def save(path: Path, preset: Preset) -> None:
@@ -47,11 +45,6 @@ def _file_hash(path: Path) -> str | None:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return None
-
-
-def choice_line(samplers: list[str]) -> str:
-    """The line of the notes that says which samplers a fit chose among; "" for one alone."""
-    return f"{CHOICE_LINE}{in_words(samplers)}." if len(samplers) > 1 else ""
 
 
 def existing_preset(
@@ -72,7 +65,7 @@ def existing_preset(
         ) from None
     sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
     differences = preset.differences(subject.identity, sampler, subject.guidance, shape)
-    differences += _other_models(preset.notes, subject.pair)
+    differences += _other_models(preset.made, subject.made)
     missing = [str(count) for count in steps if not preset.is_fitted(count, request.denoise)]
     if preset.denoise != request.denoise:
         differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
@@ -105,23 +98,18 @@ def existing_in_words(request: FitRequest, preset: Preset, subject: Subject, ste
 
 def _other_choice(preset: Preset, samplers: list[str]) -> list[str]:
     """A sentence where other samplers are to be compared than those that the preset was chosen among."""
-    wanted = choice_line(samplers)
-    if not wanted or wanted in preset.notes.splitlines():
+    known = preset.made.chosen_among
+    if len(samplers) < 2 or set(samplers) == set(known):
         return []
-    known = next((line for line in preset.notes.splitlines() if line.startswith(CHOICE_LINE)), "")
-    how = known.removeprefix(CHOICE_LINE).rstrip(".")
-    how = f"was chosen among {how}" if how else f"is for {preset.sampler}, which it does not say to have been chosen"
+    how = f"was chosen among {in_words(known)}" if known else ""
+    how = how or f"is for {preset.sampler}, which it does not say to have been chosen"
     return [f"choose_sampler: this preset {how}. Turn on refit to choose among {in_words(samplers)}."]
 
 
-def _other_models(notes: str, pair: str) -> list[str]:
+def _other_models(fitted: HowMade, running: HowMade) -> list[str]:
     """A sentence where one model is given and the preset is for two, or the other way round, or for two others."""
-    known = next((line for line in notes.splitlines() if line.startswith(PAIR_LINE)), "")
-    if known == pair:
+    if fitted.same_models(running):
         return []
-    if not pair:
-        return [f"It is for two models ({known.removeprefix(PAIR_LINE).rstrip('.')}), and model_low is not connected."]
-    return [
-        f"It is for {known.removeprefix(PAIR_LINE).rstrip('.') or 'one model alone'}, not for a second one "
-        f"as connected ({pair.removeprefix(PAIR_LINE).rstrip('.')})."
-    ]
+    if running.boundary is None:
+        return [f"It is for two models ({fitted.models_in_words}), and model_low is not connected."]
+    return [f"It is for {fitted.models_in_words}, not for a second one as connected ({running.models_in_words})."]

@@ -13,7 +13,7 @@ from torch import Tensor
 from .. import LOGGER_NAME
 from ..host import registries as _host
 from ..text import duration, parse_steps, plot_sentence
-from .existing import choice_line, existing_in_words, existing_preset, save
+from .existing import existing_in_words, existing_preset, save
 from .request import FitRequest, FitResult, check_choice
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def _fit_anew(
     own_images = request.denoise < 1.0 and getattr(runs, "has_images", False)
     memory = _memory_in_words(request, steps, runs)
     calibration = _calibrated(request, steps, latents, samplers, subject, baselines, runs)
-    notes = [sampler.note for sampler in samplers if sampler.note] + _notes(request, subject)
+    made = replace(calibration.made, models=subject.made.models)
+    notes = [sampler.note for sampler in samplers if sampler.note] + made.sentences() + _notes(request, subject)
     if own_images:
         notes.append("The runs started from the images of the latent.")
     preset = calibration.to_preset(
@@ -84,6 +85,7 @@ def _fit_anew(
         guidance=subject.guidance,
         dtype=dtype_of(request.guider.model_patcher),
         seeds=tuple(range(request.calibration_seed, request.calibration_seed + request.noises)),
+        made=made,
         name=request.name,
         notes="\n".join([*notes, *subject.switches(calibration.schedules)]),
         tool="Sigmasmith for ComfyUI",
@@ -96,7 +98,7 @@ def _notes(request: FitRequest, subject: Subject) -> list[str]:
     from ..host.fit import guidance_of
     from ..host.guidance import guidance_curve_of
 
-    notes = [line for line in (choice_line(request.samplers), subject.pair) if line]
+    notes = []
     if "noise_mask" in request.latent:
         notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
     for guider in subject.guiders:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ...schedules.core.run import ResumesHandover
+from ...schedules.presets.made import HowMade
 from ..text import duration
 from . import registries as _host
 from .runs import GuiderRuns
@@ -112,14 +113,14 @@ class Subject:
             preset serves both without a warning.
         guidance: the guidance, where it is one number and the same for all.
         boundary: sigma from which upwards the first of two models runs.
-        pair: a line that names two models and their boundary; "" for one.
+        made: names two models and their boundary; empty for one.
     """
 
     guiders: tuple[Any, ...]
     identity: ModelIdentity
     guidance: float | None
     boundary: float | None = None
-    pair: str = ""
+    made: HowMade = field(default_factory=HowMade)
 
     def switches(self, schedules: Mapping[int, Tensor]) -> list[str]:
         """After which step the second model takes over, for every step count."""
@@ -147,7 +148,6 @@ def subject_of(guider: Any, low_guider: Any, share: float, low_input: str = "mod
     Raises:
         ValueError: names the input.
     """
-    from ..fit.existing import PAIR_LINE
     from .fit import guidance_of
     from .identity import model_identity
 
@@ -157,14 +157,13 @@ def subject_of(guider: Any, low_guider: Any, share: float, low_input: str = "mod
     check_pair(guider.model_patcher, low_guider.model_patcher, low_input)
     second = model_identity(low_guider.model_patcher)
     sigma = boundary_sigma(guider.model_patcher, share)
-    names = [identity.checkpoint or name for identity, name in ((first, "the first"), (second, "the second"))]
     same_guidance = guidance_of(guider) == guidance_of(low_guider)
     return Subject(
         (guider, low_guider),
         _of_both(first, second),
         guidance_of(guider) if same_guidance else None,
         sigma,
-        f"{PAIR_LINE}{names[0]} from sigma {sigma:.4g} upwards, {names[1]} below.",
+        HowMade(boundary=sigma, models=(first.checkpoint or "", second.checkpoint or "")),
     )
 
 

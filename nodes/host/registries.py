@@ -35,21 +35,21 @@ def add_preset_folder() -> None:
     folder_paths.folder_names_and_paths[FOLDER_KEY][1].add(SUFFIX)
 
 
+def preset_folders() -> list[Path]:
+    """Where presets lie; the first is written to."""
+    return [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER_KEY)]
+
+
 def preset_folder() -> Path:
     """Where presets are written."""
-    return Path(folder_paths.get_folder_paths(FOLDER_KEY)[0])
+    return preset_folders()[0]
 
 
 def preset_names() -> list[str]:
-    """Names of all presets the host finds, with `/` and without the suffix."""
-    found = folder_paths.get_filename_list(FOLDER_KEY)
-    return [name.replace(os.sep, "/").removesuffix(SUFFIX) for name in found]
+    """Names of all presets, sorted."""
+    from ...schedules.presets.folder import preset_files
 
-
-def find_preset(name: str) -> Path | None:
-    """File of a checked preset name in any of the folders."""
-    path = folder_paths.get_full_path(FOLDER_KEY, name.replace("/", os.sep) + SUFFIX)
-    return Path(path) if path else None
+    return sorted(preset_files(preset_folders()))
 
 
 def unfinished_folder() -> Path:

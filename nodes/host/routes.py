@@ -6,7 +6,6 @@ import asyncio
 import functools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import folder_paths
@@ -58,7 +57,7 @@ def _routes() -> Routes:
     from ..page.routes import Routes
 
     library = Library(
-        folders=lambda: [Path(folder) for folder in folder_paths.get_folder_paths(_host.FOLDER_KEY)],
+        folders=_host.preset_folders,
         may_remove=not args.multi_user,
         changed=lambda: folder_paths.filename_list_cache.pop(_host.FOLDER_KEY, None),
     )

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from ...schedules.presets.identity import ModelIdentity
     from ...schedules.presets.preset import Preset
 
-MAX_FILES = 5_000
-MAX_DEPTH = 8
-_SUFFIX = ".safetensors"
-
 
 class LibraryError(ValueError):
     """What a person asked for cannot be done; `status` is the HTTP status that says so."""
@@ -51,13 +47,15 @@ class Library:
             `library_card.card` of each, with `name`, `changeable` and `fit`: "yes", "noise" (made for the same noise
             levels, other weights), "no" or "unknown", and `differences`, sentences. Of a broken file `problem`.
         """
-        found = []
-        for name, path in self._files():
+        from ...schedules.presets.folder import preset_files
+
+        cards = []
+        for name, path in preset_files(self.folders()).items():
             entry = dict(self._card(path)) | {"name": name, "changeable": self._in_first(path)}
             entry |= self._fit(path, running) if "problem" not in entry else {"fit": "broken", "differences": []}
-            found.append(entry)
+            cards.append(entry)
         order = {"yes": 0, "noise": 1, "unknown": 2, "no": 3, "broken": 4}
-        return sorted(found, key=lambda entry: (order[entry["fit"]], entry["name"].casefold()))
+        return sorted(cards, key=lambda entry: (order[entry["fit"]], entry["name"].casefold()))
 
     def preset(self, name: str) -> Preset:
         """A preset by its name."""
@@ -75,13 +73,13 @@ class Library:
         The very same file under that name is left as it is.
         """
         from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.file import save_preset, to_bytes
+        from ...schedules.presets.file import file_holds, save_preset
 
         wanted = name.strip() or preset.name or "shared preset"
         self._path(wanted)  # a bad name is said before anything else
         for candidate in _free_names(wanted):
             named, path = replace(preset, name=candidate), self._path(candidate)
-            if path.is_file() and path.read_bytes() == to_bytes(named, workflow):
+            if file_holds(path, named, workflow):
                 return candidate
             if os.path.lexists(path) or self._collides(path):
                 continue
@@ -172,38 +170,18 @@ class Library:
         except OSError as error:
             raise LibraryError(f"{path.stem}: cannot be deleted: {error.strerror or error}", 500) from None
 
-    def _files(self) -> Iterator[tuple[str, Path]]:
-        """(name, file) of every preset, the first folder's first; at most MAX_FILES, no folder twice."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.names import check_name
-
-        seen: set[str] = set()
-        for folder in self.folders():
-            for path in _walk(folder):
-                name = path.relative_to(folder).as_posix().removesuffix(_SUFFIX)
-                try:
-                    check_name(name)
-                except PresetError:  # no name that a node could take
-                    continue
-                if name not in seen and len(seen) < MAX_FILES:
-                    seen.add(name)
-                    yield name, path
-
     def _file(self, name: str) -> Path:
-        """The file of a preset in any of the folders. Links that a person has put there are followed to read."""
+        """The file of a preset in any of the folders."""
         from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.names import check_name
+        from ...schedules.presets.folder import preset_file
 
         try:
-            parts = check_name(name.strip()).split("/")
+            path = preset_file(self.folders(), name.strip())
         except PresetError as error:
             raise LibraryError(f"name: {error}") from None
-        for folder in self.folders():
-            path = folder.joinpath(*parts)
-            path = path.with_name(path.name + _SUFFIX)
-            if path.is_file():
-                return path
-        raise LibraryError(f"There is no preset {name.strip()[:80]!r} any more.", 404)
+        if path is None:
+            raise LibraryError(f"There is no preset {name.strip()[:80]!r} any more.", 404)
+        return path
 
     def _own_file(self, name: str) -> Path:
         """The file of a preset that may be changed: a plain file in the first folder."""
@@ -242,10 +220,11 @@ class Library:
         """What is shown of a file, read anew only where it has changed."""
         from ...schedules.presets.checks import PresetError
         from ...schedules.presets.file import load_preset
+        from ...schedules.presets.folder import MAX_FILES
 
         try:
-            found = path.stat()
-            stamp = (found.st_mtime_ns, found.st_size)
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
             if path in self._cards and self._cards[path][0] == stamp:
                 return self._cards[path][1]
             preset = load_preset(path)
@@ -268,21 +247,6 @@ class Library:
         differences = fitted.differences(running)
         fit = "no" if noise_only.differences(running) else "noise" if differences else "yes"
         return {"fit": fit, "differences": differences}
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Preset files below a folder, hidden ones left out; links are followed, as the host does, but none in a circle."""
-    seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        depth, real = len(Path(here).relative_to(folder).parts), os.path.realpath(here)
-        if real in seen or depth > MAX_DEPTH:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.endswith(_SUFFIX) and not name.startswith("."):
-                yield Path(here) / name
 
 
 def _free_names(name: str) -> Iterator[str]:

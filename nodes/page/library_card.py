@@ -32,7 +32,7 @@ def card(preset: Preset) -> dict[str, Any]:
         ("Latent", "x".join(map(str, preset.latent_shape or ()))),
         ("Author", preset.author),
         ("Licence", preset.licence),
-        ("Notes", preset.notes),
+        ("Notes", preset.made.beside(preset.notes)),
         ("Id", preset.short_hash),
     ]
     return {

@@ -92,9 +92,9 @@ class SigmasmithLoadPreset(io.ComfyNode):
 
     @classmethod
     def execute(cls, preset: str, share_code: str = "") -> io.NodeOutput:
-        found = preset_store.load(preset, share_code)
-        info = preset_info(found)
-        return io.NodeOutput(found, info, ui=text_ui(info))
+        loaded = preset_store.load(preset, share_code)
+        info = preset_info(loaded)
+        return io.NodeOutput(loaded, info, ui=text_ui(info))
 
 
 def preset_info(preset: Preset) -> str:
@@ -118,6 +118,6 @@ def preset_info(preset: Preset) -> str:
         facts.append(f"Guidance: {preset.guidance:g}")
     if preset.latent_shape:
         facts.append(f"Latent: {'x'.join(map(str, preset.latent_shape))}")
-    said = [("By", preset.author), ("Licence", preset.licence), ("Notes", preset.notes)]
+    said = [("By", preset.author), ("Licence", preset.licence), ("Notes", preset.made.beside(preset.notes))]
     facts += [f"{label}: {text}" for label, text in said if text]
     return "\n".join(facts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -27,17 +26,12 @@ def checked_path(name: str) -> Path:
         ValueError: names the input `name`.
     """
     from ...schedules.presets.checks import PresetError
-    from ...schedules.presets.names import find_case_collision, preset_path
+    from ...schedules.presets.folder import free_path
 
     try:
-        path = preset_path(_host.preset_folder(), name.strip())
+        return free_path(_host.preset_folder(), name.strip())
     except PresetError as error:
         raise ValueError(f"name: {error}") from None
-    # Said now, and not after the minutes of a fit.
-    others = os.listdir(path.parent) if path.parent.is_dir() else []
-    if other := find_case_collision(path.name, others):
-        raise ValueError(f"name: {name} differs only in case from {other}, one file on Windows and macOS")
-    return path
 
 
 def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool) -> Path:
@@ -47,13 +41,13 @@ def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, ov
         ValueError: names the input. Nothing is written then.
     """
     from ...schedules.presets.checks import PresetError
-    from ...schedules.presets.file import save_preset, to_bytes
+    from ...schedules.presets.file import file_holds, save_preset
 
     path = checked_path(name)
     fields = {"author": author.strip(), "licence": licence.strip(), "notes": notes.strip()}
     try:
         named = replace(preset, name=name.strip(), **{key: text for key, text in fields.items() if text})
-        if path.is_file() and path.read_bytes() == to_bytes(named):
+        if file_holds(path, named):
             return path
         if path.exists() and not overwrite:
             raise ValueError(f"name: the preset {name} exists already; turn on overwrite or give another name")
@@ -112,16 +106,15 @@ def file_of(choice: str) -> Path:
         ValueError: names the input `preset`, with the nearest names where there is no such preset.
     """
     from ...schedules.presets.checks import PresetError
-    from ...schedules.presets.names import check_name
+    from ...schedules.presets.folder import preset_file
 
     name = choice.strip().removesuffix(_host.SUFFIX)
     if name in ("", NO_FILE):
         raise ValueError("preset: choose a preset, or paste a share code into share_code")
     try:
-        check_name(name)
+        path = preset_file(_host.preset_folders(), name)
     except PresetError as error:
         raise ValueError(f"preset: {error}") from None
-    path = _host.find_preset(name)
     if path is None:
         known = _host.preset_names()
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]

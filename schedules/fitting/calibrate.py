@@ -13,6 +13,7 @@ from ..core.noise_space import SigmaRange
 from ..core.run import Run, StartsFromImages
 from ..core.types import Baselines, Progress, SamplerFunction
 from ..hosts.schedules import host_schedules
+from ..presets.made import HowMade
 from .budget import Budget
 from .calibration import Calibration
 from .direct import DirectRun
@@ -181,6 +182,7 @@ def solve_schedules(
         latent_shape=tuple(batch.shape[1:]),
         seconds=budget.seconds,
         denoise=1.0 if start is None else start.denoise,
+        made=_how_made(sampling, searching),
     )
 
 
@@ -188,6 +190,15 @@ def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
     """What tells the records of this fit from those of another one in the same folder."""
     asked = [part_text(batch), list(sampling.samplers), sampling.steps, searching.effort, searching.method]
     return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
+
+
+def _how_made(sampling: Sampling, searching: Searching) -> HowMade:
+    """What a preset records of the fit."""
+    return HowMade(
+        method="" if searching.method == "gauss_newton" else searching.method,
+        chosen_among=tuple(sampling.samplers) if len(sampling.samplers) > 1 else (),
+        boundary=sampling.boundary,
+    )
 
 
 def check_noise(noise: Tensor) -> int:

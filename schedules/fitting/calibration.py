@@ -15,6 +15,7 @@ from ..core.sigmas import steps_before_truncation
 from ..core.types import SamplerFunction
 from ..presets.file import load_preset, save_preset
 from ..presets.identity import ModelIdentity
+from ..presets.made import HowMade
 from ..presets.preset import DenoiseMode, Preset
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
@@ -37,6 +38,7 @@ class Calibration:
         coefficients: steps -> (steps, 1 + order) table of the fitted multistep sampler; see `sampler_function`.
         denoise: of the runs that it was fitted for. Below 1 `schedules` holds lists of int(steps / denoise) steps whose
             last `steps` were fitted; the report goes by `steps`.
+        made: facts on how it was made, for the preset.
     """
 
     schedules: Mapping[int, Tensor]
@@ -49,6 +51,7 @@ class Calibration:
     seconds: float = 0.0
     coefficients: Mapping[int, Tensor] = field(default_factory=dict)
     denoise: float = 1.0
+    made: HowMade = field(default_factory=HowMade)
 
     def is_fitted(self, steps: int, denoise: float = 1.0) -> bool:
         """Whether `sigmas(steps, denoise)` is (the end of) a schedule of this calibration; see Preset.is_fitted."""
@@ -74,7 +77,8 @@ class Calibration:
 
         Args:
             model: what it was fitted to, where more is known than the sigma range.
-            fields: further fields of Preset (guidance, seeds, name, author, notes ...).
+            fields: further fields of Preset (guidance, seeds, name, author, notes ...), `made` among them where more
+                is known of it.
         """
         known = ModelIdentity(
             family="",
@@ -95,6 +99,7 @@ class Calibration:
             denoise=self.denoise,
             origin={steps: origin for steps, (origin, _) in kept.items()},
             errors={steps: errors for steps, (_, errors) in kept.items()},
+            made=fields.pop("made", self.made),
             **fields,
         )
 
@@ -121,4 +126,5 @@ class Calibration:
             latent_shape=preset.latent_shape or (),
             coefficients=preset.solver,
             denoise=preset.denoise,
+            made=preset.made,
         )

@@ -18,6 +18,7 @@ MAX_TEXT = 2_000  # notes
 MAX_LABEL = 200  # every other text
 MAX_BASELINES = 256  # errors of one step count
 MAX_ORDER = 16  # columns of solver coefficients
+MAX_ENTRIES = 256  # of a list or mapping among facts of later versions
 
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 # Direction overrides make a text read other than it is; line and paragraph separators break a label in two.
@@ -116,6 +117,24 @@ def check_mapping(field: str, value: Any, most: int) -> Mapping[Any, Any]:
     if len(value) > most:
         raise PresetError(f"{field} has {len(value)} entries, at most {most} are allowed")
     return value
+
+
+def check_plain(field: str, value: Any, depth: int = 2) -> Any:
+    """A copy of a number, true or false, a text, or a list or mapping of these, nested at most `depth` deep."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return check_whole(field, value, -(2**64), 2**64)
+    if isinstance(value, Real):
+        return check_number(field, value)
+    if isinstance(value, str):
+        return check_label(field, value)
+    if not isinstance(value, (list, tuple, Mapping)) or depth == 0:
+        raise PresetError(f"{field} must be a number, a text, or a list or mapping of these, got {shown(value)}")
+    if isinstance(value, Mapping):
+        given = check_mapping(field, value, MAX_ENTRIES)
+        return {check_label(field, key): check_plain(field, given[key], depth - 1) for key in given}
+    return tuple(check_plain(field, entry, depth - 1) for entry in check_list(field, value, MAX_ENTRIES))
 
 
 def check_shape(field: str, value: Any) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
-"""Preset files: safetensors with one tensor per schedule and one metadata key. See README.md, "Preset format".
+"""Preset files: safetensors with one tensor per schedule and one metadata key. See docs/preset-format.md.
 
-The container is read and written here, byte by byte, and not through the safetensors package: its output and its
-checks differ between the versions that hosts carry, a preset's bytes and error messages must not.
+The container is written and read here, byte by byte. The safetensors package writes the same bytes for one metadata
+key, but two (an export with a workflow) in an order that changes from process to process, and letters beyond ASCII as
+they are (0.4.2 and 0.8.0 alike); its error messages differ between the versions that hosts carry. A preset's must not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from .preset import Preset
 MAX_BYTES = 4 * 1024 * 1024
 METADATA_KEY = "sigmasmith"
 IGNORED_METADATA_KEY = "workflow"
+
+_TOO_LARGE = f"the file is larger than {MAX_BYTES:,} bytes, so it is no preset"
 
 _TENSOR_NAME = re.compile(r"(sigmas|coefficients)\.([1-9][0-9]*)")
 _FIELD_OF = {"sigmas": "schedules", "coefficients": "solver"}
@@ -69,7 +72,7 @@ def from_bytes(data: bytes) -> Preset:
     for key in metadata:
         if key not in (METADATA_KEY, IGNORED_METADATA_KEY):
             raise PresetError(f"the file holds the foreign metadata key {shown(key)}")
-    regions = sorted((_region(name, entry, len(body)) for name, entry in header.items()), key=lambda found: found[1])
+    regions = sorted((_region(name, entry, len(body)) for name, entry in header.items()), key=lambda region: region[1])
     end = 0
     for name, start, stop, _ in regions:
         if start != end:
@@ -138,6 +141,8 @@ def load_preset(path: str | Path) -> Preset:
     try:
         if not path.is_file():
             raise PresetError("is no file" if path.exists() else "does not exist")
+        if path.stat().st_size > MAX_BYTES:  # a checkpoint in somebody's folder of models, of which nothing is read
+            raise PresetError(_TOO_LARGE)
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         return from_bytes(data)
@@ -145,6 +150,16 @@ def load_preset(path: str | Path) -> Preset:
         raise PresetError(f"{path.name}: {error}") from error
     except (OSError, ValueError) as error:
         raise PresetError(f"{path.name}: cannot be read: {_reason(error)}") from error
+
+
+def file_holds(path: Path, preset: Preset, workflow: str | None = None) -> bool:
+    """Whether a file holds this very preset and workflow already, in whatever version or order it was written."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        return to_bytes(from_bytes(data), workflow_of(data)) == to_bytes(preset, workflow)
+    except (OSError, PresetError):
+        return False
 
 
 def _reason(error: Exception) -> str:
@@ -155,7 +170,7 @@ def _reason(error: Exception) -> str:
 def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
     """(header object, tensor bytes) of a safetensors file."""
     if len(data) > MAX_BYTES:
-        raise PresetError(f"the file is larger than {MAX_BYTES:,} bytes, so it is no preset")
+        raise PresetError(_TOO_LARGE)
     if len(data) < 8:
         raise PresetError(f"the file has {len(data)} bytes, too few for a preset")
     length = int.from_bytes(data[:8], "little")

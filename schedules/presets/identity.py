@@ -104,47 +104,47 @@ class ModelIdentity:
         Of two models of different families only what makes a schedule wrong is named; that their files differ is
         then no news.
         """
-        found: list[str] = []
+        said: list[str] = []
         other_family = bool(self.family and running.family and self.family != running.family)
         if other_family:
-            found.append(f"Fitted for a {self.family} model, this is {running.family}.")
-        found += self._other_noise(running)
-        return found if other_family else found + self._other_weights(running)
+            said.append(f"Fitted for a {self.family} model, this is {running.family}.")
+        said += self._other_noise(running)
+        return said if other_family else said + self._other_weights(running)
 
     def _other_noise(self, running: ModelIdentity) -> list[str]:
         if self.flow != running.flow:
             kinds = {True: "a flow model (sigmas from 0 to 1)", False: "a noise-prediction model"}
             return [f"Fitted for {kinds[self.flow]}, this is {kinds[running.flow]}; the sigmas do not fit."]
-        found: list[str] = []
+        said: list[str] = []
         if self.prediction and running.prediction and self.prediction != running.prediction:
-            found.append(f"Fitted for {self.prediction} prediction, this model uses {running.prediction}.")
+            said.append(f"Fitted for {self.prediction} prediction, this model uses {running.prediction}.")
         if self.table_hash is not None and self.table_hash == running.table_hash:
-            return found
+            return said
         if self.shift and running.shift and not math.isclose(self.shift, running.shift, rel_tol=_RANGE_TOLERANCE):
-            return [*found, f"Fitted for shift {self.shift:g}, this model has {running.shift:g}."]
+            return [*said, f"Fitted for shift {self.shift:g}, this model has {running.shift:g}."]
         ends = [(self.sigma_min, running.sigma_min), (self.sigma_max, running.sigma_max)]
         if not all(math.isclose(*pair, rel_tol=_RANGE_TOLERANCE) for pair in ends):
-            found.append(
+            said.append(
                 f"Fitted for sigmas from {self.sigma_min:.4g} to {self.sigma_max:.4g}, "
                 f"this model has {running.sigma_min:.4g} to {running.sigma_max:.4g}."
             )
         elif self.table_hash is not None and running.table_hash is not None:
-            found.append("This model's table of noise levels differs from the fitted one between the same ends.")
-        return found
+            said.append("This model's table of noise levels differs from the fitted one between the same ends.")
+        return said
 
     def _other_weights(self, running: ModelIdentity) -> list[str]:
-        found: list[str] = []
+        said: list[str] = []
         if self.parameters and running.parameters and self.parameters != running.parameters:
-            found.append(f"Fitted for a model of {self.parameters:,} parameters, this one has {running.parameters:,}.")
+            said.append(f"Fitted for a model of {self.parameters:,} parameters, this one has {running.parameters:,}.")
         same_file = _same_digest(self.checkpoint_hash, running.checkpoint_hash)
         same_name = self.checkpoint == running.checkpoint
         if same_file is False and same_name and self.checkpoint is not None:
-            found.append(f"The checkpoint {self.checkpoint} has the fitted one's name but another content.")
+            said.append(f"The checkpoint {self.checkpoint} has the fitted one's name but another content.")
         elif same_file is False and None in (self.checkpoint, running.checkpoint):
-            found.append("Fitted for another checkpoint (its hash differs).")
+            said.append("Fitted for another checkpoint (its hash differs).")
         elif same_file is not True and not same_name and self.checkpoint and running.checkpoint:
-            found.append(f"Fitted for checkpoint {self.checkpoint}, this is {running.checkpoint}.")
-        return found + self._other_patches(running)
+            said.append(f"Fitted for checkpoint {self.checkpoint}, this is {running.checkpoint}.")
+        return said + self._other_patches(running)
 
     def _other_patches(self, running: ModelIdentity) -> list[str]:
         known = self.patches is not None and running.patches is not None

@@ -61,14 +61,14 @@ def best_match(
         model, sampler, guidance, latent_shape (without batch), steps: of the run; None where not known.
         denoise: of the run; the steps are those of the whole schedule.
     """
-    found = [
+    ranked = [
         (_rank(preset, model, sampler, guidance, latent_shape, steps, denoise), name)
         for name, preset in presets.items()
         if _usable(preset, model, steps, denoise)
     ]
-    if not found:
+    if not ranked:
         return None
-    rank, name = min(found)
+    rank, name = min(ranked)
     return Match(name, presets[name], int(rank[0]))
 
 

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from .checks import PresetError, check_mapping, shown
 from .identity import ModelIdentity
+from .made import HowMade
 from .preset import Preset
+from .version_1 import with_facts_of_notes
 
 FORMAT = "sigmasmith-preset"
-VERSION = 1
+VERSION = 2
 
 _STEPS = re.compile(r"[1-9][0-9]{0,4}")
 _TENSORS = {"schedules", "solver"}
@@ -32,11 +34,11 @@ def strict_json(text: str, what: str) -> Any:
     """Parsed JSON, or PresetError: no key twice, no NaN or Infinity, no endless numbers, no bottomless nesting."""
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) != len(items):
+        parsed = dict(items)
+        if len(parsed) != len(items):
             counts = Counter(key for key, _ in items)
             raise PresetError(f"{what} holds the key {shown(counts.most_common(1)[0][0])} twice")
-        return found
+        return parsed
 
     def constant(name: str) -> Any:
         raise PresetError(f"{what} holds {name}, which is no JSON number")
@@ -63,6 +65,10 @@ def preset_json(preset: Preset) -> str:
     if preset.denoise == 1.0:
         del content["denoise"]  # files of whole runs stay what they were before there were others
     content["model"] = dataclasses.asdict(preset.model)
+    content["made"] = preset.made.to_json()
+    if not content["made"]:  # a file that holds none of the new facts is read by every Sigmasmith
+        content["version"] = 1
+        del content["made"]
     for name in _BY_STEPS:
         content[name] = {str(steps): value for steps, value in content[name].items()}
     return canonical_json(content)
@@ -83,9 +89,9 @@ def parse_preset_json(text: str) -> dict[str, Any]:
             f"the preset has format version {version}, this Sigmasmith knows versions up to {VERSION}; update it"
         )
     del content["format"], content["version"]
-    _check_keys("the preset", Preset, content, _TENSORS)
+    _check_keys("the preset", Preset, content, _TENSORS | ({"made"} if version == 1 else set()))
     _check_keys("model", ModelIdentity, check_mapping("model", content["model"], 64))
-    return content
+    return content if version == 1 else {"made": {}} | content
 
 
 def preset_from_content(
@@ -96,6 +102,9 @@ def preset_from_content(
     fields["model"] = ModelIdentity(**fields["model"])
     for name in _BY_STEPS & fields.keys():
         fields[name] = {_steps(name, key): value for key, value in check_mapping(name, fields[name], 64).items()}
+    if "made" not in fields:  # version 1
+        return with_facts_of_notes(Preset(**fields, schedules=schedules, solver=solver))
+    fields["made"] = HowMade.from_json(fields["made"])
     return Preset(**fields, schedules=schedules, solver=solver)
 
 

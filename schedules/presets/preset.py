@@ -1,4 +1,4 @@
-"""The preset: the schedules of one fit, what they were fitted to, and how they did. See README.md, "Preset format"."""
+"""The preset: the schedules of one fit, what they were fitted to, and how they did. See docs/preset-format.md."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from .checks import (
     shown,
 )
 from .identity import ModelIdentity
+from .made import HowMade
 from .names import check_name
 
 DenoiseMode = Literal["steps", "noise_level"]
@@ -63,6 +64,7 @@ class Preset:
         denoise: of the runs it was fitted for. Below 1 each list is int(steps / denoise) steps long, and its last
             `steps` were fitted, from images noised to the first of their sigmas.
         solver: steps -> (steps, 1 + order) float32 table of the fitted multistep sampler; optional.
+        made: facts on how the schedules were made.
         name, author, licence, notes: of the person; tool: name and version of the program that wrote it.
     Raises:
         PresetError: names the field.
@@ -81,6 +83,7 @@ class Preset:
     exact: bool = False
     denoise: float = 1.0
     solver: Mapping[int, Tensor] = field(default_factory=dict)
+    made: HowMade = field(default_factory=HowMade)
     name: str = ""
     author: str = ""
     licence: str = ""
@@ -88,8 +91,10 @@ class Preset:
     tool: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, ModelIdentity):
-            raise PresetError(f"model must be a ModelIdentity, got {shown(self.model)}")
+        for label, kind in (("model", ModelIdentity), ("made", HowMade)):
+            if not isinstance(getattr(self, label), kind):
+                raise PresetError(f"{label} must be a {kind.__name__}, got {shown(getattr(self, label))}")
+        self.made.check_inside(self.model.sigma_range)
         check_flag("exact", self.exact)
         for label in ("sampler", "author", "licence", "tool"):
             check_label(label, getattr(self, label))
@@ -187,22 +192,22 @@ class Preset:
         Args:
             model, sampler, guidance, latent_shape (without batch), start_sigma: of the run; None where not known.
         """
-        found = self.model.differences(model) if model is not None else []
+        said = self.model.differences(model) if model is not None else []
         if self.sampler and sampler and sampler != self.sampler:
-            found.append(f"Fitted for sampler {self.sampler}, this run uses {sampler}.")
+            said.append(f"Fitted for sampler {self.sampler}, this run uses {sampler}.")
         fitted_at = self.guidance
         if guidance is not None and fitted_at is not None and not math.isclose(fitted_at, guidance, abs_tol=1e-9):
-            found.append(f"Fitted at guidance {fitted_at:g}, this run uses {guidance:g}.")
+            said.append(f"Fitted at guidance {fitted_at:g}, this run uses {guidance:g}.")
         fitted_from = max(float(sigmas[-(self.running(full) + 1)]) for full, sigmas in self.schedules.items())
         if self.denoise < 1.0 and start_sigma is not None and start_sigma > 1.05 * fitted_from:
-            found.append(
+            said.append(
                 f"Fitted for changing images at denoise {self.denoise:g}, from sigma {fitted_from:.4g}; this run "
                 f"starts at {start_sigma:.4g}."
             )
         if self.latent_shape and latent_shape and tuple(latent_shape) != self.latent_shape:
             fitted, running = ("x".join(map(str, shape)) for shape in (self.latent_shape, latent_shape))
-            found.append(f"Fitted at a latent size of {fitted}, this run has {running}.")
-        return found
+            said.append(f"Fitted at a latent size of {fitted}, this run has {running}.")
+        return said
 
     def _exact_sigmas(self, steps: int, denoise: float, mode: DenoiseMode) -> Tensor:
         counts = ", ".join(map(str, sorted(self.schedules)))

@@ -274,6 +274,7 @@ def test_an_adaptive_schedule_is_a_preset_for_any_count_and_says_who_won():
         preset = result.preset
         assert {6, 12, 20, 50} <= set(preset.schedules)
         assert set(preset.errors) == {6, 12}
+        assert preset.made.method == "pilot"
         for count in (6, 12):
             best = min(preset.errors[count], key=lambda name: preset.errors[count][name])
             assert preset.origin[count] == best

@@ -167,6 +167,10 @@ def test_a_preset_for_two_models_is_not_taken_for_one_or_for_another_boundary():
     fitted(high, low=low, name="two", steps="4")
     fitted(high, name="one", steps="4")
     assert "model_low is not connected" in raises(ValueError, fitted, high, name="two", steps="4", refit=False)
+    # Whoever rewrites the notes, what the preset is for stays known.
+    two = part("nodes.presets.store").load("two", "")
+    part("nodes.presets.store").save_as(two, "two", "", "", "my own words", overwrite=True)
+    assert "model_low is not connected" in raises(ValueError, fitted, high, name="two", steps="4", refit=False)
     said = raises(ValueError, fitted, high, low=low, name="two", steps="4", refit=False, boundary=0.7)
     assert "0.875" in said
     assert "0.7" in said

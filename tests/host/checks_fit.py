@@ -93,6 +93,28 @@ def test_an_existing_preset_says_where_other_samplers_were_to_be_compared():
     assert "was chosen among dpmpp_2m, res_multistep, ipndm and deis. Turn on refit to choose among lms," in said
 
 
+def test_facts_of_a_fit_outlive_an_edit_of_its_notes():
+    model = model_of("eps")
+    chosen = fitted(model, name="edited", choose_sampler=True).preset
+    path = part("nodes.presets.store").save_as(chosen, "edited", "", "", "my own words", overwrite=True)
+    edited = part("schedules.presets.file").load_preset(path)
+    assert edited.notes == "my own words"
+    assert edited.made.chosen_among == ("dpmpp_2m", "res_multistep", "ipndm", "deis")
+    assert "Notes: Chosen among dpmpp_2m" in part("nodes.presets.node").preset_info(edited)
+    assert "choose_sampler" not in fitted(model, name="edited", refit=False, choose_sampler=True).report
+
+
+def test_a_preset_is_saved_and_found_in_folders_and_offered_in_the_dropdown():
+    store, folders = part("nodes.presets.store"), part("nodes.host.registries")
+    preset = fitted(model_of("eps"), name="shelf/mine").preset
+    assert "shelf/mine" in folders.preset_names()
+    assert store.file_of("shelf/mine.safetensors") == folders.preset_folder() / "shelf" / "mine.safetensors"
+    path = store.save_as(preset, "shelf/mine", "", "", "", overwrite=False)  # the very same: no error
+    assert path == store.file_of("shelf/mine")
+    assert "did you mean shelf/mine" in raises(ValueError, store.file_of, "shelf/mime")
+    assert "differs only in case" in raises(ValueError, store.checked_path, "shelf/Mine")
+
+
 def test_the_memory_is_stated_before_the_first_model_call():
     model, said = model_of("eps"), []
 

@@ -55,7 +55,8 @@ def preset_facts(preset: Preset) -> list[str]:
         if preset.errors.get(full)
     ]
     by = [text for text in (preset.author, preset.licence) if text]
-    return facts + ([f"By {', '.join(by)}."] if by else []) + ([preset.notes] if preset.notes else [])
+    notes = preset.made.beside(preset.notes)
+    return facts + ([f"By {', '.join(by)}."] if by else []) + ([notes] if notes else [])
 
 
 def preset_plot(preset: Preset, dark: bool) -> str:

@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load, save
 from sigmasmith.nodes.page.library import Library, LibraryError
 from sigmasmith.nodes.page.library_card import gain, thumbnail
 from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
 from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.metadata import preset_json
 from sigmasmith.schedules.presets.share_code import to_share_code
 
 from .page_presets import FLUX, SD15, preset
@@ -76,6 +78,17 @@ def test_the_same_preset_added_twice_is_one_file_and_another_gets_a_number(libra
     assert library.add(preset()) == "mine"
     assert library.add(preset((4,))) == "mine 2"
     assert library.add(preset((6,))) == "mine 3"
+
+
+def test_a_file_of_version_1_added_twice_is_one_file_and_keeps_the_facts_of_its_notes(library, folder):
+    text = preset_json(preset(notes="Chosen among euler and deis."))
+    data = save(load(to_bytes(preset())), {"sigmasmith": text})
+    assert json.loads(text)["version"] == 1
+    assert library.add_bytes(data) == ("mine", False)
+    assert library.add_bytes(data) == ("mine", False)
+    (card,) = library.cards()
+    assert ["Notes", "Chosen among euler and deis."] in card["facts"]
+    assert load_preset(folder / "mine.safetensors").made.chosen_among == ("euler", "deis")
 
 
 def test_a_name_that_differs_in_case_only_gets_a_number_too(library):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.fitting.calibration import Calibration
+from sigmasmith.schedules.presets.file import load_preset
+from sigmasmith.schedules.presets.made import HowMade
+from sigmasmith.schedules.presets.metadata import preset_json
 
 from .fits import VE, mixture, normal, small_fit
 
@@ -34,6 +40,18 @@ def test_a_saved_fit_loads_bit_for_bit(fits, flow, tmp_path):
     assert loaded.sigma_range.sigma_min == pytest.approx(fit.sigma_range.sigma_min, rel=1e-7)
     assert loaded.sigma_range.sigma_max == pytest.approx(fit.sigma_range.sigma_max, rel=1e-7)
     assert (loaded.sampler, loaded.effort, loaded.latent_shape) == ("dpmpp_2m", "fast", (12,))
+
+
+def test_facts_on_how_it_was_made_go_into_the_file_and_back(fits, tmp_path):
+    path, fit = tmp_path / "mine.safetensors", fits[True]
+    assert fit.made == HowMade()
+    fit.save(path)
+    assert json.loads(preset_json(load_preset(path)))["version"] == 1
+    made = HowMade(method="oss", boundary=0.5)
+    replace(fit, made=made).save(path)
+    assert Calibration.load(path).made == made
+    fit.save(path, made=replace(made, models=("a", "b")))
+    assert load_preset(path).made.models == ("a", "b")
 
 
 def test_saving_twice_replaces_the_file(fits, tmp_path):

@@ -20,6 +20,7 @@ from sigmasmith.schedules.fitting.rollouts import Rollouts
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
+from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .fits import DIM, FLOW, VE, Counted, mixture, normal, range_of, small_fit
@@ -178,6 +179,7 @@ def test_a_fit_never_mixes_the_models_and_names_the_step_to_switch_after(flow, m
         switch = steps_above(fit.schedules[steps], model.boundary)
         assert f"At {steps} steps switch to the second model after step {switch} of {steps}" in sentence
         assert sentence in str(fit.report)
+    assert fit.made == HowMade(method="oss" if method == "oss" else "", boundary=model.boundary)
 
 
 def test_the_fitted_schedule_beats_every_hosts_on_fresh_noise_run_by_two_models():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sigmasmith.schedules.presets.made import HowMade
 
 from .fits import Timed, mixture, normal, small_fit
 
@@ -16,6 +17,7 @@ def test_the_chosen_sampler_has_the_smallest_error_and_the_report_compares_all()
     assert f"{found.sampler} 1.00x" in said
     assert all(name in said for name in CHOICE)
     assert found.sampler != "euler"
+    assert found.made == HowMade(chosen_among=tuple(CHOICE))
 
 
 def test_each_of_several_samplers_gets_what_it_would_get_alone():

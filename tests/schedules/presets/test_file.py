@@ -1,9 +1,11 @@
-"""Preset files: golden bytes, round trips, and writing whole or not at all. Hostile files: test_presets_hostile.py."""
+"""Preset files: golden bytes, round trips, and writing whole or not at all. Hostile files: test_hostile.py."""
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 from sigmasmith.schedules.presets import file as preset_file
 from sigmasmith.schedules.presets.checks import PresetError
-from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes
+from sigmasmith.schedules.presets.file import file_holds, from_bytes, load_preset, save_preset, to_bytes
 from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.presets.metadata import preset_json
 from sigmasmith.schedules.presets.preset import Preset
 
@@ -25,7 +28,7 @@ FULL = PRESETS["preset_v1_full"]
 
 
 @pytest.mark.parametrize("stem", PRESETS)
-def test_golden_file_of_version_1_is_written_and_read_to_the_byte(stem):
+def test_golden_file_is_written_and_read_to_the_byte(stem):
     golden = (GOLDEN / f"{stem}.safetensors").read_bytes()
     assert to_bytes(PRESETS[stem]) == golden
     assert to_bytes(from_bytes(golden)) == golden
@@ -48,6 +51,24 @@ def test_safetensors_itself_reads_and_writes_the_same_bytes():
     assert sorted(tensors) == ["coefficients.2", "sigmas.10", "sigmas.2"]
     assert torch.equal(tensors["sigmas.10"], FULL.schedules[10])
     assert save(tensors, {"sigmasmith": preset_json(FULL)}) == data
+
+
+@pytest.mark.parametrize("stem", PRESETS)
+def test_the_version_that_is_written_is_the_lowest_that_can_say_it(stem):
+    assert json.loads(preset_json(PRESETS[stem]))["version"] == int(stem[len("preset_v")])
+    unsaid = replace(PRESETS[stem], made=HowMade())
+    assert json.loads(preset_json(unsaid))["version"] == 1
+
+
+def test_a_file_holds_a_preset_in_whatever_order_and_version_it_was_written(tmp_path):
+    spaced = json.dumps(json.loads(preset_json(FULL)) | {"version": 2, "made": {}})
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(save(load(to_bytes(FULL)), {"sigmasmith": spaced}))
+    assert path.read_bytes() != to_bytes(FULL)
+    assert file_holds(path, FULL)
+    assert not file_holds(path, FULL, "{}")
+    assert not file_holds(path, replace(FULL, notes=""))
+    assert not file_holds(tmp_path / "none.safetensors", FULL)
 
 
 def test_order_of_what_was_given_does_not_reach_the_bytes():

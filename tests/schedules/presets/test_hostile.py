@@ -62,6 +62,10 @@ def told(**changes) -> bytes:
     return meta(json.dumps(content(**changes)))
 
 
+def how(made: object) -> bytes:
+    return told(version=2, made=made)
+
+
 def modelled(**changes) -> bytes:
     return told(model={"sigma_min": 0.1, "sigma_max": 2.0, "flow": False, **changes})
 
@@ -73,6 +77,7 @@ def saved(dtype: torch.dtype) -> bytes:
 NAN = float("nan")
 TWO = {"sigmas.2": tensor(0, 12, 3)}
 RAW = json.dumps(content())
+MADE = json.dumps(content(version=2, made={})).replace('"made": {}', '"made": {%s}')
 HOSTILE = {
     # The container.
     "empty": (b"", "0 bytes, too few"),
@@ -122,10 +127,10 @@ HOSTILE = {
     "version as text": (told(version="1"), "version must be a whole number"),
     "version true": (told(version=True), "version must be a whole number"),
     "version 0": (told(version=0), "version must be a whole number from 1"),
-    "future version": (told(version=2, colour="x"), "format version 2, this Sigmasmith knows versions up to 1"),
+    "future version": (told(version=3, colour="x"), "format version 3, this Sigmasmith knows versions up to 2"),
     "future container": (
         file({"other": tensor(0, 12, 3)}, LIST, json.dumps(content(version=7)), other="x"),
-        "format version 7, this Sigmasmith knows versions up to 1",
+        "format version 7, this Sigmasmith knows versions up to 2",
     ),
     "unknown key": (told(prompt="a cat"), "the preset holds the unknown key 'prompt'"),
     "schedules in the JSON": (told(schedules={}), "unknown key 'schedules'"),
@@ -149,6 +154,56 @@ HOSTILE = {
     "too many seeds": (told(seeds=[1] * 1_025), "seeds has 1025 entries"),
     "too many baselines": (told(errors={"2": {str(i): 1.0 for i in range(257)}}), "257 entries"),
     "long notes": (told(notes="x" * 2_001), "notes has 2001 characters"),
+    # How it was made.
+    "facts in version 1": (told(made={"method": "oss"}), "unknown key 'made'"),
+    "unknown key in version 2": (told(version=2, colour="x"), "unknown key 'colour'"),
+    "unknown key of the model in version 2": (
+        told(version=2, model={"sigma_min": 0.1, "sigma_max": 2.0, "flow": False, "colour": "x"}),
+        "model holds the unknown key 'colour'",
+    ),
+    "facts a list": (how([]), "made must be a mapping"),
+    "facts null": (meta('{"version":2,"made":null,' + RAW[1:].replace('"version": 1, ', "")), "made must be a mapping"),
+    "facts without end": (how({f"k{i}": 0 for i in range(70)}), "made has 70 entries, at most 68"),
+    "unknown facts without end": (how({f"k{i}": 0 for i in range(65)}), "made has 65 entries, at most 64"),
+    "fact with a long name": (how({"k" * 41: 0}), "keys are up to 40 lower-case letters"),
+    "fact with a name in capitals": (how({"Scale": 0}), "made holds the key 'Scale'"),
+    "fact without a name": (how({"": 0}), "made holds the key ''"),
+    "fact with the name of the rest": (how({"more": 0}), "made holds the key 'more'"),
+    "fact with letters beyond ASCII": (how({"na\u00efve": 0}), "made holds the key"),
+    "fact null": (how({"scale": None}), "made.scale must be a number, a text, or a list or mapping"),
+    "fact beyond float": (meta(MADE % '"scale":1e999'), "made.scale must be finite"),
+    "fact with NaN": (meta(MADE % '"scale":NaN'), "holds NaN"),
+    "fact twice": (meta(MADE % '"scale":1,"scale":1'), "holds the key 'scale' twice"),
+    "fact nested deeply": (how({"scale": [[[1]]]}), "made.scale must be a number, a text, or a list or mapping"),
+    "fact nested without end": (
+        meta(MADE % ('"a":' + "[" * 9_999 + "]" * 9_999)),
+        "a number|nested too deeply",
+    ),
+    "fact with a path": (how({"from": "/home/ada/x"}), "made.from looks like a path"),
+    "fact with a path as key": (how({"from": {"/home/ada/x": 1}}), "made.from looks like a path"),
+    "fact with a path in a list": (how({"from": [["C:/x"]]}), "made.from looks like a path"),
+    "fact of several lines": (how({"said": "a\nb"}), r"made.said holds the forbidden character U\+000A"),
+    "fact too long": (how({"said": "x" * 201}), "made.said has 201 characters"),
+    "fact with a long list": (how({"rows": [0] * 257}), "made.rows has 257 entries"),
+    "fact of twenty digits": (how({"rows": 10**20 - 1}), "made.rows must be a whole number"),
+    "method a number": (how({"method": 1}), "made.method must be a text"),
+    "method null": (how({"method": None}), "made.method must be a text"),
+    "choice a text": (how({"chosen_among": "euler"}), "made.chosen_among must be a list"),
+    "choice of one": (how({"chosen_among": ["euler"]}), "made.chosen_among must name at least two samplers"),
+    "choice of a nameless one": (how({"chosen_among": ["euler", ""]}), "must name at least two samplers"),
+    "choice of numbers": (how({"chosen_among": [1, 2]}), "made.chosen_among must be a text"),
+    "choice without end": (how({"chosen_among": ["a"] * 65}), "made.chosen_among has 65 entries"),
+    "boundary a text": (how({"boundary": "1"}), "made.boundary must be a number"),
+    "boundary null": (how({"boundary": None}), "made.boundary must be a number"),
+    "boundary true": (how({"boundary": True}), "made.boundary must be a number"),
+    "boundary 0": (how({"boundary": 0}), "made.boundary must be above 0"),
+    "boundary above the model": (how({"boundary": 2.0}), "made.boundary must lie inside the model's noise levels"),
+    "boundary below the model": (how({"boundary": 0.05}), "made.boundary must lie inside the model's noise levels"),
+    "models without a boundary": (how({"models": ["a", "b"]}), "made.models must name the two models of a boundary"),
+    "one model": (how({"boundary": 1, "models": ["a"]}), "made.models must name the two models"),
+    "three models": (how({"boundary": 1, "models": ["a", "b", "c"]}), "made.models has 3 entries"),
+    "models with a folder": (how({"boundary": 1, "models": ["a", "b/c"]}), "made.models must be a bare file name"),
+    "models of zero": (how({"boundary": 1, "models": ["a", 0]}), "made.models must be a text"),
     # Tensors.
     "no tensor": (file({}, b""), "schedules must hold at least one step count"),
     "float16": (saved(torch.float16), "dtype F32, got 'F16'"),
@@ -275,8 +330,9 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KEYS = ["sampler", "guidance", "latent_shape", "dtype", "effort", "seeds", "origin", "errors", "exact", "name"]
-KEYS += ["author", "licence", "notes", "tool", "model", "version", "format"]
+KEYS += ["author", "licence", "notes", "tool", "model", "version", "format", "made"]
 MODEL_KEYS = ["family", "prediction", "sigma_min", "sigma_max", "flow", "table_hash", "shift", "parameters"]
+MADE_KEYS = ["method", "chosen_among", "boundary", "models", "more"]
 MODEL_KEYS += ["checkpoint", "checkpoint_hash", "patches", "loras"]
 
 
@@ -284,6 +340,15 @@ MODEL_KEYS += ["checkpoint", "checkpoint_hash", "patches", "loras"]
 def test_any_json_value_in_any_field_is_refused_or_kept(key, value):
     try:
         preset = from_bytes(told(**{key: value}))
+    except PresetError:
+        return
+    assert to_bytes(from_bytes(to_bytes(preset))) == to_bytes(preset)
+
+
+@given(key=st.sampled_from([*MADE_KEYS, "scale", "Scale"]), value=JSON)
+def test_any_json_value_in_any_fact_is_refused_or_kept(key, value):
+    try:
+        preset = from_bytes(how({key: value}))
     except PresetError:
         return
     assert to_bytes(from_bytes(to_bytes(preset))) == to_bytes(preset)

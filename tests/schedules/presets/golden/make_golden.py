@@ -1,9 +1,9 @@
-"""Writes the golden preset files and share codes of format version 1, beside this script.
+"""Writes the golden preset files of both format versions and their share codes, beside this script.
 
     .venv/bin/python -P tests/schedules/presets/golden/make_golden.py
 
 The bytes are the format: a change of them breaks every file that people have shared. A new version gets new files;
-those of version 1 stay and are still read.
+those of earlier versions stay and are still read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from sigmasmith.schedules.presets.file import to_bytes
 from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.schedules.presets.share_code import to_share_code
 
@@ -60,7 +61,33 @@ def golden_presets() -> dict[str, Preset]:
         model=ModelIdentity(sigma_min=0.001, sigma_max=1.0, flow=True, shift=1.15),
         exact=True,
     )
-    return {"preset_v1_full": full, "preset_v1_least": least}
+    two_models = Preset(
+        schedules={4: torch.tensor([1.0, 0.96, 0.88, 0.64, 0.0])},
+        sampler="deis",
+        model=ModelIdentity(family="WAN21", prediction="flow", sigma_min=0.005, sigma_max=1.0, flow=True, shift=5.0),
+        made=HowMade(
+            chosen_among=("dpmpp_2m", "res_multistep", "ipndm", "deis"),
+            boundary=0.875,
+            models=("high \u2013 noise.safetensors", ""),
+        ),
+        name="two models",
+    )
+    later = Preset(
+        schedules={5: torch.tensor([14.6146421, 3.1, 1.2, 0.45, 0.0291675, 0.0])},
+        sampler="sigmasmith_multistep",
+        model=ModelIdentity(sigma_min=0.0291675, sigma_max=14.6146421, flow=False),
+        solver={5: torch.tensor([[0.5], [0.4], [0.3], [0.2], [0.1]])},
+        made=HowMade(
+            method="family",
+            more={"version": 1, "scale": 1.75, "checked": True, "rows": [4, 8], "gain": {"5": [1.25, 2.5]}},
+        ),
+    )
+    return {
+        "preset_v1_full": full,
+        "preset_v1_least": least,
+        "preset_v2_two_models": two_models,
+        "preset_v2_later_facts": later,
+    }
 
 
 if __name__ == "__main__":
