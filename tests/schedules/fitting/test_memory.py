@@ -45,6 +45,7 @@ def most_kept(values: int, rows: int, **options: Any) -> int:
     return most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "rows", "options"),
     [
