@@ -18,7 +18,7 @@ _LINE = 11.0  # between names, in points of 1/72 inch
 _COLOURS = ("#6b7280", "#0072b2", "#56b4e9", "#e69f00", "#009e73", "#7d5ba6")
 _STRONG = "#d1495b"
 # Letters stay text, and equal measurements give equal bytes.
-_STYLE: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "sigmasmith", "font.size": 9, "figure.dpi": 72}
+_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "sigmasmith", "font.size": 9, "figure.dpi": 72}
 
 
 @dataclass(frozen=True)
