@@ -4,10 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test check format demo benchmark compare clean
+# Tests are spread over the cores; each keeps to one thread. Those with a host start servers of their own, one at a time.
+PYTEST := $(BIN)/pytest
+SPREAD := -n auto --dist worksteal
 
+.PHONY: test test-all test-host check format demo benchmark compare clean
+
+# At every save: no test of more than two seconds.
 test: $(STAMP) check
-	$(BIN)/pytest
+	$(PYTEST) $(SPREAD) -m "not slow and not host"
+
+# All that needs no host; CI runs this.
+test-all: $(STAMP) check
+	$(PYTEST) $(SPREAD) -m "not host"
+
+# Against the hosts that are found on this machine; docs/contributing.md says where they are looked for.
+test-host: $(STAMP)
+	$(PYTEST) -m host
 
 check: $(STAMP)
 	$(BIN)/ruff check .

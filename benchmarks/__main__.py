@@ -1,90 +1,37 @@
-"""Schedules and samplers against the field: every host's, the published optimisers', and ours.
+"""Schedules and samplers against the field, and the studies behind single features.
 
-python -P -m sigmasmith.benchmarks            the comparison, under 15 minutes on two cores (--quick: under 2)
-python -P -m sigmasmith.benchmarks readme     the README's table and figure from the comparison's CSV
-python -P -m sigmasmith.benchmarks compare    the figures promised of schedules
+Without a command: every host's schedules and samplers, the published optimisers and ours, under 15 minutes on two cores
+(--quick: under 2).
 """
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
-from .field import readme
-from .field.cases import FIELD_CASES, QUICK_FIELD_CASES, trained
-from .field.entries import compare
-from .field.measure import QUICK, FieldOptions, all_methods, measure_case
-from .field.records import Record, write_records
-from .field.tables import report
-from .processes import DEFAULT_JOBS, at_least, measured
-from .promises import run as promises
-
-DEFAULT_CSV = Path("out/benchmark.csv")
+# Command -> the module whose main() runs it, and its line of help.
+COMMANDS = {
+    "readme": (".field.readme", "the table and figure of docs/benchmarks.md, from the CSV of the comparison above"),
+    "compare": (".promises.run", "every figure promised of schedules (--quick: about 3 minutes)"),
+    "adaptive": (".studies.adaptive", "adaptive sampling against dpm_adaptive and against dpmpp_2m"),
+    "variance": (".studies.variance", "variance control and DDIM: inversion, noise, composition, overhead"),
+    "feedback": (".studies.feedback", "error map, uncertainty-weighted 2M, refinement by error"),
+    "fallback": (".studies.fallback", "the model-free fallback against every host schedule"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command, or the comparison with the field; returns the exit status."""
     given = list(sys.argv[1:] if argv is None else argv)
-    match given[:1]:
-        case ["compare"]:
-            return promises.main(given[1:])
-        case ["readme"]:
-            return readme.main(given[1:])
-        case _:
-            return _field(_parser().parse_args(given))
+    if given[:1] and given[0] in COMMANDS:
+        module, _ = COMMANDS[given.pop(0)]
+        return importlib.import_module(module, __package__).main(given)
+    # Imported only now, as the commands are: the field needs torch and all that it compares.
+    from .field import run
 
-
-def _field(args: argparse.Namespace) -> int:
-    options = replace(QUICK if args.quick else FieldOptions(), methods=tuple(args.methods) if args.methods else None)
-    known = [method.name for method in all_methods(replace(options, methods=None))]
-    for option, names, allowed in (("--cases", args.cases, FIELD_CASES), ("--methods", args.methods, known)):
-        unknown = [name for name in names or () if name not in allowed]
-        if unknown:
-            print(f"{option}: {unknown[0]!r} is none of {'; '.join(allowed)}", file=sys.stderr)
-            return 2
-    keys = args.cases or (QUICK_FIELD_CASES if args.quick else tuple(FIELD_CASES))
-    started = time.monotonic()
-    records = _measure_all(keys, options, args.jobs, args.csv)
-    print(
-        f"{len(keys)} cases (model:guidance), {options.noises} held-out and {options.calibration} calibration noises."
-    )
-    for line in report(compare(records)):
-        print(line)
-    print(f"\nEvery measurement is in {args.csv}. Done in {time.monotonic() - started:.0f} s.")
-    return 0
-
-
-def _measure_all(keys: Sequence[str], options: FieldOptions, jobs: int, csv: Path) -> list[Record]:
-    """Records in the order of the keys; the longest cases are started first: trained models, guided before others.
-    The file grows case by case, so that a run cut short leaves what it measured."""
-    order = sorted(keys, key=lambda key: (not trained(key), -FIELD_CASES[key][1]))
-    found: dict[str, list[Record]] = {}
-    records: list[Record] = []
-    for key, (records, seconds, cpu) in measured(measure_case, order, options, jobs):
-        found[key] = records
-        records = [record for name in keys for record in found.get(name, [])]
-        write_records(csv, records)
-        print(f"  {key}: {seconds:.0f} s, {cpu:.0f} s of processor", file=sys.stderr, flush=True)
-    return records
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sigmasmith.benchmarks",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--quick", action="store_true", help="few cases, step counts and noises")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help=f"some of: {', '.join(FIELD_CASES)}")
-    parser.add_argument(
-        "--methods", nargs="+", metavar="METHOD", help="fit with these alone, beside the hosts' schedules"
-    )
-    parser.add_argument("--csv", type=Path, default=DEFAULT_CSV, metavar="OUT", help="default %(default)s")
-    parser.add_argument("--jobs", type=at_least(1), default=DEFAULT_JOBS, help="processes, default %(default)s")
-    return parser
+    listed = "\n".join(f"  {name:12}{said}" for name, (_, said) in COMMANDS.items())
+    return run.main(given, about=__doc__ or "", commands=f"commands, each with its own --help:\n{listed}")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ import sys
 from itertools import product
 
 from ..schedules.core.types import SamplerFunction, Schedule
+from ..schedules.core.words import duration
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.presets.preset import FITTED, Preset
 from .comparison import REFERENCE_LEVELS, Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FALLBACK, find_preset, named_schedule, preset_label
-from .progress import duration, progress_bar
+from .progress import progress_bar
 from .subjects import Subject, demo_subject, named_sampler
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ..schedules.core.words import duration
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.fitting.effort import effort_named
@@ -16,7 +17,7 @@ from ..schedules.presets.names import SUFFIX, check_name
 from ..schedules.presets.preset import MAX_SCHEDULES, Preset
 from ..schedules.samplers.fitted import NAME
 from .files import check_target
-from .progress import duration, progress_bar
+from .progress import progress_bar
 from .show import share_lines, sigma_lines
 from .subjects import Subject, demo_subject, named_sampler, own_subject
 

@@ -25,9 +25,10 @@ from ..cli.files import check_target, write_file
 from ..cli.fit import calm_threads, preset_of
 from ..cli.main import guarded
 from ..cli.parser import whole_numbers
-from ..cli.progress import duration, progress_bar
+from ..cli.progress import progress_bar
 from ..cli.subjects import Subject, demo_subject
 from ..schedules.core.types import Schedule
+from ..schedules.core.words import duration
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.plot.plot import schedule_plot

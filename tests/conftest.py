@@ -1,8 +1,8 @@
-"""Mounts the repository as the package `sigmasmith`, as the hosts do, and sets the hypothesis profile."""
+"""Puts the tree under test before any installed `sigmasmith`, and sets the hypothesis profile."""
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -10,19 +10,21 @@ import torch
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+TREE = str(ROOT / "tests" / "tree")
 
 
 def mount_package() -> None:
-    if importlib.util.find_spec("sigmasmith") is not None:
-        return
-    spec = importlib.util.spec_from_file_location(
-        "sigmasmith", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["sigmasmith"] = module
-    spec.loader.exec_module(module)
+    """`sigmasmith` is this tree, here and in the Python processes that tests start.
+
+    Raises:
+        RuntimeError: another copy was imported before.
+    """
+    sys.path.insert(0, TREE)
+    os.environ["PYTHONPATH"] = os.pathsep.join([TREE, *filter(None, [os.environ.get("PYTHONPATH")])])
+    import sigmasmith
+
+    if Path(str(sigmasmith.__file__)).resolve().parent != ROOT:
+        raise RuntimeError(f"the tests of {ROOT} would test {sigmasmith.__file__}")
 
 
 mount_package()

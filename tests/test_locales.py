@@ -1,4 +1,8 @@
-"""Names and tooltips in every language: complete, really translated, and readable by the page's message format."""
+"""Names and tooltips in every language: alike, really translated, and readable by the page's message format.
+
+English stands in the nodes alone: the page shows what they say where a language has no text. So host/checks_words.py
+holds these texts against English; here the languages are held against each other.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LANGUAGES = ("en", "zh", "ja", "ko", "de", "fr")
-TRANSLATED = LANGUAGES[1:]
+LANGUAGES = ("de", "fr", "zh", "ja", "ko")
 # Characters that each of these languages cannot do without.
 SCRIPTS = {"zh": r"[\u4e00-\u9fff]", "ja": r"[\u3040-\u30ff\u4e00-\u9fff]", "ko": r"[\uac00-\ud7af]"}
 # What a person has to type or find on the page stays as it is.
@@ -43,9 +46,9 @@ def test_every_node_is_in_every_language():
         assert set(definitions(language)) == nodes, language
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
-def test_a_language_has_the_same_inputs_and_outputs_as_english(language):
-    assert [place for place, *_ in texts(language)] == [place for place, *_ in texts("en")]
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_all_languages_have_the_same_inputs_and_outputs(language):
+    assert [place for place, *_ in texts(language)] == [place for place, *_ in texts(LANGUAGES[0])]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -56,11 +59,9 @@ def test_no_text_is_empty_and_none_holds_signs_that_the_page_reads_as_syntax(lan
         assert not re.search(r"[{}@|$]", plain), (place, text)
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_texts_are_translated_and_not_placeholders(language):
-    for (place, kind, text), (_, _, english) in zip(texts(language), texts("en"), strict=True):
-        if kind == "text":
-            assert text != english, place
+    for place, _, text in texts(language):
         if language in SCRIPTS:
             assert re.search(SCRIPTS[language], text), (place, text)
         assert not re.search(r"todo|fixme|xxx|lorem|\?\?\?", text, re.IGNORECASE), place
@@ -68,19 +69,13 @@ def test_texts_are_translated_and_not_placeholders(language):
             assert "Sigmasmith" in text, place  # it is found by this word
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
-def test_numbers_and_words_to_type_are_the_same_as_in_english(language):
-    for (place, kind, text), (_, _, english) in zip(texts(language), texts("en"), strict=True):
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_numbers_and_words_to_type_are_the_same_in_all_languages(language):
+    for (place, kind, text), (_, _, other) in zip(texts(language), texts(LANGUAGES[0]), strict=True):
         if kind == "text":
-            assert set(LITERAL.findall(english)) <= set(LITERAL.findall(text)), (place, text)
-            lost = {number for number in NUMBER.findall(english) if "." in number} - set(NUMBER.findall(text))
-            assert not lost, (place, lost)
+            assert set(LITERAL.findall(text)) == set(LITERAL.findall(other)), (place, text)
+            assert decimals(text) == decimals(other), (place, text)
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
-def test_a_translation_is_about_as_long_as_english(language):
-    """A cut or a doubled text would stand out."""
-    low, high = (0.15, 1.0) if language in ("zh", "ja") else (0.25, 1.4) if language == "ko" else (0.6, 1.9)
-    for (place, kind, text), (_, _, english) in zip(texts(language), texts("en"), strict=True):
-        if kind == "text" and len(english) > 60:
-            assert low <= len(text) / len(english) <= high, (place, len(text) / len(english))
+def decimals(text: str) -> set[str]:
+    return {number for number in NUMBER.findall(text) if "." in number}

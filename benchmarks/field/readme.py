@@ -1,4 +1,4 @@
-"""The README's table (Markdown, printed) and figure (SVG), from the CSV of a comparison."""
+"""The table (Markdown, printed) and figure (SVG) of docs/benchmarks.md, from the CSV of a comparison."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Adaptive sampling against k-diffusion's dpm_adaptive and against dpmpp_2m on the hosts' schedules.
 
-python -P -m sigmasmith.benchmarks.studies.adaptive
+python -P -m sigmasmith.benchmarks adaptive
 
 1. Error of dpm_adaptive over a sweep of its rtol (atol in its default proportion, orders 2 and 3, a last model call
    that denoises), and of ours at exactly as many calls.
@@ -16,7 +16,6 @@ guidance; two mixtures of Gaussians, noise prediction and flow, with and without
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +36,7 @@ from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.by_name import own_sampler
 from ..analytic import power_law, random_mixture
 from ..cases import CASES, HELD_OUT_SEED
+from . import study_parser
 from .case import StudyCase, measured_on
 
 ROWS = 8
@@ -252,7 +252,9 @@ def verdict(what: str, value: float, wanted: float) -> str:
     return f"{what} asked at least {wanted:.2f}: {'reached' if value >= wanted else 'NOT REACHED'}"
 
 
-def main() -> int:
+def main(argv: Sequence[str]) -> int:
+    """Print all five; returns the exit status."""
+    study_parser("adaptive", __doc__).parse_args(argv)
     torch.set_num_threads(1)
     started = time.monotonic()
     with torch.no_grad():
@@ -267,7 +269,3 @@ def main() -> int:
         print("\n".join(overhead("cuda")))
     print(f"\nDone in {time.monotonic() - started:.0f} s.")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""How good is the model-free fallback, and which host schedules lead?
+"""The model-free fallback and every host schedule: python -P -m sigmasmith.benchmarks fallback
 
 Endpoint error of every schedule against a fine reference, on mixtures whose denoiser is a formula and on the bundled
 trained networks, with and without guidance, for dpmpp_2m and euler at 4 to 20 steps. Error: geometric mean over samples
@@ -9,8 +9,7 @@ The same measure (plus a quarter of what exceeds 1) was minimised for the consta
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,6 +25,7 @@ from ...schedules.curves.fallback import fallback_sigmas
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.by_name import own_sampler
 from ..analytic import MixtureDenoiser, power_law, random_mixture, thinned_power_law
+from . import study_parser
 
 STEPS = (4, 5, 6, 8, 10, 14, 20)
 SAMPLERS = ("dpmpp_2m", "euler")
@@ -181,12 +181,12 @@ def report(title: str, sigma_range: SigmaRange, *, trained: bool) -> None:
     print("leading: " + ", ".join(f"{name} {value:.3f}" for name, value in leading(hosts, best, cells)), flush=True)
 
 
-def main(arguments: list[str]) -> None:
-    """`--analytic` leaves the trained networks out."""
+def main(argv: Sequence[str]) -> int:
+    """Print a table for every noise range; returns the exit status."""
+    parser = study_parser("fallback", __doc__)
+    parser.add_argument("--analytic", action="store_true", help="without the trained networks")
+    args = parser.parse_args(argv)
     torch.set_num_threads(1)
     for title, sigma_range in RANGES.items():
-        report(title, sigma_range, trained="--analytic" not in arguments)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        report(title, sigma_range, trained=not args.analytic)
+    return 0

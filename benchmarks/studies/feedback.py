@@ -1,6 +1,6 @@
-"""What the error feedback is worth, on the bundled models and an analytic one.
+"""Gains of the error feedback, on the bundled models and an analytic one.
 
-python -P -m sigmasmith.benchmarks.studies.feedback
+python -P -m sigmasmith.benchmarks feedback
 
 1. Error map: how well it ranks the pixels of an image and the images of a batch by their true error, and its size.
 2. Uncertainty-weighted 2M: its error over that of dpmpp_2m, and that of 2M with its extrapolation capped everywhere.
@@ -13,7 +13,7 @@ Error: RMSE to a converged solution from the same noise, geometric mean over sam
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from ...schedules.samplers.by_name import own_sampler, sample_multistep
 from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule
 from ..analytic import GaussianTeacher
 from ..cases import HELD_OUT_SEED
+from . import study_parser
 from .case import StudyCase, measured_on
 
 ROWS = 16
@@ -197,7 +198,9 @@ def print_refined(bundled: list[FeedbackCase], analytic: FeedbackCase) -> None:
     )
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> int:
+    """Print all three; returns the exit status."""
+    study_parser("feedback", __doc__).parse_args(argv)
     torch.set_num_threads(1)
     start = time.perf_counter()
     bundled, analytic = list(demo_cases()), analytic_case()
@@ -206,7 +209,4 @@ def main() -> None:
     print_weighted(bundled)
     print_refined(bundled, analytic)
     print(f"\n{time.perf_counter() - start:.0f} s")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

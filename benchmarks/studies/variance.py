@@ -1,4 +1,4 @@
-"""Figures of variance control and DDIM: python -P -m sigmasmith.benchmarks.studies.variance (about 2 minutes)
+"""Figures of variance control and DDIM: python -P -m sigmasmith.benchmarks variance (about 2 minutes)
 
 Inversion: round-trip error against the plain flipped-sigmas inversion with the same number of model calls. Noise: the
 variance that every mode adds against its formula. Composition: how alike images of other step counts are. Overhead:
@@ -7,9 +7,7 @@ milliseconds per step beyond a bare loop.
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from ...schedules.variance.noise_steps import Form
 from ...schedules.variance.readout import NoiseLog
 from ...schedules.variance.steppers import OdeStepper, SdeStepper, Stepper
 from ..cases import CASES
+from . import study_parser
 from .inversion import Trip, analytic_trips, demo_trips, report_trips, verdict
 
 QUICK_CASES = ("digits_eps:1", "digits_flow:1")
@@ -220,8 +219,9 @@ def report_overhead() -> Iterator[str]:
     yield verdict("largest, percent", max(shares), 1.0, most=True)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.studies.variance", description=__doc__)
+def main(argv: Sequence[str]) -> int:
+    """Print all four; returns the exit status."""
+    parser = study_parser("variance", __doc__)
     parser.add_argument("--quick", action="store_true", help="two of the bundled models")
     parser.add_argument("--images", type=int, default=4, help="inverted per case, default %(default)s")
     args = parser.parse_args(argv)
@@ -237,7 +237,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         print()
     print(f"Done in {time.monotonic() - started:.0f} s.")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

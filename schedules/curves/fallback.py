@@ -38,7 +38,7 @@ class TwoSided:
     left: float
 
 
-# Nelder-Mead on the measure of benchmarks/studies/fallback.py, which prints its table when run as a module, over
+# Nelder-Mead on the measure of benchmarks/studies/fallback.py, which prints its table, over
 # mixtures of 64 to 192 dimensions, latents of 256 to 65,536 values and the bundled digits networks, without guidance
 # and with; the glyph flow network was not seen, the noise-prediction one in choosing `coarse` alone. VE: 0.0292 .. 14.6
 # and 0.002 .. 700 together, and coarse then lowered from 0.78, which cost nothing there and gained on 0.002 .. 80 and

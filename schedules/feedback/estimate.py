@@ -12,7 +12,7 @@ the steps are added as if independent:
     E = sqrt(sum_i (w_i e_i)**2),   w_i = (sigma_min / max(s, sigma_min))**(1 - KAPPA).
 
 Source: the pair is Lu et al. 2022, arXiv:2211.01095, algorithms 1 and 2. The sum over a run is ours; `python -P -m
-sigmasmith.benchmarks.studies.feedback` prints how well it ranks pixels.
+sigmasmith.benchmarks feedback` prints how well it ranks pixels.
 """
 
 from __future__ import annotations

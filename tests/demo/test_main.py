@@ -1,6 +1,9 @@
 """The demo fits, compares and draws; everything it promises lies in its folder."""
 
+import contextlib
 import io
+from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
@@ -14,10 +17,23 @@ from sigmasmith.schedules.presets.share_code import from_share_code
 QUICK = ["--cases", "digits_flow:1", "--steps", "2,3", "--noises", "3", "--calibration-noises", "3", "--effort", "fast"]
 
 
-def test_the_demo_writes_presets_plot_picture_and_report(tmp_path, capsys):
-    assert main([*QUICK, "--out", str(tmp_path / "demo")]) == 0
-    out = capsys.readouterr().out
-    folder = tmp_path / "demo"
+class Run(NamedTuple):
+    """One quick demo: its folder, and what it printed."""
+
+    folder: Path
+    out: str
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder, printed = tmp_path_factory.mktemp("run") / "demo", io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main([*QUICK, "--out", str(folder)]) == 0
+    return Run(folder, printed.getvalue())
+
+
+def test_the_demo_writes_presets_plot_picture_and_report(demo):
+    folder, out = demo
     assert {path.name for path in folder.iterdir()} == {
         "digits_flow_dpmpp_2m.safetensors",
         "digits_flow_euler.safetensors",
@@ -32,9 +48,8 @@ def test_the_demo_writes_presets_plot_picture_and_report(tmp_path, capsys):
         assert picture.format == "PNG"
 
 
-def test_the_demo_prints_every_host_schedule_a_takeaway_and_a_share_code(tmp_path, capsys):
-    assert main([*QUICK, "--out", str(tmp_path)]) == 0
-    out = capsys.readouterr().out
+def test_the_demo_prints_every_host_schedule_a_takeaway_and_a_share_code(demo):
+    out = demo.out
     for name in (
         "fitted",
         "simple",

@@ -11,6 +11,12 @@ from typing import Any
 
 from loaded_pack import NODES, PACK
 
+# What a person has to type or find on the page stays as it is.
+LITERAL = re.compile(
+    r"sigmasmith_[a-z]+|models/sigmasmith|sigmasmith1:|karras rho: 3, 5, 7|rho=5|cosine 1 to 0|FlipSigmas"
+)
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
 
 def as_read(text: str) -> str:
     """The text that the page makes of a message."""
@@ -30,8 +36,11 @@ def test_every_node_has_a_description_and_every_input_a_tooltip():
             assert field.tooltip.endswith((".", ")")), f"{node_id}, {name}: {field.tooltip}"
 
 
-def test_english_is_what_the_nodes_say_and_every_language_names_every_input():
-    for folder in sorted((PACK / "locales").iterdir()):
+def test_every_language_names_every_input_and_says_what_english_says():
+    """English is what the nodes say: the page falls back to it where a language has no text."""
+    folders = sorted((PACK / "locales").iterdir())
+    assert [folder.name for folder in folders] == ["de", "fr", "ja", "ko", "zh"]
+    for folder in folders:
         words = json.loads((folder / "nodeDefs.json").read_text(encoding="utf-8"))
         assert set(words) == set(NODES), folder.name
         for node_id, cls in NODES.items():
@@ -39,18 +48,25 @@ def test_english_is_what_the_nodes_say_and_every_language_names_every_input():
 
 
 def check_node(language: str, node_id: str, schema: Any, found: dict[str, Any]) -> None:
-    inputs = {field.id.replace(".", "_"): (field.id, field.tooltip) for field in schema.inputs}
-    outputs = {str(n): (field.display_name, field.tooltip) for n, field in enumerate(schema.outputs)}
-    assert set(found["inputs"]) == set(inputs), (language, node_id)
-    assert set(found["outputs"]) == set(outputs), (language, node_id)
-    if language == "en":
-        said = {"display_name": schema.display_name, "description": schema.description}
-        for key, text in said.items():
-            assert as_read(found[key]) == text, (node_id, key)
-        for part, fields in (("inputs", inputs), ("outputs", outputs)):
-            for key, (name, tooltip) in fields.items():
-                assert as_read(found[part][key]["name"]) == name, (node_id, key)
-                assert as_read(found[part][key]["tooltip"]) == tooltip, (node_id, key)
+    inputs = {field.id.replace(".", "_"): field.tooltip for field in schema.inputs}
+    outputs = {str(n): field.tooltip for n, field in enumerate(schema.outputs)}
+    assert list(found["inputs"]) == list(inputs), (language, node_id)
+    assert list(found["outputs"]) == list(outputs), (language, node_id)
+    check_text(language, node_id, schema.description, as_read(found["description"]))
+    for part, english in (("inputs", inputs), ("outputs", outputs)):
+        for key, text in english.items():
+            check_text(language, f"{node_id} {part} {key}", text, as_read(found[part][key]["tooltip"]))
+
+
+def check_text(language: str, place: str, english: str, text: str) -> None:
+    """Translated, with the same numbers and words to type, and about as long: a cut or doubled text stands out."""
+    assert text != english, (language, place)
+    assert set(LITERAL.findall(english)) <= set(LITERAL.findall(text)), (language, place, text)
+    lost = {number for number in NUMBER.findall(english) if "." in number} - set(NUMBER.findall(text))
+    assert not lost, (language, place, lost)
+    low, high = (0.15, 1.0) if language in ("zh", "ja") else (0.25, 1.4) if language == "ko" else (0.6, 1.9)
+    if len(english) > 60:
+        assert low <= len(text) / len(english) <= high, (language, place, len(text) / len(english))
 
 
 def test_every_node_has_a_help_page_with_a_picture():

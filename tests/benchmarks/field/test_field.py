@@ -43,6 +43,7 @@ def records(leading: float = 0.05) -> list[Record]:
     return found
 
 
+@pytest.mark.slow
 def test_the_sieve_keeps_what_an_exhaustive_run_finds_best():
     with torch.no_grad():
         case = load_field_case("mixture_flow:3", 12, 3)
@@ -58,6 +59,7 @@ def test_the_sieve_keeps_what_an_exhaustive_run_finds_best():
     assert {steps for *_, steps in names} == {5, 10}  # 10 of dpmpp_2m, to hold 5 steps against
 
 
+@pytest.mark.slow
 def test_every_method_is_measured_on_the_same_noises():
     options = FieldOptions(
         noises=6,

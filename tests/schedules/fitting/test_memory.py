@@ -45,6 +45,7 @@ def most_kept(values: int, rows: int, **options: Any) -> int:
     return most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "rows", "options"),
     [
@@ -74,6 +75,7 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
     assert kept <= stated <= 8.0 * kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effort", ["fast", "thorough"])
 def test_the_tables_along_the_teacher_stay_within_what_was_stated(effort):
     """NumPy's arrays, which no tensor shows: of the densified teacher and of the errors between its levels."""

@@ -115,6 +115,7 @@ def test_the_host_comparison_leaves_them_their_evaluations(monkeypatch):
     assert fewer
 
 
+@pytest.mark.slow
 def test_a_fit_interrupted_at_a_gits_or_dmn_candidate_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     class Stop(Exception):  # noqa: N818 (a person's act, no error)
         pass

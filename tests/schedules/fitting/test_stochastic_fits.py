@@ -42,6 +42,7 @@ def test_it_is_searched_for_with_the_whole_limit_and_its_reference_comes_on_top(
     assert "draws noise: it was fitted against itself" in str(fit.report)
 
 
+@pytest.mark.slow
 def test_the_fitted_schedule_beats_the_hosts_default_on_the_path():
     fit = small_fit(mixture(), normal(16), sampler=sample_ancestral, steps=8, effort="balanced")
     row = fit.report.rows[8]

@@ -152,6 +152,7 @@ def test_an_allowance_too_small_for_a_jacobian_leaves_the_start(objectives):
     assert refine_table(objectives[False], start, range_of(False).sigma_min, 20.0) is start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 def test_a_fit_of_schedule_and_coefficients_beats_the_schedule_alone_on_noise_it_never_saw(flow):
     model, noise = mixture(flow), normal(16)
@@ -228,6 +229,7 @@ def test_two_models_in_turn_and_the_recursive_search_refuse_the_fitted_sampler()
         small_fit(mixture(), normal(8), sampler="sigmasmith_multistep", low_denoiser=mixture(), boundary=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [0, 8])
 @pytest.mark.parametrize("steps", [(5,), (20,), (5, 8)])
 def test_a_fit_of_coefficients_stays_under_its_limit(whole, steps):

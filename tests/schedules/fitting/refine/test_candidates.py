@@ -95,6 +95,7 @@ def test_without_measurements_gains_are_three_quarters():
     assert dense.states.shape[2] == DIM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", RANGES)
 def test_gits_and_dmn_candidates_of_every_count_keep_the_contract(known):
     run, rows = DirectRun(mixture(known.flow), known.sigma_max * normal(3), {}), slice(0, 3)

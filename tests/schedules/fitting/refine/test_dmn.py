@@ -103,6 +103,7 @@ def test_levels_make_a_sigma_list_on_any_range(flow, steps, power, top, bottom):
     assert levels[-1] > known.sigma_min or steps == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [VE, SigmaRange(0.003, 0.4, flow=True)])
 def test_twenty_steps_make_a_sigma_list(known):
     levels = dmn_levels(known, 20, 2)
