@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from torch import Tensor
 
 from ..schedules.core.words import duration, in_words, parse_steps, plot_sentence
 
-__all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence"]
+__all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence", "will_run"]
 
 
 def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve: str) -> dict[str, float]:
@@ -43,3 +44,9 @@ def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve:
 def plain_list(sigmas: Iterable[float]) -> str:
     """A comma list for the host's ManualSigmas: plain decimals without exponents, every float32 exactly."""
     return ", ".join(np.format_float_positional(np.float32(sigma), trim="0", unique=True) for sigma in sigmas)
+
+
+def will_run(sigmas: Tensor) -> str:
+    """Steps and start sigma, in words without a full stop."""
+    steps = len(sigmas) - 1
+    return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"

@@ -9,12 +9,10 @@ from comfy_api.latest import io
 from ..fit.existing import preset_fingerprint
 from ..fit.node import node_output, outputs
 from ..fit.request import FitRequest
-from ..host import adaptive as _host_adaptive
-from ..host import registries as _host
-from ..host.fit import cfg_guider
+from ..host.guiders import cfg_guider
+from ..host.samplers import check_sampler, sampler_names
 from ..schema import CATEGORY, schema
 from ..text import parse_steps
-from .work import Freeze, freeze
 
 METHODS = {
     "predictive (no step taken back)": "predictive",
@@ -88,13 +86,15 @@ class SigmasmithAdaptiveSampler(io.ComfyNode):
     def execute(
         cls, calls: int, tolerance: float, method: str, max_step: float = 4.0, min_step: float = 0.001
     ) -> io.NodeOutput:
+        from ..host.adaptive import adaptive_sampler
+
         # Old hosts do not check combos of such nodes.
         if method not in METHODS:
             raise ValueError(f"method: there is no {method!r}; choose one of {', '.join(METHODS)}")
         settings = {"calls": calls, "method": METHODS[method], "max_step": max_step, "min_step": min_step}
         if tolerance > 0.0:
             settings["atol"] = tolerance
-        return io.NodeOutput(_host_adaptive.adaptive_sampler(cls.hidden.unique_id, **settings))
+        return io.NodeOutput(adaptive_sampler(cls.hidden.unique_id, **settings))
 
 
 class SigmasmithAdaptiveSchedule(io.ComfyNode):
@@ -121,8 +121,8 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "sampler_name",
-                    options=_host.sampler_names(),
-                    default="dpmpp_2m" if "dpmpp_2m" in _host.sampler_names() else None,
+                    options=sampler_names(),
+                    default="dpmpp_2m" if "dpmpp_2m" in sampler_names() else None,
                     tooltip="The sampler that you will use with the schedule; what counts is its order.",
                 ),
                 io.String.Input(
@@ -165,7 +165,7 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
     def validate_inputs(cls, sampler_name: str | None = None, steps: str | None = None) -> bool | str:
         try:
             if sampler_name is not None:
-                _host.check_sampler(sampler_name)
+                check_sampler(sampler_name)
             if steps is not None:
                 parse_steps(steps)
         except ValueError as error:
@@ -188,6 +188,8 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
         check: bool = True,
         **inputs: Any,
     ) -> io.NodeOutput:
+        from .work import Freeze, freeze
+
         base = FitRequest(
             guider=cfg_guider(model, positive, negative, cfg),
             effort="pilot",

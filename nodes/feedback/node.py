@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io, ui
 
 from ..schema import CATEGORY, schema
-from .work import error_map, refined
 
 if TYPE_CHECKING:
     from .work import FeedbackResult
@@ -59,6 +58,8 @@ class SigmasmithErrorMap(io.ComfyNode):
 
     @classmethod
     def execute(cls, **inputs: Any) -> io.NodeOutput:
+        from .work import error_map
+
         return node_output(error_map(**inputs), cls)
 
 
@@ -107,4 +108,6 @@ class SigmasmithRefine(io.ComfyNode):
 
     @classmethod
     def execute(cls, **inputs: Any) -> io.NodeOutput:
+        from .work import refined
+
         return node_output(refined(**inputs), cls)

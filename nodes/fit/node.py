@@ -6,13 +6,14 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
-from ..host import registries as _host
-from ..host.fit import cfg_guider
+from ..host import messages
+from ..host.guiders import cfg_guider
+from ..host.samplers import sampler_names
+from ..plot_picture import plot_images
 from ..schema import CATEGORY, PresetType, schema
 from ..text import parse_steps
 from .existing import preset_fingerprint
-from .request import FitRequest, FitResult, check_choice
-from .work import fit
+from .request import FitRequest, FitResult, check_fit_sampler
 
 SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
 
@@ -22,8 +23,8 @@ def settings() -> list[io.Input]:
     return [
         io.Combo.Input(
             "sampler_name",
-            options=_host.sampler_names(),
-            default="dpmpp_2m" if "dpmpp_2m" in _host.sampler_names() else None,
+            options=sampler_names(),
+            default="dpmpp_2m" if "dpmpp_2m" in sampler_names() else None,
             tooltip="The sampler that you will use with the schedule. Every sampler has its own best schedule.",
         ),
         io.String.Input(
@@ -133,12 +134,17 @@ def outputs() -> list[io.Output]:
     ]
 
 
+def fitted(request: FitRequest, cls: type[io.ComfyNode]) -> io.NodeOutput:
+    """The output of a Fit node."""
+    from .work import fit
+
+    return node_output(fit(request), cls)
+
+
 def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
     """A result as the node gives it out and shows it."""
-    from ..plot_picture import plot_images
-
     # In place of the last progress line, which would stay below the node.
-    _host.show("\n".join(title for title, *_ in result.plots), cls.hidden.unique_id)
+    messages.show("\n".join(title for title, *_ in result.plots), cls.hidden.unique_id)
     plot = plot_images(result.plots)
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
     return io.NodeOutput(result.preset, result.sigmas, plot, result.report, ui=shown | {"text": (result.report,)})
@@ -154,7 +160,7 @@ class FitNode(io.ComfyNode):
         # A linked input is None here; it is checked when the node runs.
         try:
             if sampler_name is not None:
-                check_choice(sampler_name, bool(choose_sampler))
+                check_fit_sampler(sampler_name, bool(choose_sampler))
             if steps is not None:
                 parse_steps(steps)
         except ValueError as error:
@@ -240,7 +246,7 @@ class SigmasmithFit(FitNode):
             node_id=cls.hidden.unique_id,
             **inputs,
         )
-        return node_output(fit(request), cls)
+        return fitted(request, cls)
 
 
 class SigmasmithFitGuider(FitNode):
@@ -275,4 +281,4 @@ class SigmasmithFitGuider(FitNode):
     @classmethod
     def execute(cls, guider_low: Any = None, **inputs: Any) -> io.NodeOutput:
         request = FitRequest(low_guider=guider_low, low_input="guider_low", node_id=cls.hidden.unique_id, **inputs)
-        return node_output(fit(request), cls)
+        return fitted(request, cls)

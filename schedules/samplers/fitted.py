@@ -78,6 +78,7 @@ def sample_sigmasmith_multistep(
     *,
     solver: FittedSolver | None = None,
     warn: Callable[[str], None] | None = None,
+    fallback: Callable[..., Tensor] | None = None,
 ) -> Tensor:
     """Run the coefficients that were fitted for these sigmas, or DPM++ 2M where there are none, saying so.
 
@@ -88,6 +89,8 @@ def sample_sigmasmith_multistep(
         disable: ignored, there is no progress bar; part of k-diffusion's signature.
         solver: the preset's coefficients; None where there is no preset.
         warn: told in one sentence when the sampler falls back; default: the log.
+        fallback: the host's own DPM++ 2M, k-diffusion's signature, so that a run that falls back is its run bit for
+            bit; default: the one here.
     Returns:
         (B, ...) state at sigmas[-1].
     """
@@ -95,6 +98,8 @@ def sample_sigmasmith_multistep(
     if table is None:
         reason = "no preset reached the sampler" if solver is None else solver.why_not(sigmas)
         (warn or logging.getLogger("sigmasmith").warning)(f"{NAME} runs as dpmpp_2m: {reason}.")
+        if fallback is not None:
+            return fallback(model, x, sigmas, extra_args=extra_args, callback=callback, disable=disable)
     return run_table(model, x, sigmas, extra_args, callback, coefficients=table)
 
 
