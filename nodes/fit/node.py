@@ -10,10 +10,10 @@ from ..host import messages
 from ..host.guiders import cfg_guider
 from ..host.samplers import sampler_names
 from ..plot_picture import plot_images
-from ..schema import CATEGORY, PresetType, schema
+from ..schema import CATEGORY, PresetType, advanced, schema
 from ..text import parse_steps
 from .existing import preset_fingerprint
-from .request import FitRequest, FitResult, check_fit_sampler
+from .request import METHODS, FitRequest, FitResult, check_fit_sampler
 
 SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
 
@@ -124,6 +124,20 @@ def denoise_input() -> io.Input:
     )
 
 
+def method_input() -> io.Input:
+    """How schedules are searched for; last, so that saved graphs keep their values."""
+    return advanced(
+        io.Combo.Input(
+            "method",
+            options=list(METHODS),
+            default=METHODS[0],
+            optional=True,
+            tooltip="How the schedule is searched for. gauss_newton finds better ones; oss is the search published as "
+            "Optimal Steps, for comparison.",
+        )
+    )
+
+
 def outputs() -> list[io.Output]:
     """The outputs that both Fit nodes share."""
     return [
@@ -223,6 +237,7 @@ class SigmasmithFit(FitNode):
                     tooltip="The guidance you will use with model_low. 0: the same as cfg.",
                 ),
                 denoise_input(),
+                method_input(),
             ],
             outputs=outputs(),
         )
@@ -274,6 +289,7 @@ class SigmasmithFitGuider(FitNode):
                 ),
                 boundary_input(),
                 denoise_input(),
+                method_input(),
             ],
             outputs=outputs(),
         )

@@ -14,6 +14,7 @@ import comfy.samplers
 import torch
 from loaded_pack import (
     KINDS,
+    NODES,
     USER,
     Messages,
     applied,
@@ -48,6 +49,20 @@ def test_fit_runs_on_every_prediction_type():
         assert len(errors) >= 2  # the fitted schedule and a host's
         assert "5" in result.report
         assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
+
+
+def test_the_published_search_is_the_last_input_and_an_advanced_one():
+    for node in ("SigmasmithFit", "SigmasmithFitGuider"):
+        last = NODES[node].GET_SCHEMA().inputs[-1]
+        assert last.id == "method"
+        assert last.optional
+        assert last.as_dict()["advanced"] is True
+    model = model_of("eps")
+    own, published = (fitted(model, name=f"by_{name}", steps="4", method=name) for name in ("gauss_newton", "oss"))
+    assert published.preset.origin[4] in published.preset.errors[4]
+    assert not torch.equal(own.preset.schedules[4], published.preset.schedules[4])
+    said = raises(ValueError, fitted, model, name="by_oss", sampler_name="sigmasmith_multistep", method="oss")
+    assert said.startswith("method:")
 
 
 def test_the_plot_shows_the_best_host_schedule_and_simple():
