@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from ..schedules.core.sigmas import steps_before_truncation
+from ..schedules.core.words import plain_list
 from ..schedules.plot.plot import sigma_text
 from ..schedules.presets.checks import PresetError
 from ..schedules.presets.preset import FITTED, Preset
@@ -100,20 +101,7 @@ def list_lines(title: str, sigmas: Tensor) -> Iterator[str]:
             share = (math.log(level) - logs[-1]) / span if level > 0 else None
             bar = "" if share is None else "#" * (1 + round((_BAR - 1) * share))
             yield f"  {step:>4}  {sigma_text(level):>9}  {bar}".rstrip()
-    yield "  " + plain_list(sigmas)
-
-
-def plain_list(sigmas: Tensor) -> str:
-    """Comma-separated decimals without exponents, each of them the float32 again when read."""
-    return ", ".join(_decimal(float(sigma)) for sigma in sigmas)
-
-
-def _decimal(value: float) -> str:
-    if value == 0.0:
-        return "0"
-    digits = max(0, 8 - math.floor(math.log10(value)))
-    text = f"{value:.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    yield "  " + plain_list(sigmas.tolist())
 
 
 def _title(preset: Preset, steps: int, denoise: float) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-import numpy as np
 from torch import Tensor
 
-from ..schedules.core.words import duration, in_words, parse_steps, plot_sentence
+from ..schedules.core.words import duration, in_words, parse_steps, plain_list, plot_sentence
 
 __all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence", "will_run"]
 
@@ -39,11 +38,6 @@ def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve:
             raise ValueError(f"settings: {name} must be from {low:g} to {high:g}, got {value}")
         found[name] = number
     return found
-
-
-def plain_list(sigmas: Iterable[float]) -> str:
-    """A comma list for the host's ManualSigmas: plain decimals without exponents, every float32 exactly."""
-    return ", ".join(np.format_float_positional(np.float32(sigma), trim="0", unique=True) for sigma in sigmas)
 
 
 def will_run(sigmas: Tensor) -> str:

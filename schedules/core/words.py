@@ -1,10 +1,12 @@
-"""What both hosts' pages say and read: step counts, durations, sentences."""
+"""What pages and the command line say and read: step counts, sigma lists, durations, sentences."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 
 def parse_steps(text: Any) -> tuple[int, ...]:
@@ -47,6 +49,11 @@ def duration(seconds: float) -> str:
     if seconds < 5400.0:
         return f"{round(seconds / 60.0)} minutes"
     return f"{seconds / 3600.0:.1f} hours"
+
+
+def plain_list(sigmas: Iterable[float]) -> str:
+    """A comma list for the host's ManualSigmas: plain decimals without exponents, every float32 exactly."""
+    return ", ".join(np.format_float_positional(np.float32(sigma), trim="0", unique=True) for sigma in sigmas)
 
 
 def plot_sentence(steps: int, chosen: str, errors: Mapping[str, float]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.cli.main import main
-from sigmasmith.cli.show import plain_list
+from sigmasmith.schedules.core.words import plain_list
 from sigmasmith.schedules.curves.powers import karras_sigmas
 from sigmasmith.schedules.presets.file import save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
