@@ -13,8 +13,9 @@ from ...schedules.adaptive.equidistribution import frozen_sigmas, order_of
 from ...schedules.adaptive.pilot import Pilot, run_pilot
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
+from ...schedules.presets.file import save_preset
 from ...schedules.presets.preset import FITTED, Preset
-from ..fit.existing import existing_in_words, existing_preset, save
+from ..fit.existing import existing_in_words, existing_preset, note_own
 from ..fit.request import FitRequest, FitResult
 from ..host.counted import CountedModel
 from ..host.fit import progress_bar
@@ -63,7 +64,8 @@ def freeze(request: Freeze) -> FitResult:
         report = existing_in_words(base, preset, subject, {count: count for count in steps})
     else:
         preset, report = _frozen(request, steps, subject, baselines)
-        save(path, preset)
+        save_preset(path, preset, overwrite=True)
+        note_own(path)
     plots = [_plot(preset, count, baselines) for count in steps]
     return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
 

@@ -11,12 +11,13 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules.curves.by_name import CURVES
+from ...schedules.hosts.schedules import published_lists
 from ...schedules.samplers.brownian import BrownianPath, on_path
 from ..host.counted import CountedModel
-from ..host.noise_levels import model_sampling_of, sigma_range_of
+from ..host.noise_levels import model_sampling_of, noise_levels_of, sigma_range_of
 from ..host.runs import GuiderRuns
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, fit_sampler
-from ..host.schedulers import dropdown_names, dropdown_schedule, drops_penultimate, published_lists
+from ..host.schedulers import dropdown_names, dropdown_schedule, drops_penultimate
 from .grid import Choice
 
 SamplerFunction = Callable[..., Tensor]
@@ -93,7 +94,12 @@ def _on_path(function: SamplerFunction, runs: GuiderRuns) -> SamplerFunction:
 
 def schedule_names(model: Any) -> list[str]:
     """What may be typed into `schedules` beside curves: the dropdown's names, and the lists of the host's own nodes."""
-    return [*dropdown_names(), *published_lists(model)]
+    return [*dropdown_names(), *_fixed_lists(model)]
+
+
+def _fixed_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
+    levels = noise_levels_of(model)
+    return published_lists(levels.sigma_range, levels.table)
 
 
 def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tensor:
@@ -105,7 +111,7 @@ def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tens
     found = sigma_range_of(model)
     if choice.settings or choice.name not in schedule_names(model):
         return CURVES[choice.name](steps, found.sigma_min, found.sigma_max, flow=found.flow, **choice.settings)
-    lists = published_lists(model)
+    lists = _fixed_lists(model)
     make = lists.get(choice.name) or dropdown_schedule(model_sampling_of(model), choice.name, drops)
     try:
         return make(steps)

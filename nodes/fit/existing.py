@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...schedules.presets.file import load_preset, save_preset
+from ...schedules.presets.file import load_preset
 from ...schedules.presets.preset import Preset
 from ..host.subject import PAIR_LINE, Subject
 from ..presets.store import checked_path
@@ -36,9 +36,8 @@ def preset_fingerprint(name: str, refit: bool) -> str:
     return "own" if found == _written.get(str(path)) else found or "deleted"
 
 
-def save(path: Path, preset: Preset) -> None:
-    """Write the preset of a fit, replacing an earlier one."""
-    save_preset(path, preset, overwrite=True)
+def note_own(path: Path) -> None:
+    """Remember that a fit of ours has just written this file."""
     _written[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
 
 

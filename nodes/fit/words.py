@@ -1,19 +1,24 @@
-"""What a new fit says: the memory it will take, the notes that its preset keeps, and the report."""
+"""What a fit says and shows: the memory it will take, the notes that its preset keeps, the report, the plots."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.effort import effort_named
 from ...schedules.fitting.memory import in_bytes, memory_of_fit
+from ...schedules.hosts.schedules import DEFAULT_HOST
+from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ..host import messages
 from ..host.experts import ExpertRuns
 from ..host.fit import free_memory
 from ..host.runs import GuiderRuns
 from ..host.subject import Subject
-from ..text import duration
+from ..text import duration, plot_sentence
 from .existing import choice_line
-from .request import FitRequest
+from .request import FitRequest, FitResult
 
 
 def say_memory(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | ExpertRuns) -> str:
@@ -74,3 +79,24 @@ def fit_in_words(request: FitRequest, calibration: Calibration, notes: list[str]
             "start_at_step of the second as said above."
         )
     return "\n".join([heading, "", str(calibration.report), *notes, "", use])
+
+
+def result_of(preset: Preset, full: Mapping[int, int], baselines: Mapping[str, Any], report: str) -> FitResult:
+    """The preset with its own lists and plots of the step counts asked for, all of which are fitted.
+
+    Args:
+        full: step count -> steps of the preset's list that it is the end of.
+        baselines: the host's schedules as they run at those step counts.
+    """
+    lists = {count: preset.schedules[length][-(count + 1) :].clone() for count, length in full.items()}
+    plots = []
+    for count, length in full.items():
+        errors = dict(preset.errors.get(length, {}))
+        title = plot_sentence(count, preset.origin.get(length, "fitted"), errors)
+        # The best first: the plot shows only so many, and of equal curves the better one.
+        shown = sorted((name for name in baselines if name in errors), key=lambda name: errors[name])
+        shown = shown or list(baselines)[:4]
+        if DEFAULT_HOST in baselines and DEFAULT_HOST not in shown:  # what most people compare with
+            shown.append(DEFAULT_HOST)
+        plots.append((title, lists[count], {name: baselines[name](count) for name in shown}))
+    return FitResult(preset, next(iter(lists.values())), report, tuple(plots))

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...schedules.core.sigmas import steps_before_truncation
@@ -15,10 +16,10 @@ from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.journal import prune_records
 from ...schedules.fitting.partial import partial_start
 from ...schedules.hosting.lists import usable
-from ...schedules.hosts.schedules import DEFAULT_HOST
+from ...schedules.presets.file import save_preset
 from ...schedules.presets.preset import Preset
 from ..host import folders
-from ..host.experts import ExpertRuns, runs_of
+from ..host.experts import ExpertRuns
 from ..host.fit import progress_bar
 from ..host.guard import check_fittable
 from ..host.identity import conditioning_digest
@@ -27,10 +28,10 @@ from ..host.samplers import FitSampler, fit_sampler
 from ..host.subject import Subject, subject_of
 from ..names import LOGGER_NAME
 from ..presets.store import checked_path
-from ..text import parse_steps, plot_sentence
-from .existing import existing_in_words, existing_preset, save
+from ..text import parse_steps
+from .existing import existing_in_words, existing_preset, note_own
 from .request import FitRequest, FitResult, check_fit_sampler
-from .words import fit_in_words, notes_of, say_memory
+from .words import fit_in_words, notes_of, result_of, say_memory
 
 __all__ = ["FitRequest", "FitResult", "fit"]
 
@@ -67,25 +68,27 @@ def fit(request: FitRequest) -> FitResult:
         preset = existing_preset(request, path, subject, steps)
         report = existing_in_words(request, preset, subject, full)
     else:
-        preset, report = _fit_anew(request, steps, subject, baselines)
-        save(path, preset)
-    return _result(preset, full, shown, report)
+        preset, report = _fit_anew(request, path, steps, subject, baselines)
+    return result_of(preset, full, shown, report)
 
 
 def _fit_anew(
-    request: FitRequest, steps: tuple[int, ...], subject: Subject, baselines: Mapping[str, Any]
+    request: FitRequest, path: Path, steps: tuple[int, ...], subject: Subject, baselines: Mapping[str, Any]
 ) -> tuple[Preset, str]:
-    """The preset of a new fit, and the report."""
+    """The preset of a new fit, saved, and the report."""
+    key = _fit_key(request, subject, steps)
     for guider in request.guiders:
         check_fittable(guider)
     samplers = [fit_sampler(name) for name in request.samplers]
-    runs = runs_of(request.guiders, subject.boundary, subject.latents, request.calibration_seed, request.positives)
-    own_images = request.denoise < 1.0 and getattr(runs, "has_images", False)
-    memory = say_memory(request, steps, runs)
-    calibration = _calibrated(request, steps, samplers, subject, baselines, runs)
+    each = [
+        GuiderRuns(guider, subject.latents, request.calibration_seed, request.positives) for guider in request.guiders
+    ]
+    runs = each[0] if subject.boundary is None else ExpertRuns(each[0], each[1], subject.boundary)
     notes = [sampler.note for sampler in samplers if sampler.note] + notes_of(request, subject)
-    if own_images:
+    if request.denoise < 1.0 and getattr(runs, "has_images", False):
         notes.append("The runs started from the images of the latent.")
+    memory = say_memory(request, steps, runs)
+    calibration = _calibrated(request, steps, samplers, subject, baselines, runs, key)
     preset = calibration.to_preset(
         model=subject.identity,
         guidance=subject.guidance,
@@ -95,6 +98,8 @@ def _fit_anew(
         notes="\n".join([*notes, *subject.switches(calibration.schedules)]),
         tool="Sigmasmith for ComfyUI",
     )
+    save_preset(path, preset, overwrite=True)
+    note_own(path)
     costs = [runs.costs] if isinstance(runs, ExpertRuns) else []
     return preset, fit_in_words(request, calibration, [*notes, *costs, memory])
 
@@ -106,8 +111,9 @@ def _calibrated(
     subject: Subject,
     baselines: Mapping[str, Any],
     runs: GuiderRuns | ExpertRuns,
+    key: str,
 ) -> Calibration:
-    minutes, identity, key = request.minutes or None, subject.identity, _fit_key(request, subject, steps)
+    minutes, identity = request.minutes or None, subject.identity
     progress = progress_bar(runs, request.node_id, minutes)
     prune_records(folders.unfinished_folder(), keep=key)
     try:
@@ -153,19 +159,3 @@ def _fit_key(request: FitRequest, subject: Subject, steps: tuple[int, ...]) -> s
         request.method,
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
-
-
-def _result(preset: Preset, full: Mapping[int, int], baselines: Mapping[str, Any], report: str) -> FitResult:
-    """The preset's own lists and plots of the step counts asked for; all of them are fitted."""
-    lists = {count: preset.schedules[length][-(count + 1) :].clone() for count, length in full.items()}
-    plots = []
-    for count, length in full.items():
-        errors = dict(preset.errors.get(length, {}))
-        title = plot_sentence(count, preset.origin.get(length, "fitted"), errors)
-        # The best first: the plot shows only so many, and of equal curves the better one.
-        shown = sorted((name for name in baselines if name in errors), key=lambda name: errors[name])
-        shown = shown or list(baselines)[:4]
-        if DEFAULT_HOST in baselines and DEFAULT_HOST not in shown:  # what most people compare with
-            shown.append(DEFAULT_HOST)
-        plots.append((title, lists[count], {name: baselines[name](count) for name in shown}))
-    return FitResult(preset, next(iter(lists.values())), report, tuple(plots))

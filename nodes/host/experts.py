@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -76,15 +75,3 @@ class ExpertRuns:
             self.seconds += rest
             self.timer.seconds += rest
         return latent
-
-
-def runs_of(
-    guiders: Sequence[Any], boundary: float | None, latents: Tensor, seed: int, positives: tuple[Any, ...]
-) -> GuiderRuns | ExpertRuns:
-    """Runs of one guider, or of two that take over from each other at the sigma `boundary`.
-
-    Args:
-        latents, seed, positives: as GuiderRuns takes them.
-    """
-    runs = [GuiderRuns(guider, latents, seed, positives) for guider in guiders]
-    return runs[0] if boundary is None else ExpertRuns(runs[0], runs[1], boundary)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import comfy.model_sampling
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.presets.preset import Preset
@@ -18,6 +22,37 @@ def is_flow(model_sampling: Any) -> bool:
 def model_sampling_of(model: Any) -> Any:
     """The model's noise levels, as patched by nodes before this one."""
     return model.get_model_object("model_sampling")
+
+
+@dataclass(frozen=True)
+class NoiseLevels:
+    """A model's noise levels.
+
+    Attributes:
+        sampling: the host's object.
+        sigma_range: its ends.
+        table: ascending; None where the object has none.
+    """
+
+    sampling: Any
+    sigma_range: SigmaRange
+    table: NDArray[np.float64] | None
+
+
+def noise_levels_of(model: Any) -> NoiseLevels:
+    """All of them at once.
+
+    Raises:
+        ValueError: the model's own range makes no sense.
+    """
+    sampling = model_sampling_of(model)
+    return NoiseLevels(sampling, sigma_range_of(model), sigma_table_of(sampling))
+
+
+def sigma_table_of(sampling: Any) -> NDArray[np.float64] | None:
+    """The noise levels' own table, ascending; None where they have none."""
+    table = getattr(sampling, "sigmas", None)
+    return table.detach().cpu().double().numpy() if isinstance(table, Tensor) else None
 
 
 def sigma_range_of(model: Any) -> SigmaRange:

@@ -22,7 +22,7 @@ from ...schedules.presets.identity import ModelIdentity, bare_name
 from ..graph import NodeValues, RunningModel
 from ..names import LOGGER_NAME
 from .identity import prediction_of, table_hash
-from .noise_levels import is_flow
+from .noise_levels import is_flow, sigma_table_of
 
 # The checker takes our folder of the same name for the host's module.
 _NODE_CLASSES: dict[str, Any] = host_nodes.NODE_CLASS_MAPPINGS  # pyright: ignore[reportAttributeAccessIssue]
@@ -119,7 +119,7 @@ def _running_model(chain: tuple[NodeValues, ...]) -> RunningModel | None:
 
 
 def _described(peeked: _Peeked, path: Path) -> RunningModel:
-    sampling, table = peeked.model_sampling, getattr(peeked.model_sampling, "sigmas", None)
+    sampling = peeked.model_sampling
     flow = is_flow(sampling)
     shift = getattr(sampling, "shift", None)
     identity = ModelIdentity(
@@ -132,8 +132,7 @@ def _described(peeked: _Peeked, path: Path) -> RunningModel:
         shift=float(shift) if flow and isinstance(shift, (int, float)) and shift > 0 else None,
         checkpoint=bare_name(str(path)),
     )
-    known = table.detach().cpu().double().numpy() if isinstance(table, Tensor) else None
-    return RunningModel(identity, known)
+    return RunningModel(identity, sigma_table_of(sampling))
 
 
 def _file_of(node: NodeValues) -> Path | None:

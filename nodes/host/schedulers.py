@@ -1,4 +1,4 @@
-"""The host's scheduler dropdown and its fixed lists, as functions from a step count to sigmas."""
+"""The host's scheduler dropdown, and its schedules as functions from a step count to sigmas."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import comfy.samplers
 from torch import Tensor
 
 from ...schedules.hosting.lists import as_run, usable
-from ...schedules.hosts.schedules import host_schedules
+from ...schedules.hosts.schedules import published_lists
 from ..names import LOGGER_NAME
 from ..registration import SCHEDULER_NAMES
-from .noise_levels import is_flow, model_sampling_of, sigma_range_of
+from .noise_levels import NoiseLevels, is_flow
 
 
 def scheduler_registry() -> tuple[Any, ...]:
@@ -34,29 +34,17 @@ def dropdown_names() -> list[str]:
     return comfy.samplers.SCHEDULER_NAMES
 
 
-def host_baselines(model: Any, sampler: str, steps: tuple[int, ...]) -> Mapping[str, Callable[[int], Tensor]]:
-    """The schedules that this host offers for the model: its dropdown, other packs' entries, and its fixed lists.
+def host_baselines(levels: NoiseLevels, sampler: str, steps: tuple[int, ...]) -> Mapping[str, Callable[[int], Tensor]]:
+    """The schedules that this host offers for a model: its dropdown, other packs' entries, and its fixed lists.
 
     As the KSampler would run them with this sampler. What cannot be brought to the contract of a sigma list at the
     asked step counts is left out.
     """
-    sampling = model_sampling_of(model)
-    found: dict[str, Callable[[int], Tensor]] = {}
-    for name in comfy.samplers.SCHEDULER_NAMES:
-        if name not in SCHEDULER_NAMES:
-            found[name] = dropdown_schedule(sampling, name, drops_penultimate(sampler))
-    found |= published_lists(model)
+    drops = drops_penultimate(sampler)
+    others = [name for name in dropdown_names() if name not in SCHEDULER_NAMES]
+    found = {name: dropdown_schedule(levels.sampling, name, drops) for name in others}
+    found |= published_lists(levels.sigma_range, levels.table)
     return usable(found, steps, logging.getLogger(LOGGER_NAME))
-
-
-def published_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
-    """Name -> steps -> sigmas: the fixed lists that the host has nodes for, where they suit the model's noise range."""
-    try:
-        table = model_sampling_of(model).sigmas.detach().cpu().double().numpy()
-        lists = host_schedules(sigma_range_of(model), table, webui=False)
-    except (AttributeError, ValueError):  # a table unlike any the published lists were made for
-        return {}
-    return {name: made for name, made in lists.items() if name.startswith(("ays_", "gits", "oss_"))}
 
 
 def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:

@@ -9,12 +9,13 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules.curves.guidance import GuidanceCurve
-from ...schedules.fitting.experts import check_boundary, switch_sentences
+from ...schedules.fitting.experts import switch_sentences
 from ...schedules.presets.identity import ModelIdentity
 from .guidance import guidance_curve_of
 from .guiders import guidance_of
 from .identity import conditioning_digest, dtype_of, model_identity
 from .latents import latent_rows
+from .noise_levels import noise_levels_of
 from .schedulers import host_baselines
 
 # Begins the line of a preset's notes that names two models; the format has no key for them.
@@ -96,13 +97,17 @@ def subject_of(
         ValueError: names the input.
     """
     model = guiders[0].model_patcher
-    latents = latent_rows(model, latent, rows)
     models = tuple(guided_model(guider) for guider in guiders)
-    first = models[0]
-    one = Subject(
-        models, first.identity, first.guidance, dtype_of(model), latents, host_baselines(model, sampler, steps)
-    )
-    return one if len(models) == 1 else _pair(one, first, models[1], share, low_input)
+    identity, guidance, boundary, pair = models[0].identity, models[0].guidance, None, ""
+    if len(models) > 1:
+        check_pair(models[0], models[1], low_input)
+        boundary = boundary_sigma(identity, share)
+        pair = _pair_in_words(models, boundary)
+        guidance = guidance if guidance == models[1].guidance else None
+        identity = _of_both(identity, models[1].identity)
+    latents, levels = latent_rows(model, latent, rows), noise_levels_of(model)
+    baselines = host_baselines(levels, sampler, steps)
+    return Subject(models, identity, guidance, dtype_of(model), latents, baselines, boundary, pair)
 
 
 def guided_model(guider: Any) -> GuidedModel:
@@ -118,18 +123,9 @@ def guided_model(guider: Any) -> GuidedModel:
     )
 
 
-def _pair(one: Subject, first: GuidedModel, second: GuidedModel, share: float, low_input: str) -> Subject:
-    """The subject with what holds for both models only."""
-    check_pair(first, second, low_input)
-    sigma = boundary_sigma(first.identity, share)
-    names = [model.identity.checkpoint or name for model, name in ((first, "the first"), (second, "the second"))]
-    return replace(
-        one,
-        identity=_of_both(first.identity, second.identity),
-        guidance=first.guidance if first.guidance == second.guidance else None,
-        boundary=sigma,
-        pair=f"{PAIR_LINE}{names[0]} from sigma {sigma:.4g} upwards, {names[1]} below.",
-    )
+def _pair_in_words(models: Sequence[GuidedModel], boundary: float) -> str:
+    first, second = (model.identity.checkpoint or f"the {place}" for model, place in zip(models, ("first", "second")))
+    return f"{PAIR_LINE}{first} from sigma {boundary:.4g} upwards, {second} below."
 
 
 def check_pair(first: GuidedModel, second: GuidedModel, low_input: str) -> None:
@@ -167,7 +163,10 @@ def boundary_sigma(identity: ModelIdentity, share: float) -> float:
         ValueError: names the input `boundary`.
     """
     sigma_range = identity.sigma_range
-    try:
-        return check_boundary(sigma_range.at_noise_fraction(share), sigma_range)
-    except ValueError as error:
-        raise ValueError(f"boundary: {share:g} is no share of noise inside the model's range: {error}") from None
+    sigma = float(sigma_range.at_noise_fraction(share))
+    if not sigma_range.sigma_min < sigma < sigma_range.sigma_max:
+        raise ValueError(
+            f"boundary: {share:g} is no share of noise inside the model's range, sigma {sigma_range.sigma_min:.4g} to "
+            f"{sigma_range.sigma_max:.4g}"
+        )
+    return sigma

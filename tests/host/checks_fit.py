@@ -229,7 +229,9 @@ def test_an_unknown_sampler_is_told_with_the_nearest_names():
 
 def test_fit_for_a_sampler_that_drops_the_penultimate_sigma_compares_what_the_host_runs():
     model = model_of("eps")
-    schedules = part("nodes.host.schedulers").host_baselines(model, "dpm_2", (6,))
+    schedules = part("nodes.host.schedulers").host_baselines(
+        part("nodes.host.noise_levels").noise_levels_of(model), "dpm_2", (6,)
+    )
     k = comfy.samplers.KSampler(model, 6, torch.device("cpu"), "dpm_2", "karras", 1.0)
     assert torch.allclose(schedules["karras"](6), k.sigmas)
     assert "other_pack" in schedules
