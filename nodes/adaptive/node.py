@@ -10,7 +10,8 @@ from ..fit.existing import preset_fingerprint
 from ..fit.node import node_output, outputs
 from ..fit.request import FitRequest
 from ..host.guiders import cfg_guider
-from ..host.samplers import check_sampler, sampler_names
+from ..host.samplers import check_sampler
+from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
 from ..schema import CATEGORY, schema
 from ..text import parse_steps
 
@@ -112,19 +113,14 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The model, with everything that is on it when you sample."),
-                io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
-                io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
+                *conditioned_model(
+                    "The model, with everything that is on it when you sample.",
+                    "A typical prompt of yours.",
+                    "Your usual negative prompt.",
+                ),
                 io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
-                io.Float.Input(
-                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance you will use."
-                ),
-                io.Combo.Input(
-                    "sampler_name",
-                    options=sampler_names(),
-                    default="dpmpp_2m" if "dpmpp_2m" in sampler_names() else None,
-                    tooltip="The sampler that you will use with the schedule; what counts is its order.",
-                ),
+                cfg_input("The guidance you will use."),
+                sampler_name_input("The sampler that you will use with the schedule; what counts is its order."),
                 io.String.Input(
                     "steps",
                     default="10, 20",
@@ -135,13 +131,9 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
                 io.Int.Input(
                     "pilot_calls", default=40, min=8, max=200, tooltip="Model calls of the pilot run for each noise."
                 ),
-                io.Int.Input(
+                noise_seed_input(
                     "calibration_seed",
-                    default=0,
-                    min=0,
-                    max=2**32 - 1,
-                    control_after_generate=False,
-                    tooltip="Seed of the noises of the pilot run. It has nothing to do with the seed of your images.",
+                    "Seed of the noises of the pilot run. It has nothing to do with the seed of your images.",
                 ),
                 io.String.Input(
                     "name",

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..host.guiders import cfg_guider
 from ..host.samplers import sampler_names
+from ..inputs import cfg_input, conditioned_model, noise_seed_input
 from ..schema import CATEGORY, PresetType, schema
 from ..text import parse_steps
 from .grid import parse_samplers
@@ -74,13 +75,13 @@ class SigmasmithCompare(io.ComfyNode):
 
 def _run_inputs() -> list[io.Input]:
     return [
-        io.Model.Input("model", tooltip="The model to sample, with everything that is on it."),
-        io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
-        io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
-        io.Latent.Input("latent", tooltip="An empty latent of the size you use."),
-        io.Float.Input(
-            "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance that you use."
+        *conditioned_model(
+            "The model to sample, with everything that is on it.",
+            "A typical prompt of yours.",
+            "Your usual negative prompt.",
         ),
+        io.Latent.Input("latent", tooltip="An empty latent of the size you use."),
+        cfg_input("The guidance that you use."),
     ]
 
 
@@ -110,13 +111,10 @@ def _choice_inputs() -> list[io.Input]:
             max=64,
             tooltip="Start noises that every cell runs. More tell smaller differences from chance, and take longer.",
         ),
-        io.Int.Input(
+        noise_seed_input(
             "first_seed",
+            "The first start noise; the next ones follow. Take others than those a preset was fitted on.",
             default=1000,
-            min=0,
-            max=2**32 - 1,
-            control_after_generate=False,
-            tooltip="The first start noise; the next ones follow. Take others than those a preset was fitted on.",
         ),
         io.Int.Input(
             "reference_steps",

@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..host import messages
 from ..host.guiders import cfg_guider
-from ..host.samplers import sampler_names
+from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
 from ..plot_picture import plot_images
 from ..schema import CATEGORY, PresetType, advanced, schema
 from ..text import parse_steps
@@ -21,12 +21,7 @@ SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigma
 def settings() -> list[io.Input]:
     """The inputs that both Fit nodes share."""
     return [
-        io.Combo.Input(
-            "sampler_name",
-            options=sampler_names(),
-            default="dpmpp_2m" if "dpmpp_2m" in sampler_names() else None,
-            tooltip="The sampler that you will use with the schedule. Every sampler has its own best schedule.",
-        ),
+        sampler_name_input("The sampler that you will use with the schedule. Every sampler has its own best schedule."),
         io.String.Input(
             "steps",
             default="10",
@@ -47,13 +42,9 @@ def settings() -> list[io.Input]:
             default="fast",
             tooltip="How many model calls the fit may take. Start with fast; balanced takes about twice as long.",
         ),
-        io.Int.Input(
+        noise_seed_input(
             "calibration_seed",
-            default=0,
-            min=0,
-            max=2**32 - 1,
-            control_after_generate=False,
-            tooltip="Seed of the start noises of the fit. It has nothing to do with the seed of your images.",
+            "Seed of the start noises of the fit. It has nothing to do with the seed of your images.",
         ),
         io.Float.Input(
             "minutes",
@@ -210,13 +201,13 @@ class SigmasmithFit(FitNode):
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The model to fit to, with everything that is on it when you sample."),
-                io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
-                io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
-                latent_input(),
-                io.Float.Input(
-                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance you will use."
+                *conditioned_model(
+                    "The model to fit to, with everything that is on it when you sample.",
+                    "A typical prompt of yours.",
+                    "Your usual negative prompt.",
                 ),
+                latent_input(),
+                cfg_input("The guidance you will use."),
                 *settings(),
                 *more,
                 io.Model.Input(

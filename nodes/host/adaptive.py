@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import comfy.samplers
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,17 +15,16 @@ from . import messages
 from .guard import step_state
 from .guidance import guidance_curve_of
 from .noise_levels import is_flow, model_sampling_of
+from .samplers import own_sampler
 
 
 def adaptive_sampler(node_id: Any, **settings: Any) -> Any:
     """A SAMPLER; `settings` are keyword arguments of sample_sigmasmith_adaptive."""
 
-    def sample_sigmasmith_adaptive(
-        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
-    ) -> Tensor:
+    def run(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any, _: Any) -> Tensor:
         return _sample(model, x, sigmas, extra_args, callback, node_id, settings)
 
-    return comfy.samplers.KSAMPLER(sample_sigmasmith_adaptive)
+    return own_sampler("sigmasmith_adaptive", run)
 
 
 def sample_by_steps(

@@ -29,6 +29,22 @@ def sampler_registry() -> tuple[Any, list[Any]]:
     return samplers.k_diffusion_sampling, lists
 
 
+def own_sampler(name: str, run: Callable[..., Tensor]) -> Any:
+    """A SAMPLER under one of our dropdown names, by which presets know it.
+
+    Args:
+        run: (model, x, sigmas, extra_args, callback, disable) -> end state.
+    """
+
+    def sample(
+        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
+    ) -> Tensor:
+        return run(model, x, sigmas, extra_args, callback, disable)
+
+    sample.__name__ = f"sample_{name}"
+    return comfy.samplers.KSAMPLER(sample)
+
+
 def sampler_names() -> list[str]:
     """The list object of the host's sampler dropdown, other packs' samplers included."""
     return comfy.samplers.KSampler.SAMPLERS
