@@ -8,12 +8,13 @@ from comfy_api.latest import io, ui
 
 from ..host import messages
 from ..host.guiders import cfg_guider
+from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
 from ..plot_picture import plot_images
 from ..schema import CATEGORY, PresetType, advanced, schema
 from ..text import parse_steps
 from .existing import preset_fingerprint
-from .request import METHODS, FitRequest, FitResult, check_fit_sampler
+from .request import METHODS, FitRequest, FitResult
 
 SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
-from ..host.samplers import check_sampler, draws_noise, sampler_names
+from ..host.samplers import sampler_names
 
 # Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
 CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
@@ -87,13 +87,3 @@ class FitResult:
     sigmas: Tensor
     report: str
     plots: tuple[tuple[str, Tensor, Mapping[str, Tensor]], ...] = field(default=())
-
-
-def check_fit_sampler(sampler_name: str, choose_sampler: bool) -> None:
-    """Raise ValueError, which names the input, where no schedule can be fitted for this sampler or this choice."""
-    check_sampler(sampler_name)
-    if choose_sampler and draws_noise(sampler_name):
-        raise ValueError(
-            f"choose_sampler: {sampler_name} draws noise of its own, and only samplers that do not can be compared; "
-            "turn choose_sampler off, or give sampler_name one without, such as dpmpp_2m"
-        )

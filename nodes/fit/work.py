@@ -24,13 +24,13 @@ from ..host.fit import progress_bar
 from ..host.guard import check_fittable
 from ..host.identity import conditioning_digest
 from ..host.runs import GuiderRuns
-from ..host.samplers import FitSampler, fit_sampler
+from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
 from ..host.subject import Subject, subject_of
 from ..names import LOGGER_NAME
 from ..presets.store import checked_path
 from ..text import parse_steps
 from .existing import existing_in_words, existing_preset, note_own
-from .request import FitRequest, FitResult, check_fit_sampler
+from .request import FitRequest, FitResult
 from .words import fit_in_words, notes_of, result_of, say_memory
 
 __all__ = ["FitRequest", "FitResult", "fit"]

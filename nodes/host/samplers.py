@@ -70,6 +70,16 @@ def check_sampler(name: str) -> str:
     return name
 
 
+def check_fit_sampler(sampler_name: str, choose_sampler: bool) -> None:
+    """Raise ValueError, which names the input, where no schedule can be fitted for this sampler or this choice."""
+    check_sampler(sampler_name)
+    if choose_sampler and draws_noise(sampler_name):
+        raise ValueError(
+            f"choose_sampler: {sampler_name} draws noise of its own, and only samplers that do not can be compared; "
+            "turn choose_sampler off, or give sampler_name one without, such as dpmpp_2m"
+        )
+
+
 @dataclass(frozen=True)
 class FitSampler:
     """A host sampler under its dropdown name.
