@@ -7,7 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..fit.existing import preset_fingerprint
-from ..fit.node import node_output, outputs
+from ..fit.inputs import outputs
+from ..fit.node import node_output
 from ..fit.request import FitRequest
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_sampler
