@@ -11,7 +11,7 @@ WEB_DIRECTORY = "web"
 async def comfy_entrypoint() -> Any:
     """Return the ComfyExtension. Imports inside: at module level they would break every import without a host."""
     try:
-        from .nodes import SigmasmithExtension
+        from .nodes.extension import SigmasmithExtension
 
         return SigmasmithExtension()
     except Exception:

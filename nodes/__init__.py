@@ -1,18 +1,4 @@
-"""The ComfyUI layer: one file per node family, listed in extension.py; only `host/` imports the host's modules.
+"""The ComfyUI layer: a folder for each kind of node, all listed in extension.py; only `host/` imports the host.
 
-Nothing of a host is imported before the extension is asked for, so the host-free parts can be used without one.
+In a folder, node.py is the schema and loads with the host; work.py is what the node does and loads when it first runs.
 """
-
-from __future__ import annotations
-
-from typing import Any
-
-LOGGER_NAME = "sigmasmith"
-
-
-def __getattr__(name: str) -> Any:
-    if name == "SigmasmithExtension":
-        from .extension import SigmasmithExtension
-
-        return SigmasmithExtension
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

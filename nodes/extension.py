@@ -8,9 +8,10 @@ from .adaptive.node import SigmasmithAdaptiveSampler, SigmasmithAdaptiveSchedule
 from .compare.node import SigmasmithCompare
 from .feedback.node import SigmasmithErrorMap, SigmasmithRefine
 from .fit.node import SigmasmithFit, SigmasmithFitGuider
-from .host import adaptive as _host_adaptive
-from .host import registries as _host
-from .host import routes as _host_routes
+from .host import folders, routes
+from .host.samplers import sampler_registry
+from .host.schedulers import scheduler_registry
+from .names import ROUTE_PREFIX
 from .presets.node import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
 from .sampler_names import register_samplers
@@ -46,8 +47,14 @@ class SigmasmithExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         # Here and not in on_load, which hosts before 2026 do not call. Both are idempotent.
-        _host.add_preset_folder()
-        register_schedulers(*_host.scheduler_registry())
-        register_samplers(*_host_adaptive.sampler_registry())
-        _host_routes.add_to_server()
+        folders.add_preset_folder()
+        register_schedulers(*scheduler_registry())
+        register_samplers(*sampler_registry())
+        routes.mount(ROUTE_PREFIX, _page_handlers)
         return NODES
+
+
+def _page_handlers() -> routes.Handlers:
+    from .page.mounted import routes as page_routes
+
+    return page_routes()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 WIDTH, HEIGHT = 900, 560
@@ -36,8 +37,6 @@ def to_tensor(image: Any) -> Tensor:
 
 
 def _draw(title: str, fitted: list[float], hosts: dict[str, list[float]]) -> Any:
-    from PIL import Image, ImageDraw
-
     # Twice the size, then scaled down: Pillow draws lines without smoothing.
     image = Image.new("RGB", (2 * WIDTH, 2 * HEIGHT), PAPER)
     draw = ImageDraw.Draw(image)
@@ -123,8 +122,6 @@ def _sigma_ticks(frame: _Frame) -> list[float]:
 
 def font(size: int) -> Any:
     """Pillow's own typeface, which every host has."""
-    from PIL import ImageFont
-
     try:
         return ImageFont.load_default(size)  # Pillow 10.1 and later
     except TypeError:

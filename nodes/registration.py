@@ -14,7 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
-from . import LOGGER_NAME
+from ..schedules.curves.by_name import CURVES
+from ..schedules.curves.fallback import fallback_sigmas
+from ..schedules.hosting.lists import preset_sigmas
+from .names import LOGGER_NAME
 
 OPTIMAL, COSINE, ADAPTIVE = "sigmasmith_optimal", "sigmasmith_cosine", "sigmasmith_adaptive"
 SCHEDULER_NAMES = (OPTIMAL, COSINE, ADAPTIVE)
@@ -60,19 +63,13 @@ def scheduled(
     low, high, flow = float(model_sampling.sigma_min), float(model_sampling.sigma_max), is_flow(model_sampling)
     preset = getattr(model_sampling, PRESET_ATTRIBUTE, None)
     if name == COSINE:
-        from ..schedules.curves.by_name import CURVES
-
         return CURVES["cosine"](steps, low, high, flow=flow)
     if preset is not None:
-        from ..schedules.hosting.lists import preset_sigmas
-
         sigmas = remember(preset_sigmas(preset, steps, high, drops_penultimate(preset.sampler)))
         logging.getLogger(LOGGER_NAME).info(
             "Sigmasmith: %d steps of preset %s (%s)", steps, preset.name or "without a name", preset.short_hash
         )
         return sigmas
-    from ..schedules.curves.fallback import fallback_sigmas
-
     logging.getLogger(LOGGER_NAME).warning(
         "Sigmasmith: %s runs on its fallback curve, for no preset is on the model. "
         "Connect Sigmasmith Apply Schedule in front of the sampler to use a fitted one.",

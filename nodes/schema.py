@@ -16,6 +16,12 @@ def schema(**fields: Any) -> io.Schema:
     return io.Schema(**{name: value for name, value in fields.items() if name in known})
 
 
+def advanced(given: io.Input) -> io.Input:
+    """The input, folded away with the advanced ones; old hosts have no argument for it and hand the option on."""
+    given.extra_dict = {**given.extra_dict, "advanced": True}
+    return given
+
+
 def text_ui(text: str) -> dict[str, Any]:
     """The `ui` of a node that shows words."""
     return {"text": (text,)}

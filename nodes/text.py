@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from ..schedules.core.words import duration, in_words, parse_steps, plain_list, plot_sentence
 
-__all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence"]
+__all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence", "will_run"]
 
 
 def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve: str) -> dict[str, float]:
@@ -36,3 +38,9 @@ def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve:
             raise ValueError(f"settings: {name} must be from {low:g} to {high:g}, got {value}")
         found[name] = number
     return found
+
+
+def will_run(sigmas: Tensor) -> str:
+    """Steps and start sigma, in words without a full stop."""
+    steps = len(sigmas) - 1
+    return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"

@@ -7,14 +7,14 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..fit.existing import preset_fingerprint
-from ..fit.node import node_output, outputs
+from ..fit.inputs import outputs
+from ..fit.node import node_output
 from ..fit.request import FitRequest
-from ..host import adaptive as _host_adaptive
-from ..host import registries as _host
-from ..host.fit import cfg_guider
+from ..host.guiders import cfg_guider
+from ..host.samplers import check_sampler
+from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
 from ..schema import CATEGORY, schema
 from ..text import parse_steps
-from .work import Freeze, freeze
 
 METHODS = {
     "predictive (no step taken back)": "predictive",
@@ -88,13 +88,15 @@ class SigmasmithAdaptiveSampler(io.ComfyNode):
     def execute(
         cls, calls: int, tolerance: float, method: str, max_step: float = 4.0, min_step: float = 0.001
     ) -> io.NodeOutput:
+        from ..host.adaptive import adaptive_sampler
+
         # Old hosts do not check combos of such nodes.
         if method not in METHODS:
             raise ValueError(f"method: there is no {method!r}; choose one of {', '.join(METHODS)}")
         settings = {"calls": calls, "method": METHODS[method], "max_step": max_step, "min_step": min_step}
         if tolerance > 0.0:
             settings["atol"] = tolerance
-        return io.NodeOutput(_host_adaptive.adaptive_sampler(cls.hidden.unique_id, **settings))
+        return io.NodeOutput(adaptive_sampler(cls.hidden.unique_id, **settings))
 
 
 class SigmasmithAdaptiveSchedule(io.ComfyNode):
@@ -112,19 +114,14 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The model, with everything that is on it when you sample."),
-                io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
-                io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
+                *conditioned_model(
+                    "The model, with everything that is on it when you sample.",
+                    "A typical prompt of yours.",
+                    "Your usual negative prompt.",
+                ),
                 io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
-                io.Float.Input(
-                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance you will use."
-                ),
-                io.Combo.Input(
-                    "sampler_name",
-                    options=_host.sampler_names(),
-                    default="dpmpp_2m" if "dpmpp_2m" in _host.sampler_names() else None,
-                    tooltip="The sampler that you will use with the schedule; what counts is its order.",
-                ),
+                cfg_input("The guidance you will use."),
+                sampler_name_input("The sampler that you will use with the schedule; what counts is its order."),
                 io.String.Input(
                     "steps",
                     default="10, 20",
@@ -135,13 +132,9 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
                 io.Int.Input(
                     "pilot_calls", default=40, min=8, max=200, tooltip="Model calls of the pilot run for each noise."
                 ),
-                io.Int.Input(
+                noise_seed_input(
                     "calibration_seed",
-                    default=0,
-                    min=0,
-                    max=2**32 - 1,
-                    control_after_generate=False,
-                    tooltip="Seed of the noises of the pilot run. It has nothing to do with the seed of your images.",
+                    "Seed of the noises of the pilot run. It has nothing to do with the seed of your images.",
                 ),
                 io.String.Input(
                     "name",
@@ -165,7 +158,7 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
     def validate_inputs(cls, sampler_name: str | None = None, steps: str | None = None) -> bool | str:
         try:
             if sampler_name is not None:
-                _host.check_sampler(sampler_name)
+                check_sampler(sampler_name)
             if steps is not None:
                 parse_steps(steps)
         except ValueError as error:
@@ -188,6 +181,8 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
         check: bool = True,
         **inputs: Any,
     ) -> io.NodeOutput:
+        from .work import Freeze, freeze
+
         base = FitRequest(
             guider=cfg_guider(model, positive, negative, cfg),
             effort="pilot",

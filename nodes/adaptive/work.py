@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..fit.existing import existing_in_words, existing_preset, save
+from ...schedules.adaptive.equidistribution import frozen_sigmas, order_of
+from ...schedules.adaptive.pilot import Pilot, run_pilot
+from ...schedules.core.metrics import geometric_mean, sample_errors
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.presets.file import save_preset
+from ...schedules.presets.made import PILOT, HowMade
+from ...schedules.presets.preset import FITTED, Preset
+from ..fit.existing import existing_in_words, existing_preset, note_own
 from ..fit.request import FitRequest, FitResult
-from ..host import registries as _host
+from ..host.counted import CountedModel
+from ..host.fit import progress_bar
+from ..host.guard import check_fittable
+from ..host.runs import GuiderRuns
+from ..host.samplers import check_sampler, draws_noise, fit_sampler
+from ..host.subject import Subject, subject_of
+from ..presets.store import checked_path
 from ..text import parse_steps, plot_sentence
-
-if TYPE_CHECKING:
-    from ...schedules.adaptive.pilot import Pilot
-    from ...schedules.core.noise_space import SigmaRange
-    from ...schedules.presets.preset import Preset
-    from ..host.runs import GuiderRuns
 
 # Frozen without a call of the model, so they are always in the preset: hosts ask for other counts than were typed.
 EVERY_PRESET = (4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)
@@ -47,49 +54,31 @@ def freeze(request: Freeze) -> FitResult:
     Raises:
         ValueError: names the input to change.
     """
-    from ..host.experts import subject_of
-    from ..host.fit import latent_rows
-    from ..presets.store import checked_path
-
     base = request.base
     steps = parse_steps(base.steps)
-    _host.check_sampler(base.sampler_name)
+    check_sampler(base.sampler_name)
     path = checked_path(base.name)
-    model = base.guider.model_patcher
-    latents = latent_rows(model, base.latent, base.noises)
-    baselines = _host.host_baselines(model, base.sampler_name, steps)
-    baselines = {name: baselines[name] for name in COMPARED if name in baselines}
+    subject = subject_of((base.guider,), base.latent, base.noises, base.sampler_name, steps)
+    baselines = {name: subject.baselines[name] for name in COMPARED if name in subject.baselines}
     if path.is_file() and not base.refit:
-        subject = subject_of(base.guider, None, base.boundary, base.low_input)
-        preset = existing_preset(base, path, subject, tuple(latents.shape[1:]), steps)
-        report = existing_in_words(base, preset, subject, steps)
+        preset = existing_preset(base, path, subject, steps)
+        report = existing_in_words(base, preset, subject, {count: count for count in steps})
     else:
-        preset, report = _frozen(request, steps, latents, baselines)
-        save(path, preset)
+        preset, report = _frozen(request, steps, subject, baselines)
+        save_preset(path, preset, overwrite=True)
+        note_own(path)
     plots = [_plot(preset, count, baselines) for count in steps]
     return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
 
 
 def _frozen(
-    request: Freeze, steps: tuple[int, ...], latents: Tensor, baselines: Mapping[str, Any]
+    request: Freeze, steps: tuple[int, ...], subject: Subject, baselines: Mapping[str, Any]
 ) -> tuple[Preset, str]:
     """The preset of a new pilot run, and the report."""
-    from ...schedules.adaptive.equidistribution import frozen_sigmas, order_of
-    from ...schedules.adaptive.pilot import run_pilot
-    from ...schedules.presets.made import PILOT, HowMade
-    from ...schedules.presets.preset import FITTED, Preset
-    from ..host.fit import guidance_of, noise_rows
-    from ..host.guard import check_fittable
-    from ..host.identity import dtype_of, model_identity
-    from ..host.runs import GuiderRuns
-
     base = request.base
     check_fittable(base.guider, "pilot run")
-    model, order = base.guider.model_patcher, order_of(base.sampler_name)
-    identity, sigma_range = model_identity(model), _host.sigma_range_of(model)
-    runs = GuiderRuns(
-        base.guider, noise_rows(tuple(latents.shape), base.calibration_seed), latents, base.calibration_seed
-    )
+    order, sigma_range = order_of(base.sampler_name), subject.identity.sigma_range
+    runs = GuiderRuns(base.guider, subject.latents, base.calibration_seed)
     checked = steps if request.check and can_be_checked(base.sampler_name) else ()
     tick = _progress(runs, request.pilot_calls + (1 + len(baselines)) * sum(checked), base.node_id)
     rows = slice(0, base.noises)
@@ -109,10 +98,10 @@ def _frozen(
     preset = Preset(
         schedules=schedules,
         sampler=base.sampler_name,
-        model=identity,
-        guidance=guidance_of(base.guider),
-        latent_shape=tuple(latents.shape[1:]),
-        dtype=dtype_of(model),
+        model=subject.identity,
+        guidance=subject.guidance,
+        latent_shape=subject.latent_shape,
+        dtype=subject.dtype,
         effort=f"pilot of {request.pilot_calls} calls",
         seeds=tuple(range(base.calibration_seed, base.calibration_seed + base.noises)),
         origin=origin,
@@ -126,18 +115,17 @@ def _frozen(
 
 def can_be_checked(sampler: str) -> bool:
     """Whether a run of the sampler ends where the noise-free pilot ends."""
-    from ..host.samplers import draws_noise
-
     return not draws_noise(sampler)
 
 
 def _errors(
-    base: FitRequest, runs: GuiderRuns, tick: Callable[[], None], pilot: Pilot, schedules: Mapping[str, Tensor]
+    base: FitRequest,
+    runs: GuiderRuns,
+    tick: Callable[[], None],
+    pilot: Pilot,
+    schedules: Mapping[str, Tensor],
 ) -> dict[str, float]:
     """Geometric mean over the pilot's noises of the distance to its end states, by schedule."""
-    from ...schedules.core.metrics import geometric_mean, sample_errors
-    from ..host.samplers import fit_sampler
-
     function, found = fit_sampler(base.sampler_name).function, {}
     for name, sigmas in schedules.items():
         ends: list[Tensor] = []
@@ -156,27 +144,13 @@ def _errors(
 def _counted(sampler: Callable[..., Tensor], tick: Callable[[], None]) -> Callable[..., Tensor]:
     """The sampler function with every model call counted."""
 
-    class Counted:
-        def __init__(self, model: Any) -> None:
-            self._model = model
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._model, name)
-
-        def __call__(self, *given: Any, **kwargs: Any) -> Tensor:
-            denoised = self._model(*given, **kwargs)
-            tick()
-            return denoised
-
     def sample(model: Any, *given: Any, **kwargs: Any) -> Tensor:
-        return sampler(Counted(model), *given, **kwargs)
+        return sampler(CountedModel(model, after=lambda _: tick()), *given, **kwargs)
 
     return sample
 
 
 def _progress(runs: GuiderRuns, total: int, node_id: Any) -> Callable[[], None]:
-    from ..host.fit import progress_bar
-
     shown, done = progress_bar(runs, node_id, None), [0]
 
     def tick() -> None:

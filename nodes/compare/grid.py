@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
 
+from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+
 MAX_SCHEDULES = 64
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 
@@ -35,8 +37,6 @@ def parse_schedules(text: str, names: Iterable[str]) -> list[Choice]:
     Raises:
         ValueError: names the input `schedules`.
     """
-    from ...schedules.curves.by_name import CURVES
-
     known = [*dict.fromkeys([*names, *CURVES])]
     found: list[Choice] = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
@@ -73,8 +73,6 @@ def _known(name: str, names: list[str], where: str, kind: str = "name") -> str:
 
 def _curve_line(line: str, known: list[str]) -> list[Choice]:
     """Plain names, then a curve with settings: "karras rho: 3, 5; ...". The names may be missing."""
-    from ...schedules.curves.by_name import CURVE_PARAMETERS
-
     before, *parts = re.split(r"([A-Za-z_]+)\s*[:=]", line)
     *plain, curve = _names(before) or [""]
     if not curve:

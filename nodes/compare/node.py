@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
-from ..host import registries as _host
+from ..host.guiders import cfg_guider
+from ..host.samplers import sampler_names
+from ..inputs import cfg_input, conditioned_model, noise_seed_input
 from ..schema import CATEGORY, PresetType, schema
 from ..text import parse_steps
 from .grid import parse_samplers
-from .work import CompareRequest, CompareResult, compare
 
 GIVEN_SIGMAS = tuple(f"sigmas_{number}" for number in (1, 2, 3, 4))
 GIVEN_SAMPLERS = ("sampler_1", "sampler_2")
-_REFERENCE = "reference"
 
 
 class SigmasmithCompare(io.ComfyNode):
@@ -48,7 +48,7 @@ class SigmasmithCompare(io.ComfyNode):
         # A linked input is None here; it is checked when the node runs.
         try:
             if samplers is not None:
-                parse_samplers(samplers, _host.sampler_names())
+                parse_samplers(samplers, sampler_names())
             if steps is not None and steps.strip():
                 parse_steps(steps)
         except ValueError as error:
@@ -59,9 +59,8 @@ class SigmasmithCompare(io.ComfyNode):
     def execute(
         cls, model: Any, positive: Any, negative: Any, cfg: float, filename_prefix: str, **inputs: Any
     ) -> io.NodeOutput:
-        from ...schedules.comparison.text import csv_text, report_text, verdict_sentences
-        from ..host.compare import write_csv
-        from ..host.fit import cfg_guider
+        from .output import node_output
+        from .work import CompareRequest, compare
 
         guider, vae = inputs.pop("guider", None), inputs.pop("vae", None)
         request = CompareRequest(
@@ -71,23 +70,18 @@ class SigmasmithCompare(io.ComfyNode):
             node_id=cls.hidden.unique_id,
             **inputs,
         )
-        result = compare(request)
-        file = write_csv(filename_prefix, csv_text(result.comparison))
-        report = f"{report_text(result.comparison)}\nSaved as {file} in the output folder."
-        # In place of the last progress line, which would stay below the node.
-        _host.show("\n".join(verdict_sentences(result.comparison)) or f"Saved as {file}.", cls.hidden.unique_id)
-        return node_output(result, vae, report, cls)
+        return node_output(compare(request), vae, filename_prefix, cls)
 
 
 def _run_inputs() -> list[io.Input]:
     return [
-        io.Model.Input("model", tooltip="The model to sample, with everything that is on it."),
-        io.Conditioning.Input("positive", tooltip="A typical prompt of yours."),
-        io.Conditioning.Input("negative", tooltip="Your usual negative prompt."),
-        io.Latent.Input("latent", tooltip="An empty latent of the size you use."),
-        io.Float.Input(
-            "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="The guidance that you use."
+        *conditioned_model(
+            "The model to sample, with everything that is on it.",
+            "A typical prompt of yours.",
+            "Your usual negative prompt.",
         ),
+        io.Latent.Input("latent", tooltip="An empty latent of the size you use."),
+        cfg_input("The guidance that you use."),
     ]
 
 
@@ -117,13 +111,10 @@ def _choice_inputs() -> list[io.Input]:
             max=64,
             tooltip="Start noises that every cell runs. More tell smaller differences from chance, and take longer.",
         ),
-        io.Int.Input(
+        noise_seed_input(
             "first_seed",
+            "The first start noise; the next ones follow. Take others than those a preset was fitted on.",
             default=1000,
-            min=0,
-            max=2**32 - 1,
-            control_after_generate=False,
-            tooltip="The first start noise; the next ones follow. Take others than those a preset was fitted on.",
         ),
         io.Int.Input(
             "reference_steps",
@@ -155,35 +146,3 @@ def _connected_inputs() -> list[io.Input]:
             for name in GIVEN_SAMPLERS
         ),
     ]
-
-
-def node_output(result: CompareResult, vae: Any, report: str, cls: type[io.ComfyNode]) -> io.NodeOutput:
-    """A result as the node gives it out and shows it."""
-    from ...schedules.comparison.text import sentences
-    from .picture import notice_image, table_image
-
-    table = table_image(result.comparison, list(sentences(result.comparison)))
-    images = notice_image("Connect vae to see the images.") if vae is None else _grid(result, vae)
-    shown = ui.PreviewImage(table, cls=cls).as_dict()
-    if vae is not None:
-        sheets: dict[str, Any] = ui.PreviewImage(images, cls=cls).as_dict()
-        shown["images"] = [*shown["images"], *sheets["images"]]
-    return io.NodeOutput(images, table, report, ui=shown | {"text": (report,)})
-
-
-def _grid(result: CompareResult, vae: Any) -> Any:
-    """The images: a line per sampler and step count, the reference first, then every schedule."""
-    from ..host.compare import decoded
-    from .picture import image_grid
-
-    targets = {name: decoded(vae, result.model, ends) for name, ends in result.targets.items()}
-    pictures: dict[tuple[str, str], Any] = {}
-    columns = [_REFERENCE, *dict.fromkeys(cell.schedule for cell in result.comparison.cells)]
-    rows: dict[str, None] = {}
-    for cell in result.comparison.cells:
-        row = f"{cell.sampler}\n{cell.steps} steps"
-        rows[row] = None
-        pictures[row, _REFERENCE] = targets[cell.target]
-        if (ends := result.ends.get((cell.sampler, cell.schedule, cell.steps))) is not None:
-            pictures[row, cell.schedule] = decoded(vae, result.model, ends)
-    return image_grid(list(rows), columns, pictures)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..host import registries as _host
+from ...schedules.presets.preset import Preset
+from ..host.guiders import guidance_of
+from ..host.identity import model_identity
+from ..host.noise_levels import model_sampling_of
 from ..registration import COSINE, PRESET_ATTRIBUTE, SCHEDULER_NAMES
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
 
 # A printed 14.61 and the table's 14.614641 are one start.
 _SAME_START = 0.999
@@ -31,7 +31,7 @@ def low_starts(starts: Mapping[str, float], sigma_max: float) -> Iterator[str]:
 
 def fallbacks(model: Any, schedules: Iterable[str]) -> Iterator[str]:
     """Our names that ran without a preset."""
-    if getattr(_host.model_sampling_of(model), PRESET_ATTRIBUTE, None) is not None:
+    if getattr(model_sampling_of(model), PRESET_ATTRIBUTE, None) is not None:
         return
     used = set(schedules)
     for name in SCHEDULER_NAMES:
@@ -44,9 +44,6 @@ def fallbacks(model: Any, schedules: Iterable[str]) -> Iterator[str]:
 
 def preset_differences(preset: Preset, label: str, guider: Any, latent_shape: tuple[int, ...]) -> list[str]:
     """What is not as it was when the connected preset was fitted."""
-    from ..host.fit import guidance_of
-    from ..host.identity import model_identity
-
     identity = model_identity(guider.model_patcher)
     found = preset.differences(
         identity, guidance=guidance_of(guider), latent_shape=latent_shape, start_sigma=identity.sigma_max

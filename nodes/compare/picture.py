@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ...schedules.comparison.comparison import Cell, Comparison, error_interval
+from ...schedules.comparison.text import sorted_cells
 from ..plot_picture import GRID, INK, PAPER, font, to_tensor
-
-if TYPE_CHECKING:
-    from ...schedules.comparison.comparison import Cell, Comparison
 
 QUIET, BEST, OWN = (110, 118, 128), (24, 112, 72), (200, 30, 60)
 # All in the doubled picture, which is scaled down for smooth letters.
@@ -24,10 +24,6 @@ _MAX_LABEL = 34
 
 def table_image(comparison: Comparison, sentences: Sequence[str]) -> Tensor:
     """(1, H, W, 3) float32 in 0..1: one line per cell with its error and confidence interval, and what it says."""
-    from PIL import Image, ImageDraw
-
-    from ...schedules.comparison.text import sorted_cells
-
     cells = sorted_cells(comparison)
     heads = ["steps", "sampler", "schedule", "calls", "s / sample", "error"]
     lines = [_texts(cell) for cell in cells]
@@ -79,8 +75,6 @@ class _Scale:
     """The bars: log error from left to right."""
 
     def __init__(self, cells: Sequence[Cell], left: float) -> None:
-        from ...schedules.comparison.comparison import error_interval
-
         self.left = left
         self.found = {id(cell): error_interval(cell) for cell in cells if not cell.failed}
         means = [found.mean for found in self.found.values()]
@@ -139,8 +133,6 @@ def _sheet(
     height: int,
     width: int,
 ) -> Any:
-    from PIL import Image, ImageDraw
-
     tile = max(width, 120)
     size = (_LABEL + len(columns) * (tile + _GAP), _HEAD + len(rows) * (max(height, 40) + _GAP))
     image = Image.new("RGB", size, PAPER)
@@ -171,8 +163,6 @@ def _fitting(draw: Any, text: str, width: float) -> str:
 
 def notice_image(text: str) -> Tensor:
     """(1, H, W, 3) float32 in 0..1: a sentence where there is no picture."""
-    from PIL import Image, ImageDraw
-
     image = Image.new("RGB", (640, 96), PAPER)
     ImageDraw.Draw(image).text((24, 36), text, fill=INK, font=font(20))
     return to_tensor(image)[None]

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
-from ..host import registries as _host
-from ..host.compare import Runner, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
+from ...schedules.comparison.comparison import SOLUTION, Cell, Comparison, Target
+from ...schedules.core.finite import ModelError, check_finite
+from ...schedules.core.metrics import mode_switches, sample_errors
+from ...schedules.core.sigmas import check_sigmas, finish_sigmas
+from ...schedules.fitting.budget import Budget
+from ...schedules.fitting.sketch import Sketch
+from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
+from ...schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from ...schedules.presets.preset import Preset
+from ..host.fit import progress_bar
+from ..host.guard import check_fittable
+from ..host.latents import latent_rows
+from ..host.noise_levels import check_same_noise, sigma_range_of
+from ..host.runs import GuiderRuns
+from ..host.samplers import sampler_names
 from ..registration import SCHEDULER_NAMES
-from ..schedule.node import check_same_noise
 from ..text import parse_steps
 from .grid import parse_samplers, parse_schedules
 from .notes import fallbacks, low_starts, preset_differences
-
-if TYPE_CHECKING:
-    from ...schedules.comparison.comparison import Cell, Comparison, Target
-    from ...schedules.presets.preset import Preset
-    from ..host.runs import GuiderRuns
+from .runners import Runner, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
 
 MAX_CELLS = 200
 # Samples that are kept for the pictures.
@@ -78,8 +86,6 @@ class _Plan:
     @property
     def target(self) -> str:
         """Name of the target of its errors."""
-        from ...schedules.comparison.comparison import SOLUTION
-
         return f"{self.runner.label} itself on its noise path" if self.runner.noisy else SOLUTION
 
 
@@ -89,25 +95,19 @@ def compare(request: CompareRequest) -> CompareResult:
     Raises:
         ValueError: names the input to change.
     """
-    from ..host.fit import latent_rows, noise_rows
-    from ..host.guard import check_fittable
-    from ..host.runs import GuiderRuns
-
     check_fittable(request.guider, "comparison")
     model = request.guider.model_patcher
     latents = latent_rows(model, request.latent, request.seeds)
-    runs = GuiderRuns(request.guider, noise_rows(tuple(latents.shape), request.first_seed), latents, request.first_seed)
+    runs = GuiderRuns(request.guider, latents, request.first_seed)
     plans = _plans(request, model, runs)
     return _Running(request, runs, plans).result()
 
 
 def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]:
     """The cells to run, checked before the first model call."""
-    from ...schedules.core.sigmas import check_sigmas
-
     lists = {name: check_sigmas(sigmas, name=name) for name, sigmas in request.given_sigmas.items()}
     typed = request.steps.strip() or ", ".join(dict.fromkeys(str(len(sigmas) - 1) for sigmas in lists.values()))
-    runners = [named_runner(name, runs) for name in parse_samplers(request.samplers, _host.sampler_names())]
+    runners = [named_runner(name, runs) for name in parse_samplers(request.samplers, sampler_names())]
     runners += [given_runner(name, sampler, runs) for name, sampler in request.given_samplers.items()]
     if not runners:
         raise ValueError("samplers is empty; type one or more names, such as euler, dpmpp_2m")
@@ -139,8 +139,6 @@ class _Running:
     """A comparison under way."""
 
     def __init__(self, request: CompareRequest, runs: GuiderRuns, plans: list[_Plan]) -> None:
-        from ..host.fit import progress_bar
-
         self.request, self.runs, self.plans = request, runs, plans
         self.rows = slice(0, runs.noise.shape[0])
         self.message = "reference"
@@ -151,8 +149,6 @@ class _Running:
 
     def result(self) -> CompareResult:
         """Targets first, then the cells in order."""
-        from ...schedules.comparison.comparison import Comparison
-
         targets: dict[str, Target] = {}
         ends: dict[str, Tensor] = {}
         for plan in self.plans:
@@ -181,9 +177,6 @@ class _Running:
 
     def _target(self, plan: _Plan) -> tuple[Target, Tensor]:
         """The end states that the cell's errors are measured from, and how far they can be trusted."""
-        from ...schedules.comparison.comparison import Target
-        from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
-
         levels = self.request.reference_steps
         run = self._noisy_end if plan.runner.noisy else self._solution
         coarse, fine = run(plan.runner, levels // 2), run(plan.runner, levels)
@@ -191,28 +184,17 @@ class _Running:
         return Target(levels, error, converged), fine
 
     def _solution(self, _: Runner, levels: int) -> Tensor:
-        from ...schedules.fitting.budget import Budget
-        from ...schedules.fitting.sketch import Sketch
-        from ...schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
-
-        sigma_range = _host.sigma_range_of(self.runs.guider.model_patcher)
+        sigma_range = sigma_range_of(self.runs.guider.model_patcher)
         budget = Budget(self.rows.stop, float(levels), progress=lambda *_: self._called(self.rows.stop))
         teacher = run_teacher(self.runs, teacher_sigmas(levels, sigma_range), self.rows, Sketch(1, 1), budget)
         return teacher.end.float().cpu()
 
     def _noisy_end(self, runner: Runner, levels: int) -> Tensor:
-        from ...schedules.core.sigmas import finish_sigmas
-        from ...schedules.fitting.teacher.teacher import teacher_sigmas
-
-        sigmas = finish_sigmas(teacher_sigmas(levels, _host.sigma_range_of(self.runs.guider.model_patcher)))
+        sigmas = finish_sigmas(teacher_sigmas(levels, sigma_range_of(self.runs.guider.model_patcher)))
         return run_sampler(self.runs, runner.function, sigmas, self.rows, self._called)[0]
 
     def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
-        from ...schedules.comparison.comparison import Cell
-        from ...schedules.core.finite import ModelError, check_finite
-        from ...schedules.core.metrics import mode_switches, sample_errors
-
         steps = len(plan.sigmas) - 1
         self.message = f"{plan.runner.label} with {plan.schedule}, {steps} steps"
         before = self._rows_called
@@ -244,7 +226,7 @@ class _Running:
         request, model = self.request, self.runs.guider.model_patcher
         starts = {plan.schedule: float(plan.sigmas[0]) for plan in reversed(self.plans)}
         notes = list(dict.fromkeys(plan.runner.note for plan in self.plans if plan.runner.note))
-        notes += low_starts(starts, _host.sigma_range_of(model).sigma_max)
+        notes += low_starts(starts, sigma_range_of(model).sigma_max)
         notes += fallbacks(model, starts)
         if request.preset is not None:
             shape = tuple(self.runs.noise.shape[1:])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
+from ..inputs import cfg_input, conditioned_model
 from ..schema import CATEGORY, schema
-from .work import error_map, refined
 
 if TYPE_CHECKING:
     from .work import FeedbackResult
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 def sampling_inputs() -> list[io.Input]:
     """The inputs of both nodes, those of SamplerCustom."""
     return [
-        io.Model.Input("model", tooltip="The model to sample with."),
-        io.Conditioning.Input("positive", tooltip="What to show."),
-        io.Conditioning.Input("negative", tooltip="What to leave out."),
+        *conditioned_model("The model to sample with.", "What to show.", "What to leave out."),
         io.Latent.Input("latent", tooltip="An empty latent, or an image to change; its noise mask is kept."),
         io.Int.Input("seed", default=0, min=0, max=2**64 - 1, tooltip="Seed of the noise, as in KSampler."),
-        io.Float.Input("cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance."),
+        cfg_input("Guidance."),
         io.Sampler.Input(
             "sampler",
             tooltip="From KSamplerSelect. Take one without noise of its own: added noise would count as error.",
@@ -59,6 +57,8 @@ class SigmasmithErrorMap(io.ComfyNode):
 
     @classmethod
     def execute(cls, **inputs: Any) -> io.NodeOutput:
+        from .work import error_map
+
         return node_output(error_map(**inputs), cls)
 
 
@@ -107,4 +107,6 @@ class SigmasmithRefine(io.ComfyNode):
 
     @classmethod
     def execute(cls, **inputs: Any) -> io.NodeOutput:
+        from .work import refined
+
         return node_output(refined(**inputs), cls)

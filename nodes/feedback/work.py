@@ -9,8 +9,11 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
-from ..host import registries as _host
+from ...schedules.core.sigmas import check_sigmas
+from ...schedules.feedback.refine import refine
+from ...schedules.feedback.words import heat_image, map_in_words, refinement_in_words
 from ..host.feedback import ObservedRuns, SamplingInputs, pixels_per_value
+from ..host.noise_levels import sigma_range_of
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,6 @@ def error_map(**inputs: Any) -> FeedbackResult:
     Raises:
         ValueError: names the input.
     """
-    from ...schedules.core.sigmas import check_sigmas
-    from ...schedules.feedback.words import heat_image, map_in_words
-
     request = SamplingInputs(**inputs)
     sigmas = check_sigmas(request.sigmas, terminal_zero=_ends_in_zero(request.sigmas))
     runs = ObservedRuns(request, len(sigmas) - 1)
@@ -53,10 +53,6 @@ def refined(budget: int, share: float, mask: Tensor | None = None, **inputs: Any
     Raises:
         ValueError: names the input.
     """
-    from ...schedules.core.sigmas import check_sigmas
-    from ...schedules.feedback.refine import refine
-    from ...schedules.feedback.words import heat_image, refinement_in_words
-
     request = SamplingInputs(**inputs)
     sigmas = check_sigmas(request.sigmas)
     runs = ObservedRuns(request, len(sigmas) - 1 + budget)
@@ -66,7 +62,7 @@ def refined(budget: int, share: float, mask: Tensor | None = None, **inputs: Any
         sigmas,
         runs.again,
         budget=budget,
-        sigma_min=_host.sigma_range_of(request.model).sigma_min,
+        sigma_min=sigma_range_of(request.model).sigma_min,
         share=share,
         allowed=allowed,
     )

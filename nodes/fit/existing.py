@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ...schedules.presets.file import load_preset
+from ...schedules.presets.made import HowMade
+from ...schedules.presets.preset import Preset
+from ..host.subject import Subject
+from ..presets.store import checked_path
 from ..text import in_words, plot_sentence
 from .request import FitRequest
-
-if TYPE_CHECKING:
-    from ...schedules.presets.made import HowMade
-    from ...schedules.presets.preset import Preset
-    from ..host.experts import Subject
 
 # Hashes of the preset files written by this process, so that a fit's own file does not count as a changed one.
 _written: dict[str, str] = {}
@@ -20,43 +20,31 @@ _written: dict[str, str] = {}
 
 def preset_fingerprint(name: str, refit: bool) -> str:
     """What the host's cache compares: changes when somebody else changes or deletes the preset, not by our own fit."""
-    from ..presets.store import checked_path
-
     if refit:
         return "refit"
     try:
         path = checked_path(name)
     except ValueError:
         return "bad name"
-    now = _file_hash(path)
+    try:
+        now = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        now = None
+    # No file and none written before: the fit that is still to come is our own.
     return "own" if now == _written.get(str(path)) else now or "deleted"
 
 
-def save(path: Path, preset: Preset) -> None:
-    """Write the preset of a fit, replacing an earlier one."""
-    from ...schedules.presets.file import save_preset
-
-    save_preset(path, preset, overwrite=True)
-    _written[str(path)] = _file_hash(path) or ""
+def note_own(path: Path) -> None:
+    """Remember that a fit of ours has just written this file."""
+    _written[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _file_hash(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
-def existing_preset(
-    request: FitRequest, path: Path, subject: Subject, shape: tuple[int, ...], steps: tuple[int, ...]
-) -> Preset:
+def existing_preset(request: FitRequest, path: Path, subject: Subject, steps: tuple[int, ...]) -> Preset:
     """The preset under the name.
 
     Raises:
         ValueError: it does not fit the inputs; says why and what to do.
     """
-    from ...schedules.presets.file import load_preset
-
     try:
         preset = load_preset(path)
     except ValueError as error:
@@ -64,7 +52,7 @@ def existing_preset(
             f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
         ) from None
     sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
-    differences = preset.differences(subject.identity, sampler, subject.guidance, shape)
+    differences = preset.differences(subject.identity, sampler, subject.guidance, subject.latent_shape)
     differences += _other_models(preset.made, subject.made)
     missing = [str(count) for count in steps if not preset.is_fitted(count, request.denoise)]
     if preset.denoise != request.denoise:
@@ -79,19 +67,20 @@ def existing_preset(
     return preset
 
 
-def existing_in_words(request: FitRequest, preset: Preset, subject: Subject, steps: tuple[int, ...]) -> str:
-    """The report where the preset exists."""
-    from ...schedules.core.sigmas import steps_before_truncation
+def existing_in_words(request: FitRequest, preset: Preset, subject: Subject, full: Mapping[int, int]) -> str:
+    """The report where the preset exists.
 
-    full = {count: steps_before_truncation(count, request.denoise) for count in steps}
+    Args:
+        full: step count -> steps of the preset's list that it is the end of.
+    """
     lines = [
         f"The preset {request.name} exists and fits this model: no model call was made. Turn on refit to fit anew.",
         *(
-            plot_sentence(count, preset.origin.get(full[count], "fitted"), preset.errors.get(full[count], {})) + "."
-            for count in steps
+            plot_sentence(count, preset.origin.get(length, "fitted"), preset.errors.get(length, {})) + "."
+            for count, length in full.items()
         ),
         *_other_choice(preset, request.samplers),
-        *subject.switches({count: preset.schedules[full[count]] for count in steps}),
+        *subject.switches({count: preset.schedules[length] for count, length in full.items()}),
     ]
     return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
 

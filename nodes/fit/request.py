@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
-from ..host import registries as _host
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
+from ...schedules.presets.preset import Preset
+from ...schedules.samplers.fitted import NAME
+from ..host.samplers import sampler_names
 
 # Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
 CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
+# As calibrate takes them: the fit of this pack, and the recursive search of Optimal Stepsize (arXiv:2503.21774).
+METHODS = ("gauss_newton", "oss")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class FitRequest:
         low_input: name of the input that it came from.
         boundary: share of noise at which it does.
         denoise: of the runs that the fit is for.
+        method: how schedules are searched for, one of METHODS.
     """
 
     guider: Any
@@ -50,10 +52,9 @@ class FitRequest:
     low_input: str = "model_low"
     boundary: float = 0.875
     denoise: float = 1.0
+    method: str = METHODS[0]
 
     def __post_init__(self) -> None:
-        from ...schedules.samplers.fitted import NAME
-
         if self.low_guider is not None and self.sampler_name == NAME:
             raise ValueError(
                 f"sampler_name: {NAME} is fitted for one model from the first step to the last, and a second one is "
@@ -61,9 +62,14 @@ class FitRequest:
             )
 
     @property
+    def guiders(self) -> tuple[Any, ...]:
+        """One, or two that take over from each other."""
+        return (self.guider,) if self.low_guider is None else (self.guider, self.low_guider)
+
+    @property
     def samplers(self) -> list[str]:
         """Names of the samplers to fit: the one asked for, and those to choose among where that is asked too."""
-        others = [name for name in CHOICE if name in _host.sampler_names()] if self.choose_sampler else []
+        others = [name for name in CHOICE if name in sampler_names()] if self.choose_sampler else []
         return list(dict.fromkeys([self.sampler_name, *others]))
 
 
@@ -81,15 +87,3 @@ class FitResult:
     sigmas: Tensor
     report: str
     plots: tuple[tuple[str, Tensor, Mapping[str, Tensor]], ...] = field(default=())
-
-
-def check_choice(sampler_name: str, choose_sampler: bool) -> None:
-    """Raise ValueError, which names the input, where no schedule can be fitted for this sampler or this choice."""
-    from ..host.samplers import draws_noise
-
-    _host.check_sampler(sampler_name)
-    if choose_sampler and draws_noise(sampler_name):
-        raise ValueError(
-            f"choose_sampler: {sampler_name} draws noise of its own, and only samplers that do not can be compared; "
-            "turn choose_sampler off, or give sampler_name one without, such as dpmpp_2m"
-        )

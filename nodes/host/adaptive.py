@@ -5,35 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import comfy.samplers
 import numpy as np
 import torch
 from torch import Tensor
 
-from . import registries as _host
+from ...schedules.adaptive.report import AdaptiveReport
+from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
+from . import messages
 from .guard import step_state
 from .guidance import guidance_curve_of
-
-
-def sampler_registry() -> tuple[Any, list[Any]]:
-    """The arguments of sampler_names.register_samplers."""
-    samplers = comfy.samplers
-    lists: list[Any] = [samplers.KSAMPLER_NAMES]
-    for names in (samplers.SAMPLER_NAMES, samplers.KSampler.SAMPLERS):
-        if all(names is not other for other in lists):
-            lists.append(names)
-    return samplers.k_diffusion_sampling, lists
+from .noise_levels import is_flow, model_sampling_of
+from .samplers import own_sampler
 
 
 def adaptive_sampler(node_id: Any, **settings: Any) -> Any:
     """A SAMPLER; `settings` are keyword arguments of sample_sigmasmith_adaptive."""
 
-    def sample_sigmasmith_adaptive(
-        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
-    ) -> Tensor:
+    def run(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any, _: Any) -> Tensor:
         return _sample(model, x, sigmas, extra_args, callback, node_id, settings)
 
-    return comfy.samplers.KSAMPLER(sample_sigmasmith_adaptive)
+    return own_sampler("sigmasmith_adaptive", run)
 
 
 def sample_by_steps(
@@ -46,15 +37,12 @@ def sample_by_steps(
 def _sample(
     model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any, node_id: Any, settings: dict[str, Any]
 ) -> Tensor:
-    from ...schedules.adaptive.report import AdaptiveReport
-    from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
-
     guider, report = model.inner_model, AdaptiveReport()
-    sampling = _host.model_sampling_of(guider.model_patcher)
+    sampling = model_sampling_of(guider.model_patcher)
     shared = one_level_readers(guider, extra_args or {}) if x.shape[0] > 1 else []
 
     def model_unless_interrupted(*given: Any, **kwargs: Any) -> Tensor:
-        _host.stop_if_interrupted()
+        messages.stop_if_interrupted()
         return model(*given, **kwargs)
 
     result = sample_sigmasmith_adaptive(
@@ -63,7 +51,7 @@ def _sample(
         sigmas,
         extra_args,
         callback,
-        flow=_host.is_flow(sampling),
+        flow=is_flow(sampling),
         sigma_min=float(torch.as_tensor(sampling.sigma_min)),
         reset_at=(*change_sigmas(guider.conds), *guidance_jumps(guider)),
         together=bool(shared),
@@ -72,7 +60,7 @@ def _sample(
     )
     if report.calls:
         reason = f"\nAll images took the same steps, for {shared[0]} reads one noise level for all." if shared else ""
-        _host.say(report.in_words() + reason, node_id)
+        messages.say(report.in_words() + reason, node_id)
     return result
 
 

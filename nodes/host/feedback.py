@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import comfy.model_management
 import comfy.sample
@@ -13,11 +13,13 @@ import latent_preview
 import torch
 from torch import Tensor
 
-from . import registries as _host
-from .fit import cfg_guider, latent_rows
-
-if TYPE_CHECKING:
-    from ...schedules.feedback.refine import Pass
+from ...schedules.feedback.estimate import RunRecord, observed
+from ...schedules.feedback.refine import Pass
+from . import messages
+from .counted import CountedModel
+from .guiders import cfg_guider
+from .latents import latent_rows
+from .noise_levels import model_sampling_of
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class ObservedRuns:
 
     def count_call(self) -> None:
         """One more model call, or `_OverBudgetError` where none is left."""
+        messages.stop_if_interrupted()
         if self.done == self._limit:
             raise _OverBudgetError
         self.done += 1
@@ -97,7 +100,7 @@ class ObservedRuns:
 
         The host's mask then keeps what lies outside of the region on the straight line from the state to the image.
         """
-        sampling, latent = _host.model_sampling_of(self.inputs.model), self.in_sampler_units(image)
+        sampling, latent = model_sampling_of(self.inputs.model), self.in_sampler_units(image)
         bare = sampling.noise_scaling(sigma, torch.zeros_like(latent), latent.clone())
         unit = sampling.noise_scaling(sigma, torch.ones_like(latent), torch.zeros_like(latent))
         return (state.to(latent) - bare) / unit
@@ -111,13 +114,10 @@ class ObservedRuns:
         mask: Tensor | None,
         keep_states: bool,
     ) -> Pass:
-        from ...schedules.feedback.estimate import RunRecord, observed
-        from ...schedules.feedback.refine import Pass
-
         record, before = RunRecord(keep_states), self.done
 
         def counted(model: Any, *given: Any, **options: Any) -> Tensor:
-            return function(_Counted(model, self), *given, **options)
+            return function(CountedModel(model, before=self.count_call), *given, **options)
 
         sampler = comfy.samplers.KSAMPLER(
             observed(counted, record), self.inputs.sampler.extra_options, self.inputs.sampler.inpaint_options
@@ -134,22 +134,6 @@ class ObservedRuns:
 
 class _OverBudgetError(Exception):
     """A sampler that chooses its own steps asks for more calls than it may take."""
-
-
-class _Counted:
-    """The host's model object, its calls counted. Samplers read its attributes: those pass through."""
-
-    def __init__(self, model: Any, runs: ObservedRuns) -> None:
-        self._model = model
-        self._runs = runs
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
-        _host.stop_if_interrupted()
-        self._runs.count_call()
-        return self._model(x, sigma, **extra_args)
 
 
 def _function_of(sampler: Any) -> Callable[..., Tensor]:

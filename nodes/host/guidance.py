@@ -6,23 +6,22 @@ and where it is 1 the host leaves the unconditional call out by itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import comfy.patcher_extension
 import torch
 from torch import Tensor
 
-from . import registries as _host
-
-if TYPE_CHECKING:
-    from ...schedules.curves.guidance import GuidanceCurve
+from ...schedules.curves.guidance import GuidanceCurve
+from . import messages
+from .noise_levels import model_sampling_of
 
 GUIDANCE_KEY = "sigmasmith_guidance"
 
 
 def percent_to_sigma_of(model: Any) -> Any:
     """The model's function from the host's percent of the run to sigma."""
-    return _host.model_sampling_of(model).percent_to_sigma
+    return model_sampling_of(model).percent_to_sigma
 
 
 def with_guidance(model: Any, curve: GuidanceCurve, node_id: Any = None) -> Any:
@@ -31,7 +30,7 @@ def with_guidance(model: Any, curve: GuidanceCurve, node_id: Any = None) -> Any:
     kind = comfy.patcher_extension.WrappersMP.PREDICT_NOISE
     patched.remove_wrappers_with_key(kind, GUIDANCE_KEY)
     patched.add_wrapper_with_key(kind, GUIDANCE_KEY, _Guidance(curve, node_id))
-    # Travels with clones: for digests (_host_identity), and for samplers that ask where the guidance jumps.
+    # Travels with clones: for digests (identity.py), and for samplers that ask where the guidance jumps.
     patched.set_attachments(GUIDANCE_KEY, curve)
     return patched
 
@@ -74,9 +73,9 @@ class _Guidance:
         own = getattr(guider, "cfg", None)
         if isinstance(own, (int, float)) and not hasattr(guider, "cfg1") and guider.conds.get("negative") is not None:
             return float(own)
-        if self.told != (prompt := _host.prompt_id()):
+        if self.told != (prompt := messages.prompt_id()):
             self.told = prompt
-            _host.say(
+            messages.say(
                 "Sigmasmith Guidance does nothing under this guider: it needs one CFG between a positive and a "
                 "negative prompt, as KSampler and CFGGuider have.",
                 self.node_id,

@@ -6,17 +6,15 @@ import hashlib
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import comfy.model_sampling
 import torch
 from torch import Tensor
 
-from . import registries as _host
+from ...schedules.presets.identity import ModelIdentity, Prediction, bare_name
 from .guidance import guidance_curve_of
-
-if TYPE_CHECKING:
-    from ...schedules.presets.identity import ModelIdentity, Prediction
+from .noise_levels import model_sampling_of, sigma_range_of
 
 # Values of a weight patch that go into its digest: strided over the whole tensor, and LoRAs have hundreds of them.
 _SAMPLED = 64
@@ -26,9 +24,7 @@ _patch_digests: OrderedDict[Any, str] = OrderedDict()
 
 def model_identity(model: Any) -> ModelIdentity:
     """What a preset records of a model."""
-    from ...schedules.presets.identity import ModelIdentity, bare_name
-
-    sampling, sigma_range = _host.model_sampling_of(model), _host.sigma_range_of(model)
+    sampling, sigma_range = model_sampling_of(model), sigma_range_of(model)
     path = checkpoint_path(model)
     return ModelIdentity(
         family=type(model.model.model_config).__name__,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .. import LOGGER_NAME
+from torch import Tensor
+
+from ...schedules.presets.preset import Preset
+from ..names import LOGGER_NAME
 from .run_records import RunRecords, run_facts, uses_pack
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ...schedules.presets.preset import Preset
 
 KEY = "sigmasmith"
 _records = RunRecords()

@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
-import comfy.samplers
+from comfy.k_diffusion.sampling import sample_dpmpp_2m
 from torch import Tensor
 
+from ...schedules.presets.preset import Preset
+from ...schedules.samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
 from ..registration import PRESET_ATTRIBUTE
-from . import registries as _host
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
+from . import messages
+from .noise_levels import model_sampling_of
+from .samplers import own_sampler
 
 
 def multistep_sampler(preset: Preset, node_id: Any) -> Any:
     """A SAMPLER that runs the coefficients of a preset."""
 
-    def sample_sigmasmith_multistep(
-        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
-    ) -> Tensor:
-        return _sample(preset, node_id, model, x, sigmas, extra_args, callback)
-
-    return comfy.samplers.KSAMPLER(sample_sigmasmith_multistep)
+    return own_sampler(NAME, partial(_sample, preset, node_id))
 
 
 def sample_by_model(
     model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
 ) -> Tensor:
     """The dropdown's form: the preset that Apply Schedule put on the model."""
-    sampling = _host.model_sampling_of(model.inner_model.model_patcher)
-    return _sample(getattr(sampling, PRESET_ATTRIBUTE, None), None, model, x, sigmas, extra_args, callback)
+    sampling = model_sampling_of(model.inner_model.model_patcher)
+    return _sample(getattr(sampling, PRESET_ATTRIBUTE, None), None, model, x, sigmas, extra_args, callback, disable)
 
 
 def _sample(
-    preset: Preset | None, node_id: Any, model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any
+    preset: Preset | None,
+    node_id: Any,
+    model: Any,
+    x: Tensor,
+    sigmas: Tensor,
+    extra_args: Any,
+    callback: Any,
+    disable: Any,
 ) -> Tensor:
-    from ...schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
-
     def warn(sentence: str) -> None:
-        _host.say(sentence, node_id, warning=True)
+        messages.say(sentence, node_id, warning=True)
 
     coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.solver)
-    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=warn)
+    return sample_sigmasmith_multistep(
+        model, x, sigmas, extra_args, callback, disable, coefficients=coefficients, warn=warn, fallback=sample_dpmpp_2m
+    )

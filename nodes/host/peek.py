@@ -1,4 +1,4 @@
-"""Which model a graph will run, from its checkpoint's header and the nodes behind the loader; nothing is loaded."""
+"""The choices of the host's nodes, and which model a graph will run: from its file's header, nothing is loaded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,16 @@ import folder_paths
 import torch
 from torch import Tensor
 
-from .. import LOGGER_NAME
-from ..page.live_request import NodeValues, RunningModel
-from . import identity as _host_identity
-from . import registries as _host
+import nodes as host_nodes
 
+from ...schedules.presets.identity import ModelIdentity, bare_name
+from ..graph import NodeValues, RunningModel
+from ..names import LOGGER_NAME
+from .identity import prediction_of, table_hash
+from .noise_levels import is_flow, sigma_table_of
+
+# The checker takes our folder of the same name for the host's module.
+_NODE_CLASSES: dict[str, Any] = host_nodes.NODE_CLASS_MAPPINGS  # pyright: ignore[reportAttributeAccessIssue]
 # Inputs that name a model file, with the host's folder for it.
 _FOLDERS = {"ckpt_name": "checkpoints", "unet_name": "diffusion_models"}
 # The host's own nodes that replace the noise levels and need no tensor to do so; they are asked themselves.
@@ -58,6 +64,25 @@ def running_model(chain: tuple[NodeValues, ...]) -> RunningModel | None:
         return None
 
 
+def choices(kind: str) -> Iterator[str]:
+    """Every text in the lists of a node type: models, samplers and the like."""
+    known = _NODE_CLASSES.get(kind)
+    if known is None:
+        return
+    try:
+        groups = known.INPUT_TYPES().values()
+    except Exception:  # another pack's class may raise anything
+        return
+    for group in groups:
+        for spec in group.values() if isinstance(group, dict) else ():
+            kinds = spec[0] if isinstance(spec, (list, tuple)) and spec else ()
+            options = kinds
+            if kinds == "COMBO" and len(spec) > 1:
+                options = spec[1].get("options", ())
+            if isinstance(options, (list, tuple)):
+                yield from (option for option in options if isinstance(option, str))
+
+
 class _Peeked:
     """Enough of a ModelPatcher for the host's ModelSampling nodes."""
 
@@ -94,23 +119,20 @@ def _running_model(chain: tuple[NodeValues, ...]) -> RunningModel | None:
 
 
 def _described(peeked: _Peeked, path: Path) -> RunningModel:
-    from ...schedules.presets.identity import ModelIdentity, bare_name
-
-    sampling, table = peeked.model_sampling, getattr(peeked.model_sampling, "sigmas", None)
-    flow = _host.is_flow(sampling)
+    sampling = peeked.model_sampling
+    flow = is_flow(sampling)
     shift = getattr(sampling, "shift", None)
     identity = ModelIdentity(
         family=type(peeked.model_config).__name__,
-        prediction=_host_identity.prediction_of(sampling),
+        prediction=prediction_of(sampling),
         sigma_min=float(sampling.sigma_min),
         sigma_max=float(sampling.sigma_max),
         flow=flow,
-        table_hash=_host_identity.table_hash(sampling),
+        table_hash=table_hash(sampling),
         shift=float(shift) if flow and isinstance(shift, (int, float)) and shift > 0 else None,
         checkpoint=bare_name(str(path)),
     )
-    known = table.detach().cpu().double().numpy() if isinstance(table, Tensor) else None
-    return RunningModel(identity, known)
+    return RunningModel(identity, sigma_table_of(sampling))
 
 
 def _file_of(node: NodeValues) -> Path | None:
@@ -124,9 +146,7 @@ def _file_of(node: NodeValues) -> Path | None:
 
 def _asked(node: NodeValues, peeked: _Peeked) -> _Peeked:
     """What a ModelSampling node of the host makes of the noise levels."""
-    import nodes as host_nodes
-
-    known = host_nodes.NODE_CLASS_MAPPINGS[node.kind]
+    known = _NODE_CLASSES[node.kind]
     values = {name: value for name, value in node.values.items() if value is not None}
     if hasattr(known, "define_schema"):
         return known.execute(peeked, **values).result[0]

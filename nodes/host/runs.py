@@ -21,8 +21,8 @@ from torch import Tensor
 
 from ...schedules.hosting.call_timer import CallTimer
 from ...schedules.hosting.row_groups import RowGroups
-from .. import LOGGER_NAME
-from . import registries as _host
+from ..names import LOGGER_NAME
+from . import messages
 from .watch import WRAPPER_KEY
 
 _ROWS_KEY = "sigmasmith_rows"
@@ -37,30 +37,23 @@ class GuiderRuns:
 
     Args:
         guider: not changed; a copy runs.
-        noise: (B, ...) standard normal.
         latent: (B, ...) the latent that the noise is put on.
-        seed: of samplers that draw noise of their own.
-        positives: further positive conditionings; row r uses number prompt_of_row[r], 0 being the guider's own.
-        prompt_of_row: one number per row.
+        seed: of the first row's noise, and of samplers that draw noise of their own.
+        positives: further positive conditionings, paired with the noises at random.
+    Attributes:
+        noise: (B, ...) standard normal.
+        prompt_of_row: row r uses this positive conditioning, 0 being the guider's own.
     """
 
     splits = True
 
-    def __init__(
-        self,
-        guider: Any,
-        noise: Tensor,
-        latent: Tensor,
-        seed: int,
-        positives: tuple[Any, ...] = (),
-        prompt_of_row: tuple[int, ...] | None = None,
-    ) -> None:
-        self.noise = noise
+    def __init__(self, guider: Any, latent: Tensor, seed: int, positives: tuple[Any, ...] = ()) -> None:
+        self.noise = noise = noise_rows(tuple(latent.shape), seed)
         self.latent = latent
         self.seed = seed
         self.timer = CallTimer(noise.shape[0])
         self.preview: Tensor | None = None  # the first row of the latest model output
-        self.prompt_of_row = prompt_of_row or (0,) * noise.shape[0]
+        self.prompt_of_row = prompt_rows(1 + len(positives), noise.shape[0], seed)
         self.guider = self._prepared(guider, positives)
         self.groups = RowGroups(
             first_chunk(guider.model_patcher, tuple(noise.shape)),
@@ -130,7 +123,7 @@ class GuiderRuns:
             return executor(model, conds, x, timestep, options)
 
         def call(group: list[int]) -> list[Tensor]:
-            _host.stop_if_interrupted()
+            messages.stop_if_interrupted()
             index = torch.tensor(group, device=x.device)
             return executor(model, self._conds_of(conds, prompts[group[0]]), x[index], timestep[index], options)
 
@@ -156,10 +149,25 @@ class _Observed:
         return getattr(self._model, name)
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
-        _host.stop_if_interrupted()
+        messages.stop_if_interrupted()
         denoised = self._runs.timer.timed(x.shape[0], lambda: self._model(x, sigma, **extra_args))
         self._runs.preview = denoised[:1]
         return denoised
+
+
+def noise_rows(shape: tuple[int, ...], seed: int) -> Tensor:
+    """(B, ...) standard normal, float32, CPU. Row r is drawn from seed + r alone, so it does not depend on B."""
+    rows = [torch.randn(shape[1:], generator=torch.Generator().manual_seed(seed + row)) for row in range(shape[0])]
+    return torch.stack(rows)
+
+
+def prompt_rows(prompts: int, rows: int, seed: int) -> tuple[int, ...]:
+    """A prompt for every row, each as often as any other, in random order: noises and prompts are paired at random."""
+    generator = torch.Generator().manual_seed(seed)
+    order: list[int] = []
+    while len(order) < rows:
+        order += torch.randperm(prompts, generator=generator).tolist()
+    return tuple(order[:rows])
 
 
 def first_chunk(model: Any, shape: tuple[int, ...]) -> int:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import comfy.k_diffusion.sampling
 import comfy.samplers
 import torch
 from torch import Tensor
 
-from .. import LOGGER_NAME
-from . import registries as _host
-
-if TYPE_CHECKING:
-    from ...schedules.variance.control import Control
-    from ...schedules.variance.controlled import RunNoise
-    from ...schedules.variance.inversion import Inversion
-    from ...schedules.variance.noise import NoiseSource
-    from ...schedules.variance.routes import HostSampler
+from ...schedules.core.noise_space import FLOW_EDGE
+from ...schedules.variance.clamp import DataSpread
+from ...schedules.variance.control import Control
+from ...schedules.variance.controlled import RunNoise
+from ...schedules.variance.ddim import sample_ddim
+from ...schedules.variance.inversion import Inversion
+from ...schedules.variance.noise import NoiseSource, row_seeds
+from ...schedules.variance.readout import NoiseLog
+from ...schedules.variance.routes import HostSampler, choose_route
+from ...schedules.variance.running import run_route
+from ..names import LOGGER_NAME
+from . import messages
+from .noise_levels import is_flow
 
 # They draw from a Brownian tree over the run's sigmas when they are given no noise; all others draw afresh.
 _BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde", "sa_solver", "sa_solver_pece")
@@ -44,7 +49,7 @@ class SeededSampler(comfy.samplers.KSAMPLER):
         """The host's call, with its noise and sigmas exchanged where that is due."""
         silent = not bool(noise.any())  # "add noise" is off
         if silent:
-            sigmas = _off_the_end(sigmas, _host.is_flow(model_wrap.inner_model.model_sampling))
+            sigmas = _off_the_end(sigmas, is_flow(model_wrap.inner_model.model_sampling))
         elif self._seeds:
             noise = start_noise(noise, self._seeds)
         return self._inner.sample(model_wrap, sigmas, extra_args, callback, noise, *args, **kwargs)
@@ -52,8 +57,6 @@ class SeededSampler(comfy.samplers.KSAMPLER):
 
 def start_noise(noise: Tensor, seeds: tuple[int, ...]) -> Tensor:
     """Noise like `noise` (B, ...), each row as the host draws it for a batch of one."""
-    from ...schedules.variance.noise import row_seeds
-
     rows = [
         torch.randn((1, *noise.shape[1:]), generator=torch.Generator().manual_seed(seed))
         for seed in row_seeds(seeds, noise.shape[0])
@@ -63,15 +66,13 @@ def start_noise(noise: Tensor, seeds: tuple[int, ...]) -> Tensor:
 
 def _off_the_end(sigmas: Tensor, flow: bool) -> Tensor:
     """Flow sigmas of 1 a hair lower: the host multiplies latents with 1 - sigma, and divides inverted ones by it."""
-    from ...schedules.core.noise_space import FLOW_EDGE
-
     return sigmas.clamp(max=1.0 - FLOW_EDGE) if flow and float(sigmas.max()) >= 1.0 else sigmas
 
 
 def tell(text: str, node_id: Any) -> None:
     """Many lines, for the log and below the node; they would fill the page as a message."""
     logging.getLogger(LOGGER_NAME).info("Sigmasmith: %s", text)
-    _host.show(text, node_id)
+    messages.show(text, node_id)
 
 
 def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: Any) -> SeededSampler:
@@ -80,8 +81,6 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
     Args:
         eta: its curve.
     """
-    from ...schedules.variance.ddim import sample_ddim
-    from ...schedules.variance.readout import NoiseLog
 
     def sample_sigmasmith_ddim(
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
@@ -95,7 +94,7 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
             callback,
             eta=eta,
             noise=noise,
-            flow=_host.is_flow(sampling),
+            flow=is_flow(sampling),
             noise_scale=_noise_scale(sampling),
             inversion=inversion,
             log=log,
@@ -118,9 +117,7 @@ def sample_ddim_by_name(
     Raises:
         ValueError: an inversion to a flow sigma of 1.
     """
-    from ...schedules.variance.ddim import sample_ddim
-
-    flow = _host.is_flow(_sampling_of(model))
+    flow = is_flow(_sampling_of(model))
     if flow and float(sigmas[-1]) >= 1.0:
         raise ValueError(
             "sigmas: an inversion that ends at sigma 1 is divided by 0 by the host; connect the Sigmasmith DDIM node, "
@@ -135,8 +132,6 @@ def host_sampler(sampler: Any) -> HostSampler:
     Raises:
         ValueError: names the input `sampler`.
     """
-    from ...schedules.variance.routes import HostSampler
-
     function = getattr(sampler, "sampler_function", None)
     if not callable(function):
         raise ValueError(
@@ -155,18 +150,13 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
         noise: None for the sampler's own.
         reference: finished LATENT whose spread is the target, or None.
     """
-    from ...schedules.variance.control import Control
-    from ...schedules.variance.readout import NoiseLog
-    from ...schedules.variance.routes import choose_route
-    from ...schedules.variance.running import run_route
-
     host = host_sampler(sampler)
 
     def sample(
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
     ) -> Tensor:
         sampling, log = _sampling_of(model), NoiseLog()
-        flow, settings = _host.is_flow(sampling), with_spread(control, model, reference)
+        flow, settings = is_flow(sampling), with_spread(control, model, reference)
         route = choose_route(host, settings, flow=flow, own_source=noise is not None)
         source = _run_noise(host, noise, x, sigmas, extra_args or {}, sampling)
         end = run_route(
@@ -184,10 +174,6 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
 
 def with_spread(control: Control, model: Any, reference: Any) -> Control:
     """The control with the spread of a finished LATENT, in the units that the sampler works in."""
-    from dataclasses import replace
-
-    from ...schedules.variance.clamp import DataSpread
-
     if reference is None:
         return control
     base = model.inner_model.inner_model
@@ -197,10 +183,7 @@ def with_spread(control: Control, model: Any, reference: Any) -> Control:
 def _run_noise(
     host: HostSampler, noise: NoiseSource | None, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], sampling: Any
 ) -> RunNoise:
-    from ...schedules.variance.controlled import RunNoise
-    from ...schedules.variance.noise import NoiseSource
-
-    seed, flow = extra_args.get("seed") or 0, _host.is_flow(sampling)
+    seed, flow = extra_args.get("seed") or 0, is_flow(sampling)
     rows = (noise or NoiseSource()).start(x, seed, flow=flow)
     between = rows
     if noise is None:  # another pack's node may have given the sampler its noise

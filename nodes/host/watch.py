@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import comfy.patcher_extension
 from torch import Tensor
 
-from .. import LOGGER_NAME
+from ...schedules.presets.preset import Preset
+from ..names import LOGGER_NAME
 from ..registration import PRESET_ATTRIBUTE, was_handed_out
-from ..schedule.words import will_run
-from . import registries as _host
+from ..text import will_run
+from . import messages
+from .identity import model_identity
 from .metadata import note_run
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
+from .noise_levels import model_sampling_of
 
 WRAPPER_KEY = "sigmasmith"
 # Names of sampler functions that are not the dropdown's.
@@ -26,7 +26,7 @@ _FUNCTION_NAMES = {"unipc": "uni_pc", "unipc_bh2": "uni_pc_bh2", "ddim": "euler"
 def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
     """A clone of the model whose noise levels carry the preset and whose runs are compared with it."""
     patched = model.clone()
-    sampling = copy.copy(_host.model_sampling_of(model))
+    sampling = copy.copy(model_sampling_of(model))
     setattr(sampling, PRESET_ATTRIBUTE, preset)
     patched.add_object_patch("model_sampling", sampling)
 
@@ -36,16 +36,16 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
         try:
             note_run(sigmas, preset, _sampler_name(sampler))
             # Once per queued prompt: a tiled upscaler runs the model hundreds of times.
-            prompt = _host.prompt_id()
+            prompt = messages.prompt_id()
             differences = run_differences(executor.class_obj, preset, noise, sampler, sigmas, kw)
             for sentence in differences:
                 if said.get(sentence) != prompt:
                     said[sentence] = prompt
-                    _host.say(sentence, node_id, warning=True)
+                    messages.say(sentence, node_id, warning=True)
             if not differences and said.get("") != prompt:
                 said[""] = prompt
                 # In place of a warning of an earlier run, which would stay below the node.
-                _host.show(f"{will_run(sigmas)}.", node_id)
+                messages.show(f"{will_run(sigmas)}.", node_id)
         except Exception:  # a look at the run must never stop it
             logging.getLogger(LOGGER_NAME).warning("Sigmasmith could not compare the run", exc_info=True)
         return executor(noise, latent_image, sampler, sigmas, *args, **kw)
@@ -60,10 +60,8 @@ def run_differences(
     guider: Any, preset: Preset, noise: Tensor, sampler: Any, sigmas: Tensor, kwargs: dict[str, Any]
 ) -> list[str]:
     """What is not as it was when the preset was fitted, in sentences."""
-    from .identity import model_identity
-
     model = guider.model_patcher
-    riding = getattr(_host.model_sampling_of(model), PRESET_ATTRIBUTE, None)
+    riding = getattr(model_sampling_of(model), PRESET_ATTRIBUTE, None)
     found: list[str] = []
     if riding is None:
         found.append(

@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...schedules.presets.checks import PresetError
+from ...schedules.presets.file import MAX_BYTES, file_holds, from_bytes, load_preset, save_preset, to_bytes, workflow_of
+from ...schedules.presets.folder import MAX_FILES, preset_file, preset_files
+from ...schedules.presets.identity import ModelIdentity
+from ...schedules.presets.names import find_case_collision, preset_path
+from ...schedules.presets.preset import Preset
+from ...schedules.presets.share_code import from_share_code
 from .library_card import card
-
-if TYPE_CHECKING:
-    from ...schedules.presets.identity import ModelIdentity
-    from ...schedules.presets.preset import Preset
 
 
 class LibraryError(ValueError):
@@ -47,7 +50,6 @@ class Library:
             `library_card.card` of each, with `name`, `changeable` and `fit`: "yes", "noise" (made for the same noise
             levels, other weights), "no" or "unknown", and `differences`, sentences. Of a broken file `problem`.
         """
-        from ...schedules.presets.folder import preset_files
 
         cards = []
         for name, path in preset_files(self.folders()).items():
@@ -59,9 +61,6 @@ class Library:
 
     def preset(self, name: str) -> Preset:
         """A preset by its name."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.file import load_preset
-
         try:
             return load_preset(self._file(name))
         except PresetError as error:
@@ -72,9 +71,6 @@ class Library:
 
         The very same file under that name is left as it is.
         """
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.file import file_holds, save_preset
-
         wanted = name.strip() or preset.name or "shared preset"
         self._path(wanted)  # a bad name is said before anything else
         for candidate in _free_names(wanted):
@@ -93,9 +89,6 @@ class Library:
 
     def add_bytes(self, data: bytes, name: str = "") -> tuple[str, bool]:
         """Add the preset in the bytes of a file; the name and whether the file carries a workflow."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.file import from_bytes, workflow_of
-
         try:
             preset, workflow = from_bytes(data), workflow_of(data)
         except PresetError as error:
@@ -104,9 +97,6 @@ class Library:
 
     def add_code(self, code: str, name: str = "") -> str:
         """Add the preset in a share code; returns its name."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.share_code import from_share_code
-
         try:
             preset = from_share_code(code)
         except PresetError as error:
@@ -115,9 +105,6 @@ class Library:
 
     def export(self, name: str, workflow: str | None) -> bytes:
         """The file of a preset as it is given away, with a workflow or without."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.file import to_bytes
-
         try:
             return to_bytes(self.preset(name), workflow)
         except PresetError as error:
@@ -130,9 +117,6 @@ class Library:
 
     def rename(self, name: str, new_name: str) -> str:
         """Give a preset another name; returns it."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.file import save_preset
-
         self._check_may_remove("renamed")
         old, new, new_name = self._own_file(name), self._path(new_name), new_name.strip()
         if new == old.resolve():
@@ -172,9 +156,6 @@ class Library:
 
     def _file(self, name: str) -> Path:
         """The file of a preset in any of the folders."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.folder import preset_file
-
         try:
             path = preset_file(self.folders(), name.strip())
         except PresetError as error:
@@ -197,31 +178,20 @@ class Library:
 
     def _path(self, name: str) -> Path:
         """Where a preset of this name is written: in the first folder, and never out of it through a link."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.names import preset_path
-
         try:
             return preset_path(self.folders()[0], name.strip())
         except (PresetError, ValueError, OSError) as error:
             raise LibraryError(f"name: {error}") from None
 
     def _collides(self, path: Path) -> bool:
-        from ...schedules.presets.names import find_case_collision
-
         return path.parent.is_dir() and find_case_collision(path.name, os.listdir(path.parent)) is not None
 
     def _workflow(self, path: Path) -> str | None:
-        from ...schedules.presets.file import MAX_BYTES, workflow_of
-
         with open(path, "rb") as file:
             return workflow_of(file.read(MAX_BYTES + 1))
 
     def _card(self, path: Path) -> dict[str, Any]:
         """What is shown of a file, read anew only where it has changed."""
-        from ...schedules.presets.checks import PresetError
-        from ...schedules.presets.file import load_preset
-        from ...schedules.presets.folder import MAX_FILES
-
         try:
             status = path.stat()
             stamp = (status.st_mtime_ns, status.st_size)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from ...schedules.presets.preset import FITTED
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ...schedules.presets.preset import Preset
+from ...schedules.presets.preset import FITTED, Preset
 
 _THUMBNAIL_POINTS = 32
 

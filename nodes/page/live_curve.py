@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.sigmas import check_steps, steps_before_truncation
+from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+from ...schedules.presets.identity import ModelIdentity
+from ...schedules.presets.preset import Preset
+from ..graph import NodeValues, RunningModel
 from ..registration import OPTIMAL
-from ..schedule.words import MODES, schedule_info, will_run
+from ..schedule.words import MODES, schedule_info
+from ..text import parse_settings, will_run
 from .live_plot import Drawn, answer
-from .live_request import LiveRequest, NodeValues, RunningModel, Sources
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
+from .live_request import LiveRequest, Sources
 
 MAX_FITTED = 2  # further step counts of a preset that are drawn faintly
 _STABLE_DIFFUSION = (0.0291671582, 14.6146412293)
@@ -43,9 +47,6 @@ def shared_preset(request: LiveRequest, sources: Sources) -> Preset:
     Raises:
         ValueError: the node has no schedule; names the input.
     """
-    from ...schedules.presets.identity import ModelIdentity
-    from ...schedules.presets.preset import Preset
-
     drawn = draw(request, sources)
     if drawn.preset is not None:
         return drawn.preset
@@ -91,8 +92,6 @@ def _of_preset(
     hint: str = "",
 ) -> Drawn:
     """A preset at a step count, as Schedule and the dropdown give it."""
-    from ...schedules.core.sigmas import steps_before_truncation
-
     run = preset.sigmas(steps, denoise, mode)  # pyright: ignore[reportArgumentType]
     sigmas, cut = run, 0
     if mode == "steps" and (full := steps_before_truncation(steps, denoise)) > steps:
@@ -206,10 +205,6 @@ def _apply(request: LiveRequest, sources: Sources) -> Drawn:
 
 
 def _curve(name: str, settings: Mapping[str, float], request: LiveRequest, sources: Sources) -> Drawn:
-    from ...schedules.core.noise_space import SigmaRange
-    from ...schedules.core.sigmas import check_steps, steps_before_truncation
-    from ...schedules.curves.by_name import CURVES
-
     node, model = request.node, _model(request, sources)
     ends = model.identity.sigma_range if model is not None else SigmaRange(*_STABLE_DIFFUSION)
     steps = check_steps(int(node.number("steps", 20)))
@@ -235,9 +230,6 @@ def _cosine(request: LiveRequest, sources: Sources) -> Drawn:
 
 
 def _any_curve(request: LiveRequest, sources: Sources) -> Drawn:
-    from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
-    from ..text import parse_settings
-
     name = request.node.text("curve", "karras")
     if name not in CURVES:
         raise ValueError(f"curve: there is no curve {name[:40]!r}; known are {', '.join(CURVES)}")

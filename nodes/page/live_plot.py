@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch import Tensor
+
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.hosts.schedules import host_schedules
+from ...schedules.plot.plot import schedule_plot, schedule_warnings, sigma_text
+from ...schedules.presets.preset import Preset
 from .live_request import RunningModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ...schedules.core.noise_space import SigmaRange
-    from ...schedules.presets.preset import Preset
 
 # Everybody knows these three: the hosts' first choice, the most used, and the one that was added last.
 STOCK = ("simple", "karras", "beta")
@@ -54,8 +54,6 @@ class Drawn:
 
 def answer(drawn: Drawn) -> dict[str, Any]:
     """The plot of a schedule, its stock curves and its words, as JSON can hold them."""
-    from ...schedules.plot.plot import schedule_plot, schedule_warnings, sigma_text
-
     ends, run = drawn.sigma_range, drawn.run
     main = "this schedule"
     curves = {main: drawn.sigmas, **drawn.others, **stock_curves(drawn)}
@@ -83,8 +81,6 @@ def answer(drawn: Drawn) -> dict[str, Any]:
 
 def stock_curves(drawn: Drawn) -> dict[str, Tensor]:
     """The hosts' own curves for the same noise levels and step count; those that cannot be made are left out."""
-    from ...schedules.hosts.schedules import host_schedules
-
     steps = len(drawn.sigmas) - 1
     if steps > MAX_STOCK_STEPS:
         return {}

@@ -1,4 +1,4 @@
-"""The pack's own routes, without a web framework: bytes and headers in, an answer out. `host/routes.py` mounts them.
+"""The pack's own routes, without a web framework: bytes and headers in, an answer out.
 
 Every route is a POST with a limit on its body, answers same-origin pages only, and names files by checked preset names.
 """
@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import LOGGER_NAME
+from ...schedules.presets.share_code import to_share_code
+from ..names import LOGGER_NAME, ROUTE_PREFIX
 from .library import Library, LibraryError
 from .live_curve import live_curve, shared_preset
 from .live_request import Sources, parse_chain, parse_request
 from .stripped_workflow import Choices, stripped_workflow
 
-PREFIX = "/sigmasmith"
 MAX_REQUEST = 512 * 1024
 MAX_UPLOAD = 4 * 1024 * 1024 + 1  # a preset file, and one byte by which a larger one is told
 MAX_NODES = 128
@@ -87,23 +87,23 @@ class Routes:
 
     def __post_init__(self) -> None:
         self.table = {
-            f"{PREFIX}/curves": (self.curves, MAX_REQUEST),
-            f"{PREFIX}/code": (self.code, MAX_REQUEST),
-            f"{PREFIX}/library": (self.list, MAX_REQUEST),
-            f"{PREFIX}/library/file": (self.add_file, MAX_UPLOAD),
-            f"{PREFIX}/library/code": (self.add_code, MAX_REQUEST),
-            f"{PREFIX}/library/share": (self.share, MAX_REQUEST),
-            f"{PREFIX}/library/export": (self.export, MAX_UPLOAD),
-            f"{PREFIX}/library/rename": (self.rename, MAX_REQUEST),
-            f"{PREFIX}/library/duplicate": (self.duplicate, MAX_REQUEST),
-            f"{PREFIX}/library/delete": (self.delete, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/curves": (self.curves, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/code": (self.code, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/library": (self.list, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/library/file": (self.add_file, MAX_UPLOAD),
+            f"{ROUTE_PREFIX}/library/code": (self.add_code, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/library/share": (self.share, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/library/export": (self.export, MAX_UPLOAD),
+            f"{ROUTE_PREFIX}/library/rename": (self.rename, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/library/duplicate": (self.duplicate, MAX_REQUEST),
+            f"{ROUTE_PREFIX}/library/delete": (self.delete, MAX_REQUEST),
         }
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to a POST; errors are answers too, with a sentence under `error`."""
         try:
             handler, _ = self.table[path]
-            self.check(path, headers, len(body))
+            self._check(path, headers, len(body))
             if path.endswith("/file"):
                 _check_type(headers, "application/octet-stream")
                 return handler(body)
@@ -116,12 +116,23 @@ class Routes:
             logging.getLogger(LOGGER_NAME).exception("Sigmasmith: %s failed", path)
             return Answer(500, {"error": "Something went wrong; the log of ComfyUI says what."})
 
-    def check(self, path: str, headers: Mapping[str, str], size: int) -> None:
-        """Raise RefusedError for a foreign origin or a body that is too large, before any of it is read."""
+    def limit(self, path: str) -> int | None:
+        """Most bytes of a body that are read; None for a path that there is not."""
+        return self.table[path][1] if path in self.table else None
+
+    def refusal(self, path: str, headers: Mapping[str, str], size: int) -> Answer | None:
+        """The answer to a foreign origin or a body that is too large, before any of it is read."""
+        try:
+            self._check(path, headers, size)
+        except RefusedError as error:
+            return Answer(error.status, {"error": str(error)})
+        return None
+
+    def _check(self, path: str, headers: Mapping[str, str], size: int) -> None:
         check_origin(headers)
         limit = self.table[path][1]
         if size > limit:
-            raise RefusedError(413, f"The request has {size:,} bytes, at most {limit:,} are read.")
+            raise RefusedError(413, f"The request has more than the {limit:,} bytes that are read.")
 
     def curves(self, request: Mapping[str, Any]) -> Answer:
         """Live curves of several nodes; a node that cannot be drawn says why and does not stop the others."""
@@ -141,8 +152,6 @@ class Routes:
 
     def code(self, request: Mapping[str, Any]) -> Answer:
         """Share code of a node's schedule."""
-        from ...schedules.presets.share_code import to_share_code
-
         return Answer(value={"code": to_share_code(shared_preset(parse_request(request.get("node")), self.sources))})
 
     def list(self, request: Mapping[str, Any]) -> Answer:
@@ -167,8 +176,6 @@ class Routes:
 
     def share(self, request: Mapping[str, Any]) -> Answer:
         """Share code of a preset in the library."""
-        from ...schedules.presets.share_code import to_share_code
-
         return Answer(value={"code": to_share_code(self.library.preset(_text(request, "name")))})
 
     def export(self, request: Mapping[str, Any]) -> Answer:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comfy_api.latest import io
 
-from ..host import registries as _host
+from ...schedules.presets.preset import Preset
+from ...schedules.presets.share_code import to_share_code
+from ...schedules.samplers.fitted import NAME as MULTISTEP
+from ..host import folders
 from ..schema import CATEGORY, PresetType, schema, text_ui
 from . import store as preset_store
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
 
 
 class SigmasmithSavePreset(io.ComfyNode):
@@ -45,8 +45,6 @@ class SigmasmithSavePreset(io.ComfyNode):
     def execute(
         cls, preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool
     ) -> io.NodeOutput:
-        from ...schedules.presets.share_code import to_share_code
-
         path = preset_store.save_as(preset, name, author, licence, notes, overwrite)
         code = to_share_code(preset)
         return io.NodeOutput(preset, code, ui=text_ui(f"Saved as {name} ({path.name}).\n{code}"))
@@ -66,7 +64,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "preset",
-                    options=[preset_store.NO_FILE, *_host.preset_names()],
+                    options=[preset_store.NO_FILE, *folders.preset_names()],
                     tooltip="A preset in models/sigmasmith. Press R after putting a new file there.",
                 ),
                 io.String.Input(
@@ -99,8 +97,6 @@ class SigmasmithLoadPreset(io.ComfyNode):
 
 def preset_info(preset: Preset) -> str:
     """What a preset is for, in words."""
-    from ...schedules.samplers.fitted import NAME as MULTISTEP
-
     model = preset.model
     facts = [
         f"Fitted for {preset.counts_in_words}" + (" (exact lists, never interpolated)" if preset.exact else ""),

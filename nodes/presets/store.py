@@ -7,12 +7,13 @@ import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..host import registries as _host
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
+from ...schedules.presets.checks import PresetError
+from ...schedules.presets.file import MAX_BYTES, file_holds, load_preset, save_preset
+from ...schedules.presets.folder import free_path, preset_file
+from ...schedules.presets.preset import Preset
+from ...schedules.presets.share_code import from_share_code
+from ..host import folders
 
 # First entry of the dropdown: it must never be empty, and a share code needs no file.
 NO_FILE = "(share code)"
@@ -25,11 +26,8 @@ def checked_path(name: str) -> Path:
     Raises:
         ValueError: names the input `name`.
     """
-    from ...schedules.presets.checks import PresetError
-    from ...schedules.presets.folder import free_path
-
     try:
-        return free_path(_host.preset_folder(), name.strip())
+        return free_path(folders.preset_folder(), name.strip())
     except PresetError as error:
         raise ValueError(f"name: {error}") from None
 
@@ -40,9 +38,6 @@ def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, ov
     Raises:
         ValueError: names the input. Nothing is written then.
     """
-    from ...schedules.presets.checks import PresetError
-    from ...schedules.presets.file import file_holds, save_preset
-
     path = checked_path(name)
     fields = {"author": author.strip(), "licence": licence.strip(), "notes": notes.strip()}
     try:
@@ -62,10 +57,6 @@ def load(choice: str, share_code: str) -> Preset:
     Raises:
         ValueError: names the input.
     """
-    from ...schedules.presets.checks import PresetError
-    from ...schedules.presets.file import load_preset
-    from ...schedules.presets.share_code import from_share_code
-
     code = share_code.strip() or (choice if _CODE.match(choice) else "")
     try:
         if code:
@@ -77,8 +68,6 @@ def load(choice: str, share_code: str) -> Preset:
 
 def load_fingerprint(choice: str, share_code: str) -> str:
     """Changes whenever the preset behind these inputs changes."""
-    from ...schedules.presets.file import MAX_BYTES
-
     if share_code.strip() or _CODE.match(choice):
         return share_code + choice
     try:
@@ -105,19 +94,16 @@ def file_of(choice: str) -> Path:
     Raises:
         ValueError: names the input `preset`, with the nearest names where there is no such preset.
     """
-    from ...schedules.presets.checks import PresetError
-    from ...schedules.presets.folder import preset_file
-
-    name = choice.strip().removesuffix(_host.SUFFIX)
+    name = choice.strip().removesuffix(folders.SUFFIX)
     if name in ("", NO_FILE):
         raise ValueError("preset: choose a preset, or paste a share code into share_code")
     try:
-        path = preset_file(_host.preset_folders(), name)
+        path = preset_file(folders.preset_folders(), name)
     except PresetError as error:
         raise ValueError(f"preset: {error}") from None
     if path is None:
-        known = _host.preset_names()
+        known = folders.preset_names()
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
         hint = f"did you mean {', '.join(near)}?" if near else "there are none yet; fit one or put a file there"
-        raise ValueError(f"preset: there is no preset {name!r} in models/{_host.FOLDER_KEY}; {hint}")
+        raise ValueError(f"preset: there is no preset {name!r} in models/{folders.FOLDER_KEY}; {hint}")
     return path

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comfy_api.latest import io
+from torch import Tensor
 
-from ..host import registries as _host
+from ...schedules.core.sigmas import check_steps, steps_before_truncation
+from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
 from ..host.metadata import note_run
+from ..host.noise_levels import sigma_range_of
 from ..schema import CATEGORY, schema, text_ui
-from ..text import parse_settings
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from ..text import parse_settings, will_run
 
 
 def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings: float) -> Tensor:
     """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it."""
-    from ...schedules.core.sigmas import check_steps, steps_before_truncation
-    from ...schedules.curves.by_name import CURVES
-
-    found = _host.sigma_range_of(model)
+    found = sigma_range_of(model)
     full = steps_before_truncation(check_steps(steps), denoise)
     return CURVES[curve](full, found.sigma_min, found.sigma_max, flow=found.flow, **settings)[-(steps + 1) :].clone()
 
@@ -28,8 +25,7 @@ def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings:
 def node_output(sigmas: Tensor) -> io.NodeOutput:
     """The sigmas, and what will run in words."""
     note_run(sigmas)
-    said = f"{len(sigmas) - 1} steps will run, from sigma {float(sigmas[0]):.5g} to 0."
-    return io.NodeOutput(sigmas, ui=text_ui(said))
+    return io.NodeOutput(sigmas, ui=text_ui(f"{will_run(sigmas)}."))
 
 
 def common() -> list[io.Input]:
@@ -76,8 +72,6 @@ class SigmasmithCurve(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
-
         known = [
             f"{curve}: {', '.join(f'{knob.name}={knob.default:g} ({knob.help})' for knob in knobs)}"
             for curve, knobs in CURVE_PARAMETERS.items()
@@ -104,7 +98,5 @@ class SigmasmithCurve(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, steps: int, denoise: float, curve: str, settings: str = "") -> io.NodeOutput:
-        from ...schedules.curves.by_name import CURVE_PARAMETERS
-
         allowed = {knob.name: (knob.minimum, knob.maximum) for knob in CURVE_PARAMETERS[curve]}
         return node_output(curve_sigmas(model, curve, steps, denoise, **parse_settings(settings, allowed, curve)))

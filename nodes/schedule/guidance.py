@@ -6,8 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..host import registries as _host
+from ...schedules.curves.guidance import SHAPES, UNITS, SigmaAxis, guidance_curve, parse_values
 from ..host.guidance import percent_to_sigma_of, with_guidance
+from ..host.noise_levels import sigma_range_of
 from ..schema import CATEGORY, schema, text_ui
 
 
@@ -16,8 +17,6 @@ class SigmasmithGuidance(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ...schedules.curves.guidance import SHAPES, UNITS
-
         return schema(
             node_id="SigmasmithGuidance",
             display_name="Sigmasmith Guidance",
@@ -98,8 +97,6 @@ def guided_model(
     Raises:
         ValueError: names the input.
     """
-    from ...schedules.curves.guidance import SigmaAxis, guidance_curve, parse_values
-
-    axis = SigmaAxis(unit, _host.sigma_range_of(model), percent_to_sigma_of(model))
+    axis = SigmaAxis(unit, sigma_range_of(model), percent_to_sigma_of(model))
     curve = guidance_curve(shape, start, end, axis, outside=outside, values=parse_values(values))
     return with_guidance(model, curve, node_id), curve.in_words()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from comfy_api.latest import io
 
-from ..host import multistep as _host_multistep
+from ...schedules.presets.preset import Preset
+from ...schedules.samplers.fitted import NAME
+from ..host.multistep import multistep_sampler
 from ..schema import CATEGORY, PresetType, schema, text_ui
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
 
 
 class SigmasmithMultistep(io.ComfyNode):
@@ -39,13 +36,11 @@ class SigmasmithMultistep(io.ComfyNode):
     @classmethod
     def execute(cls, preset: Preset) -> io.NodeOutput:
         info = coefficients_info(preset)
-        return io.NodeOutput(_host_multistep.multistep_sampler(preset, cls.hidden.unique_id), info, ui=text_ui(info))
+        return io.NodeOutput(multistep_sampler(preset, cls.hidden.unique_id), info, ui=text_ui(info))
 
 
 def coefficients_info(preset: Preset) -> str:
     """Which step counts of a preset have coefficients."""
-    from ...schedules.samplers.fitted import NAME
-
     if not preset.solver and preset.sampler == NAME:
         return (
             "This preset holds no coefficients: none held on noises they had not seen, or it came as a share code, "

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comfy_api.latest import io
 
-from ..host import registries as _host
+from ...schedules.presets.preset import Preset
 from ..host.metadata import note_run
+from ..host.noise_levels import check_same_noise
 from ..host.watch import with_preset
 from ..registration import remember
 from ..schema import CATEGORY, PresetType, schema, text_ui
 from ..text import plain_list
 from .words import MODES, schedule_info
-
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
 
 
 class SigmasmithSchedule(io.ComfyNode):
@@ -90,14 +88,3 @@ class SigmasmithApply(io.ComfyNode):
     def execute(cls, model: Any, preset: Preset) -> io.NodeOutput:
         check_same_noise(model, preset)
         return io.NodeOutput(with_preset(model, preset, cls.hidden.unique_id))
-
-
-def check_same_noise(model: Any, preset: Preset) -> None:
-    """Refuse a preset whose sigmas mean something else on this model; any other difference is a warning of the run."""
-    running = _host.sigma_range_of(model)
-    if running.flow != preset.model.flow:
-        kinds = {True: "flow models, with sigmas from 0 to 1", False: "noise-prediction models"}
-        raise ValueError(
-            f"preset: it was fitted for {kinds[preset.model.flow]}; this is one of the {kinds[running.flow]}. "
-            "Fit one to this model."
-        )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from ...schedules.presets.preset import Preset
+from ...schedules.presets.preset import Preset
+from ..text import will_run
 
 MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
 
@@ -32,9 +30,3 @@ def schedule_info(preset: Preset, sigmas: Tensor) -> str:
         )
     sampler = f" Made for {preset.sampler}." if preset.sampler else ""
     return f"{will_run(sigmas)}; {kind}.{sampler}"
-
-
-def will_run(sigmas: Tensor) -> str:
-    """Steps and start sigma, in words without a full stop."""
-    steps = len(sigmas) - 1
-    return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"

@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comfy_api.latest import io
 
-from ..host import variance as _host_variance
 from ..schema import CATEGORY, schema
+from .noise import NOISES, SAMPLERS_OWN
 
-if TYPE_CHECKING:
-    from ...schedules.variance.noise import NoiseSource
-
-SAMPLERS_OWN = "the sampler's own"
-NOISES = {
-    "per image, CPU": ("white", True),
-    "per image, device": ("white", False),
-    "one path, CPU": ("path", True),
-    "one path, device": ("path", False),
-}
 _CURVE = "A number, or over the run: cosine 1 to 0 | linear 1 to 0 | window 1 from 5 to 0.3 (sigmas) | list 1, 0.5, 0 "
 _CURVE += "(one per step)."
 _SEEDS = "One seed per image, such as 7, 8, 9: each image is then the same alone and in any batch, its first noise "
 _SEEDS += "included. More images than seeds count on from the last. Empty: the sampler's seed, counting up."
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from "7, 8, 9".
-
-    Raises:
-        ValueError: names the input `seeds`.
-    """
-    parts = [part for part in re.split(r"[,;\s]+", str(text).strip()) if part]
-    for part in parts:
-        if not re.fullmatch(r"[0-9]{1,20}", part) or int(part) >= 2**64:
-            raise ValueError(f"seeds: {part!r} is no seed; type whole numbers from 0 to {2**64 - 1}, such as 7, 8, 9")
-    return tuple(int(part) for part in parts)
-
-
-def noise_source(noise: str, seeds: str) -> NoiseSource | None:
-    """Where noise comes from; None for the sampler's own."""
-    from ...schedules.variance.noise import NoiseSource
-
-    found = parse_seeds(seeds)
-    if noise == SAMPLERS_OWN:
-        if found:
-            raise ValueError(f"seeds: {SAMPLERS_OWN} noise has one seed for the whole batch; choose another noise")
-        return None
-    kind, on_cpu = NOISES[noise]
-    return NoiseSource("path" if kind == "path" else "white", found, on_cpu)
 
 
 def noise_inputs(*first: str) -> list[io.Input]:
@@ -134,34 +97,10 @@ class SigmasmithVariance(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls,
-        sampler: Any,
-        eta: str,
-        s_noise: str,
-        posterior: float,
-        clamp: str,
-        s_churn: float,
-        s_tmin: float,
-        s_tmax: float,
-        restarts: str,
-        noise: str,
-        seeds: str = "",
-        reference: Any = None,
-    ) -> io.NodeOutput:
-        from ...schedules.variance.control import Churn, Control, parse_restarts
-        from ...schedules.variance.eta_curves import parse_curve
+    def execute(cls, **inputs: Any) -> io.NodeOutput:
+        from .work import controlled
 
-        control = Control(
-            eta=parse_curve(eta, "eta") if eta.strip() else None,
-            s_noise=parse_curve(s_noise, "s_noise", high=2.0, outside=1.0),
-            posterior=posterior,
-            clamp=parse_curve(clamp, "clamp"),
-            churn=Churn(s_churn, s_tmax, s_tmin) if s_churn else Churn(),
-            restarts=parse_restarts(restarts),
-        )
-        source, node_id = noise_source(noise, seeds), cls.hidden.unique_id
-        return io.NodeOutput(_host_variance.variance_sampler(sampler, control, source, reference, node_id))
+        return io.NodeOutput(controlled(cls.hidden.unique_id, **inputs))
 
 
 class SigmasmithDDIM(io.ComfyNode):
@@ -210,14 +149,7 @@ class SigmasmithDDIM(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, eta: str, noise: str, corrections: int, tolerance: float, check: bool, seeds: str = ""
-    ) -> io.NodeOutput:
-        from ...schedules.variance.eta_curves import parse_curve
-        from ...schedules.variance.inversion import Inversion
-        from ...schedules.variance.noise import NoiseSource
+    def execute(cls, **inputs: Any) -> io.NodeOutput:
+        from .work import ddim
 
-        inversion = Inversion(corrections, tolerance, check)
-        source = noise_source(noise, seeds) or NoiseSource()
-        curve = parse_curve(eta, "eta")
-        return io.NodeOutput(_host_variance.ddim_sampler(curve, source, inversion, cls.hidden.unique_id))
+        return io.NodeOutput(ddim(cls.hidden.unique_id, **inputs))

@@ -67,13 +67,12 @@ StartSampler = Callable[[RunSampler, Tensor, slice], None]
 
 @runtime_checkable
 class StartsFromImages(Protocol):
-    """A run that can also start in the middle of the noise, which fits below denoise 1 need.
+    """A run that can also start in the middle of the noise, which fits below denoise 1 need."""
 
-    Attributes:
-        has_images: whether it starts from images of the caller already, which are then noised to the first sigma.
-    """
-
-    has_images: bool
+    @property
+    def has_images(self) -> bool:
+        """Whether it starts from images of the caller already, which are then noised to the first sigma."""
+        ...
 
     def start_from(self, images: Tensor, sigma: float) -> None:
         """Start from these images from now on, each noised to sigma with another row's noise than it was made of.

@@ -202,6 +202,19 @@ def host_schedules(
     return found if webui else {name: made for name, made in found.items() if not name.startswith("webui_")}
 
 
+def published_lists(sigma_range: SigmaRange, table: ArrayLike | None) -> dict[str, Callable[[int], Tensor]]:
+    """Of `host_schedules` the fixed lists alone, ays_*, gits and oss_*, where they suit the range.
+
+    Args:
+        table: the model's own; without one, or with one unlike any that the lists were made for, there are none.
+    """
+    try:
+        lists = {} if table is None else host_schedules(sigma_range, table, webui=False)
+    except ValueError:
+        return {}
+    return {name: made for name, made in lists.items() if name.startswith(("ays_", "gits", "oss_"))}
+
+
 def _on_range(curve: Callable[..., Tensor], ends: tuple[float, float], steps: int) -> Tensor:
     return curve(steps, *ends)
 

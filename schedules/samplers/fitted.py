@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.types import Denoiser
+from ..core.types import Denoiser, SamplerFunction
 from .loop import sample_linear
 from .rules import MULTISTEP_RULES
 
@@ -73,6 +73,7 @@ def sample_sigmasmith_multistep(
     *given: Any,
     coefficients: PresetCoefficients | None = None,
     warn: Callable[[str], None] | None = None,
+    fallback: SamplerFunction | None = None,
     **options: Any,
 ) -> Tensor:
     """The end state of a run by the coefficients of these sigmas, or by DPM++ 2M where there are none, saying so.
@@ -81,6 +82,7 @@ def sample_sigmasmith_multistep(
         model, x, sigmas, given, options: as for sample_linear, k-diffusion's.
         coefficients: the preset's; None where there is no preset.
         warn: told in one sentence when the sampler falls back; default: the log.
+        fallback: the host's own DPM++ 2M, so that a run that falls back is its run bit for bit; default: the one here.
     Returns:
         (B, ...) state at sigmas[-1].
     """
@@ -88,5 +90,7 @@ def sample_sigmasmith_multistep(
     if rows is None:
         reason = "no preset reached the sampler" if coefficients is None else coefficients.why_not(sigmas)
         (warn or logging.getLogger("sigmasmith").warning)(f"{NAME} runs as dpmpp_2m: {reason}.")
+        if fallback is not None:
+            return fallback(model, x, sigmas, *given, **options)
         rows = MULTISTEP_RULES["dpmpp_2m"].coefficients(sigmas.tolist())
     return sample_linear(model, x, sigmas, *given, coefficients=rows, **options)

@@ -60,7 +60,7 @@ def test_errors_fall_with_the_steps_for_every_prediction_type():
 def test_a_cell_ends_where_the_hosts_own_run_ends():
     model = model_of("eps")
     result = compared(model, schedules="beta", samplers="dpmpp_2m", seeds=2)
-    noise = part("nodes.host.fit").noise_rows((2, 4, 8, 8), 5)
+    noise = part("nodes.host.runs").noise_rows((2, 4, 8, 8), 5)
     sampler = comfy.samplers.sampler_object("dpmpp_2m")
     theirs = guider_of(model).sample(noise, torch.zeros(2, 4, 8, 8), sampler, sigmas_of(model, "beta", 6), seed=5)
     (ends,) = result.ends.values()
@@ -71,7 +71,7 @@ def test_samplers_that_drop_the_penultimate_sigma_run_as_the_ksampler_runs_them(
     model = model_of("eps")
     k = comfy.samplers.KSampler(model, 6, torch.device("cpu"), "dpm_2", "karras", 1.0)
     choice = part("nodes.compare.grid").Choice("karras")
-    made = part("nodes.host.compare").chosen_schedule(model, choice, 6, True)
+    made = part("nodes.compare.runners").chosen_schedule(model, choice, 6, True)
     assert torch.allclose(made, k.sigmas)
 
 

@@ -182,7 +182,7 @@ def test_a_preset_for_two_models_is_not_taken_for_one_or_for_another_boundary():
 def test_a_boundary_is_a_share_of_noise_on_noise_prediction_models_too():
     high, low = pair_of("eps")
     result = fitted(high, low=low, name="eps_pair", steps="6", boundary=0.7)
-    sigma = part("nodes.host.experts").boundary_sigma(high, 0.7)
+    sigma = part("nodes.host.subject").boundary_sigma(part("nodes.host.identity").model_identity(high), 0.7)
     assert 1.5 < sigma < 3.0  # 70 % noise: sigma / (1 + sigma), relative to sigma_max
     assert f"from sigma {sigma:.4g} upwards" in result.preset.notes
 

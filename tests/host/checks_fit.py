@@ -14,6 +14,7 @@ import comfy.samplers
 import torch
 from loaded_pack import (
     KINDS,
+    NODES,
     USER,
     Messages,
     applied,
@@ -50,6 +51,20 @@ def test_fit_runs_on_every_prediction_type():
         assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
 
 
+def test_the_published_search_is_the_last_input_and_an_advanced_one():
+    for node in ("SigmasmithFit", "SigmasmithFitGuider"):
+        last = NODES[node].GET_SCHEMA().inputs[-1]
+        assert last.id == "method"
+        assert last.optional
+        assert last.as_dict()["advanced"] is True
+    model = model_of("eps")
+    own, published = (fitted(model, name=f"by_{name}", steps="4", method=name) for name in ("gauss_newton", "oss"))
+    assert published.preset.origin[4] in published.preset.errors[4]
+    assert not torch.equal(own.preset.schedules[4], published.preset.schedules[4])
+    said = raises(ValueError, fitted, model, name="by_oss", sampler_name="sigmasmith_multistep", method="oss")
+    assert said.startswith("method:")
+
+
 def test_the_plot_shows_the_best_host_schedule_and_simple():
     for steps in ("5", "5, 6"):
         for _, _, hosts in fitted(model_of("flow"), name="plotted", steps=steps).plots:
@@ -62,7 +77,7 @@ def test_an_existing_preset_is_returned_without_a_model_call_whatever_the_prompt
     fitted(model, name="again")
     model.model.diffusion_model.calls = 0
     fitting = part("nodes.fit.work")
-    other = part("nodes.host.fit").cfg_guider(model, prompt(-0.7), prompt(0.0), 3.0)
+    other = part("nodes.host.guiders").cfg_guider(model, prompt(-0.7), prompt(0.0), 3.0)
     request = fitting.FitRequest(guider=other, latent=latent(), **fit_inputs(name="again", refit=False))
     result = fitting.fit(request)
     assert model.model.diffusion_model.calls == 0
@@ -138,7 +153,7 @@ def test_the_memory_is_stated_before_the_first_model_call():
 
 
 def test_a_fit_removes_the_records_of_one_that_nobody_went_on_with():
-    unfinished = part("nodes.host.registries").unfinished_folder()
+    unfinished = part("nodes.host.folders").unfinished_folder()
     old, new = (unfinished / f"{number:032x}" / f"{number:032x}.safetensors" for number in (1, 2))
     for path in (old, new):
         path.parent.mkdir(parents=True)
@@ -154,7 +169,7 @@ def test_rows_do_not_depend_on_the_batch():
         model = model_of(kind)
         whole, alone = end_of(runs_of(model)), end_of(runs_of(model), rows=slice(2, 3))
         assert torch.allclose(whole[2:3], alone, atol=1e-5), kind
-        few = part("nodes.host.fit").noise_rows((2, 4, 8, 8), 7)
+        few = part("nodes.host.runs").noise_rows((2, 4, 8, 8), 7)
         assert torch.equal(few, runs_of(model).noise[:2])
 
 
@@ -229,14 +244,16 @@ def test_nan_from_the_model_names_sigma_and_sample():
 
 
 def test_an_unknown_sampler_is_told_with_the_nearest_names():
-    said = raises(ValueError, part("nodes.host.registries").check_sampler, "dpmp_2m")
+    said = raises(ValueError, part("nodes.host.samplers").check_sampler, "dpmp_2m")
     assert "sampler_name" in said
     assert "dpmpp_2m" in said
 
 
 def test_fit_for_a_sampler_that_drops_the_penultimate_sigma_compares_what_the_host_runs():
     model = model_of("eps")
-    schedules = part("nodes.host.registries").host_baselines(model, "dpm_2", (6,))
+    schedules = part("nodes.host.schedulers").host_baselines(
+        part("nodes.host.noise_levels").noise_levels_of(model), "dpm_2", (6,)
+    )
     k = comfy.samplers.KSampler(model, 6, torch.device("cpu"), "dpm_2", "karras", 1.0)
     assert torch.allclose(schedules["karras"](6), k.sigmas)
     assert "other_pack" in schedules
@@ -248,12 +265,12 @@ def test_video_latents_are_fitted_and_rows_stay_rows():
     model = model_of("flow", video=True)
     result = fitted(model, shape=(1, 4, 3, 8, 8), name="video")
     assert result.preset.latent_shape == (4, 3, 8, 8)
-    still = part("nodes.host.fit").latent_rows(model, latent(1, 4, 8, 8), 4)
+    still = part("nodes.host.latents").latent_rows(model, latent(1, 4, 8, 8), 4)
     assert tuple(still.shape) == (4, 4, 1, 8, 8)
 
 
 def test_bad_latents_name_the_input():
-    rows = part("nodes.host.fit").latent_rows
+    rows = part("nodes.host.latents").latent_rows
     model = model_of("eps")
     for bad in ({}, latent(0, 4, 8, 8), {"samples": torch.full((1, 4, 8, 8), float("nan"))}):
         assert raises(ValueError, rows, model, bad, 4).startswith("latent:")

@@ -41,6 +41,15 @@ def test_the_dropdown_runs_the_coefficients_of_the_models_preset():
         assert not torch.allclose(ours, sampled(model, "dpmpp_2m", "sigmasmith_optimal", steps=STEPS), atol=1e-3)
 
 
+def test_other_step_counts_run_as_the_hosts_own_dpmpp_2m_bit_for_bit():
+    for kind in KINDS:
+        model = with_table(model_of(kind))
+        with Messages() as texts:
+            ours = sampled(model, NAME, "sigmasmith_optimal", steps=STEPS + 1)
+        assert any("runs as dpmpp_2m" in text for text in texts), texts
+        assert torch.equal(ours, sampled(model, "dpmpp_2m", "sigmasmith_optimal", steps=STEPS + 1)), kind
+
+
 def test_an_inpaint_mask_keeps_what_it_covers_with_fitted_coefficients():
     for kind in KINDS:
         model = with_table(model_of(kind))

@@ -25,13 +25,13 @@ def test_fit_for_samplers_that_write_into_their_sigmas_or_read_the_models_option
 
 
 def test_every_sampler_of_the_host_runs_or_says_why_not():
-    host, samplers = part("nodes.host.registries"), part("nodes.host.samplers")
+    samplers = part("nodes.host.samplers")
     refused = []
     for kind in ("eps", "flow"):
         runs = runs_of(model_of(kind))
-        for name in host.sampler_names():
+        for name in samplers.sampler_names():
             try:
-                host.check_sampler(name)
+                samplers.check_sampler(name)
             except ValueError:
                 refused.append(name)
                 continue
@@ -43,8 +43,8 @@ def test_every_sampler_of_the_host_runs_or_says_why_not():
 
 
 def test_a_sampler_runs_on_the_path_exactly_where_it_asks_for_noise():
-    host, samplers = part("nodes.host.registries"), part("nodes.host.samplers")
-    for name in set(host.sampler_names()) - {"dpm_fast", "dpm_adaptive", "sigmasmith_adaptive", "lcm"}:
+    samplers = part("nodes.host.samplers")
+    for name in set(samplers.sampler_names()) - {"dpm_fast", "dpm_adaptive", "sigmasmith_adaptive", "lcm"}:
         function, asked = samplers.fit_sampler(name).function, []
 
         def noise(sigma: Any, sigma_next: Any, asked: list[float] = asked) -> float:
@@ -114,6 +114,6 @@ def test_a_sampler_that_draws_noise_cannot_be_one_of_several():
 
 
 def test_an_unknown_sampler_is_told_with_the_nearest_names():
-    said = raises(ValueError, part("nodes.host.registries").check_sampler, "dpmp_2m")
+    said = raises(ValueError, part("nodes.host.samplers").check_sampler, "dpmp_2m")
     assert "sampler_name" in said
     assert "dpmpp_2m" in said

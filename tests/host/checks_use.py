@@ -138,7 +138,7 @@ def test_a_run_as_fitted_is_silent_and_every_difference_is_said():
 
 
 def test_what_runs_as_fitted_takes_the_place_of_an_older_warning_below_the_node():
-    host, shown = part("nodes.host.registries"), []
+    host, shown = part("nodes.host.messages"), []
     show, host.show = host.show, lambda text, node_id: shown.append(text)
     try:
         on = applied(model_of("eps"), preset_for(model_of("eps")))

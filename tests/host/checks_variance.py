@@ -79,13 +79,13 @@ def run(
 
 def text_of(function: Any) -> str:
     """What a run tells below its node and in the log."""
-    module, said = part("nodes.host.variance"), []
-    inner = module._host.show
-    module._host.show = lambda text, node_id: said.append(text)
+    messages, said = part("nodes.host.messages"), []
+    inner = messages.show
+    messages.show = lambda text, node_id: said.append(text)
     try:
         function()
     finally:
-        module._host.show = inner
+        messages.show = inner
     return "\n".join(said)
 
 

@@ -122,15 +122,21 @@ class Messages(logging.Handler):
 
 
 def guider_of(model: Any, positive: float = 0.5, cfg: float = 3.0) -> Any:
-    return part("nodes.host.fit").cfg_guider(model, prompt(positive), prompt(0.0), cfg)
+    return part("nodes.host.guiders").cfg_guider(model, prompt(positive), prompt(0.0), cfg)
 
 
-def runs_of(model: Any, rows: int = 4, shape: tuple[int, ...] = (4, 8, 8), **options: Any) -> Any:
-    fit = part("nodes.host.fit")
-    guider = options.pop("guider", None) or guider_of(model)
-    latents = fit.latent_rows(model, latent(1, *shape), rows)
-    noise = fit.noise_rows(tuple(latents.shape), 7)
-    return part("nodes.host.runs").GuiderRuns(guider, noise, latents, 7, **options)
+def runs_of(
+    model: Any,
+    rows: int = 4,
+    shape: tuple[int, ...] = (4, 8, 8),
+    guider: Any = None,
+    positives: tuple[Any, ...] = (),
+    prompt_of_row: tuple[int, ...] | None = None,
+) -> Any:
+    latents = part("nodes.host.latents").latent_rows(model, latent(1, *shape), rows)
+    runs = part("nodes.host.runs").GuiderRuns(guider or guider_of(model), latents, 7, positives)
+    runs.prompt_of_row = prompt_of_row or runs.prompt_of_row
+    return runs
 
 
 def end_of(

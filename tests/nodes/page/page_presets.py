@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sigmasmith.nodes.page.live_request import NodeValues, RunningModel
+from sigmasmith.nodes.graph import NodeValues, RunningModel
 from sigmasmith.schedules.curves.fallback import fallback_sigmas
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset

@@ -230,3 +230,12 @@ def test_a_failure_of_our_own_is_a_500_without_its_details(routes, monkeypatch):
     answer = ask(routes, "library", {})
     assert answer.status == 500
     assert "secret" not in json.dumps(answer.value)
+
+
+def test_a_request_is_turned_away_before_its_body_is_read(routes):
+    path = "/sigmasmith/curves"
+    assert routes.limit(path) == MAX_REQUEST
+    assert routes.limit("/sigmasmith/nothing") is None
+    assert routes.refusal(path, JSON, MAX_REQUEST) is None
+    assert routes.refusal(path, JSON, MAX_REQUEST + 1).status == 413
+    assert routes.refusal(path, {**JSON, "origin": "https://elsewhere.example"}, 10).status == 403

@@ -20,7 +20,7 @@ from sigmasmith.schedules.core.sigma_table import (
 )
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.hosts import published as tables
-from sigmasmith.schedules.hosts.schedules import host_schedules
+from sigmasmith.schedules.hosts.schedules import host_schedules, published_lists
 
 SD = SigmaRange(0.0291671582, 14.6146412293)
 SD3 = SigmaRange(0.003 / 1.002, 1.0, flow=True)
@@ -191,3 +191,13 @@ def test_schedules_do_not_depend_on_torch_defaults():
     finally:
         torch.set_default_dtype(torch.float32)
     assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_published_lists_are_the_fixed_ones_alone_and_none_for_a_table_unlike_any():
+    table = host_sigma_table(SD)
+    lists = published_lists(SD, table)
+    assert lists
+    assert all(name.startswith(("ays_", "gits", "oss_")) for name in lists)
+    assert torch.equal(lists["gits"](10), host_schedules(SD, table)["gits"](10))
+    assert published_lists(SD, None) == {}
+    assert published_lists(SD, table[::-1]) == {}

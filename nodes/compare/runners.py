@@ -1,4 +1,4 @@
-"""A comparison on the host's side: sampler functions, schedules by name, runs, pictures and the file."""
+"""The samplers and schedules of a comparison as the host runs them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import folder_paths
 from torch import Tensor
 
 from ...schedules.core.types import SamplerFunction
-from ..compare.grid import Choice
-from . import registries as _host
-from .runs import GuiderRuns
+from ...schedules.curves.by_name import CURVES
+from ...schedules.hosts.schedules import published_lists
+from ...schedules.samplers.brownian import BrownianPath, on_path
+from ..host.counted import CountedModel
+from ..host.noise_levels import model_sampling_of, noise_levels_of, sigma_range_of
+from ..host.runs import GuiderRuns
+from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, fit_sampler
+from ..host.schedulers import dropdown_names, dropdown_schedule, drops_penultimate
+from .grid import Choice
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,9 @@ def named_runner(name: str, runs: GuiderRuns) -> Runner:
     Raises:
         ValueError: names the input `samplers`.
     """
-    from .samplers import fit_sampler
-
-    if name in _host.IGNORES_SCHEDULE:
+    if name in IGNORES_SCHEDULE:
         raise ValueError(f"samplers: {name} chooses its noise levels itself, so no schedule makes a difference to it")
-    if name in _host.RENEWS_NOISE:
+    if name in RENEWS_NOISE:
         raise ValueError(
             f"samplers: {name} replaces all of the noise in every step and comes to no end that its errors could be "
             "measured from; look at its images instead"
@@ -56,7 +58,7 @@ def named_runner(name: str, runs: GuiderRuns) -> Runner:
     note = f"{name} draws noise that cannot be given to it; it ran without noise (eta 0)." if found.note else ""
     noisy = "noise_sampler" in inspect.signature(found.function).parameters
     function = _on_path(found.function, runs) if noisy else found.function
-    return Runner(name, function, _host.drops_penultimate(name), noisy, note)
+    return Runner(name, function, drops_penultimate(name), noisy, note)
 
 
 def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Runner:
@@ -84,16 +86,19 @@ def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Runner:
 
 def _on_path(function: SamplerFunction, runs: GuiderRuns) -> SamplerFunction:
     """The sampler with its noise from one Brownian path per sample: with many steps it comes to an end."""
-    from ...schedules.samplers.brownian import BrownianPath, on_path
-
     rows, shape = runs.noise.shape[0], tuple(runs.noise.shape[1:])
-    sigma_max = _host.sigma_range_of(runs.guider.model_patcher).sigma_max
+    sigma_max = sigma_range_of(runs.guider.model_patcher).sigma_max
     return on_path(function, BrownianPath(shape, sigma_max, runs.seed, slice(0, rows)))
 
 
 def schedule_names(model: Any) -> list[str]:
     """What may be typed into `schedules` beside curves: the dropdown's names, and the lists of the host's own nodes."""
-    return [*_host.dropdown_names(), *_host.published_lists(model)]
+    return [*dropdown_names(), *_fixed_lists(model)]
+
+
+def _fixed_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
+    levels = noise_levels_of(model)
+    return published_lists(levels.sigma_range, levels.table)
 
 
 def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tensor:
@@ -102,13 +107,11 @@ def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tens
     Raises:
         ValueError: names the input `schedules`.
     """
-    from ...schedules.curves.by_name import CURVES
-
-    found = _host.sigma_range_of(model)
+    found = sigma_range_of(model)
     if choice.settings or choice.name not in schedule_names(model):
         return CURVES[choice.name](steps, found.sigma_min, found.sigma_max, flow=found.flow, **choice.settings)
-    lists = _host.published_lists(model)
-    make = lists.get(choice.name) or _host.dropdown_schedule(_host.model_sampling_of(model), choice.name, drops)
+    lists = _fixed_lists(model)
+    make = lists.get(choice.name) or dropdown_schedule(model_sampling_of(model), choice.name, drops)
     try:
         return make(steps)
     except Exception as error:  # another pack's function may raise anything
@@ -128,56 +131,10 @@ def run_sampler(
 
     def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
         start = time.perf_counter()
-        end = function(_Counted(model, called), x, sigmas, **kwargs)
+        end = function(CountedModel(model, after=called), x, sigmas, **kwargs)
         ends.append(end.detach().float().cpu())  # waits for the device
         seconds[0] = time.perf_counter() - start
         return end
 
     runs(sample, sigmas.clone(), rows)
     return ends[0], seconds[0]
-
-
-class _Counted:
-    """The host's model object, with its calls told. Samplers read its attributes: those pass through."""
-
-    def __init__(self, model: Any, called: Callable[[int], None]) -> None:
-        self._model = model
-        self._called = called
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def __call__(self, x: Tensor, sigma: Tensor, **kwargs: Any) -> Tensor:
-        denoised = self._model(x, sigma, **kwargs)
-        self._called(x.shape[0])
-        return denoised
-
-
-def decoded(vae: Any, model: Any, ends: Tensor) -> list[Tensor]:
-    """One (H, W, 3) picture in 0..1 on the CPU per end state; of a video its middle frame."""
-    latents = model.model.process_latent_out(ends)
-    pictures: list[Tensor] = []
-    for row in range(len(latents)):
-        _host.stop_if_interrupted()
-        frames = vae.decode(latents[row : row + 1])
-        frames = frames.reshape(-1, *frames.shape[-3:])
-        pictures.append(frames[len(frames) // 2, ..., :3].float().cpu().clamp(0.0, 1.0))
-    return pictures
-
-
-def write_csv(prefix: str, text: str) -> str:
-    """Write a new numbered file into the output folder; its name below that folder.
-
-    Raises:
-        ValueError: names the input `filename_prefix`.
-    """
-    output = folder_paths.get_output_directory()
-    try:
-        folder, name, number, inside, _ = folder_paths.get_save_image_path(prefix, output)
-    except Exception as error:  # the host raises a plain Exception for a prefix that leaves the folder
-        raise ValueError(f"filename_prefix: {prefix!r} does not name a file in the output folder") from error
-    path = Path(folder) / f"{name}_{number:05}_.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8", newline="") as file:
-        file.write(text)
-    return f"{inside}/{path.name}" if inside else path.name

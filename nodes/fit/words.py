@@ -1,0 +1,101 @@
+"""What a fit says and shows: the memory it will take, the notes that its preset keeps, the report, the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...schedules.fitting.calibration import Calibration
+from ...schedules.fitting.effort import effort_named
+from ...schedules.fitting.memory import in_bytes, memory_of_fit
+from ...schedules.hosts.schedules import DEFAULT_HOST
+from ...schedules.presets.preset import Preset
+from ...schedules.samplers.fitted import NAME
+from ..host import messages
+from ..host.experts import ExpertRuns
+from ..host.fit import free_memory
+from ..host.runs import GuiderRuns
+from ..host.subject import Subject
+from ..text import duration, plot_sentence
+from .request import FitRequest, FitResult
+
+
+def say_memory(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | ExpertRuns) -> str:
+    """How much memory the fit will take, said before it begins; a warning where there is less."""
+    shape, rows = tuple(runs.noise.shape[1:]), runs.noise.shape[0]
+    # Two calls per step: how often a sampler calls the model is not known before it runs.
+    kept = memory_of_fit(
+        shape,
+        rows,
+        steps,
+        effort_named(request.effort),
+        samplers=len(request.samplers),
+        calls_per_step=2,
+        solver=NAME in request.samplers,
+    )
+    said = (
+        f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "
+        f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time."
+    )
+    messages.say(said, request.node_id)
+    if kept > free_memory():
+        messages.say(
+            f"{in_bytes(free_memory())} of the computer's memory are free, fewer than the fit may keep "
+            f"({in_bytes(kept)}); lower noises, the step counts or the size of the latent if it slows down",
+            request.node_id,
+            warning=True,
+        )
+    return said
+
+
+def notes_of(request: FitRequest, subject: Subject) -> list[str]:
+    """What the report says of the inputs, and the preset keeps."""
+    notes: list[str] = []
+    if "noise_mask" in request.latent:
+        notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
+    for model in subject.models:
+        if model.curve is not None:
+            notes.append(f"Fitted under a guidance curve: {model.curve.in_words(model.guidance)}")
+    return notes
+
+
+def fit_in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -> str:
+    """The report of a new fit."""
+    heading = (
+        f"Sigmasmith fitted {calibration.sampler} in {duration(calibration.seconds)}, "
+        f"{calibration.nfe:.0f} model evaluations per sample, effort {request.effort}. "
+        f"Saved as {request.name}."
+    )
+    at_denoise = "" if request.denoise > 0.9999 else f", denoise {request.denoise:g}"
+    use = (
+        "To use it: Sigmasmith Apply Schedule on the model, and in the KSampler the scheduler sigmasmith_optimal and "
+        f"the sampler {calibration.sampler}{at_denoise}."
+    )
+    if request.low_guider is not None:
+        use = (
+            "To use it: Sigmasmith Apply Schedule on both models and two KSampler (Advanced) with the scheduler "
+            f"sigmasmith_optimal, the sampler {calibration.sampler} and the same steps: end_at_step of the first and "
+            "start_at_step of the second as said above."
+        )
+    return "\n".join([heading, "", str(calibration.report), *notes, "", use])
+
+
+def result_of(preset: Preset, full: Mapping[int, int], baselines: Mapping[str, Any], report: str) -> FitResult:
+    """The preset with its own lists and plots of the step counts asked for, all of which are fitted.
+
+    Args:
+        full: step count -> steps of the preset's list that it is the end of.
+        baselines: the host's schedules as they run at those step counts.
+    """
+    lists = {count: preset.schedules[length][-(count + 1) :].clone() for count, length in full.items()}
+    plots = []
+    for count, length in full.items():
+        errors = dict(preset.errors.get(length, {}))
+        title = plot_sentence(count, preset.origin.get(length, "fitted"), errors)
+        # The best first: the plot shows only so many, and of equal curves the better one.
+        shown = sorted((name for name in baselines if name in errors), key=lambda name: errors[name])
+        shown = shown or list(baselines)[:4]
+        if DEFAULT_HOST in baselines and DEFAULT_HOST not in shown:  # what most people compare with
+            shown.append(DEFAULT_HOST)
+        plots.append((title, lists[count], {name: baselines[name](count) for name in shown}))
+    return FitResult(preset, next(iter(lists.values())), report, tuple(plots))

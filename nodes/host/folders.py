@@ -1,0 +1,68 @@
+"""The host's folders of presets and of records of unfinished fits, and the files it writes for a person."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import folder_paths
+from comfy.cli_args import args
+
+from ...schedules.presets.folder import preset_files
+
+FOLDER_KEY = "sigmasmith"
+SUFFIX = ".safetensors"
+
+
+def add_preset_folder() -> None:
+    """Make models/sigmasmith known to the host; extra_model_paths.yaml may add more folders under the same key."""
+    folder_paths.add_model_folder_path(FOLDER_KEY, os.path.join(folder_paths.models_dir, FOLDER_KEY))
+    folder_paths.folder_names_and_paths[FOLDER_KEY][1].add(SUFFIX)
+
+
+def preset_folders() -> list[Path]:
+    """Where presets are looked for, the folder that they are written to first."""
+    return [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER_KEY)]
+
+
+def preset_folder() -> Path:
+    """Where presets are written."""
+    return preset_folders()[0]
+
+
+def forget_presets() -> None:
+    """Make the host look into the folders anew."""
+    folder_paths.filename_list_cache.pop(FOLDER_KEY, None)
+
+
+def is_shared() -> bool:
+    """Whether several people share this host and its folders."""
+    return args.multi_user
+
+
+def preset_names() -> list[str]:
+    """Names of all presets, sorted."""
+    return sorted(preset_files(preset_folders()))
+
+
+def unfinished_folder() -> Path:
+    """Where records of unfinished fits are kept; the host wipes its temp folder at every start."""
+    return Path(folder_paths.get_user_directory()) / "sigmasmith" / "unfinished"
+
+
+def write_csv(prefix: str, text: str) -> str:
+    """Write a new numbered file into the output folder; its name below that folder.
+
+    Raises:
+        ValueError: names the input `filename_prefix`.
+    """
+    output = folder_paths.get_output_directory()
+    try:
+        folder, name, number, inside, _ = folder_paths.get_save_image_path(prefix, output)
+    except Exception as error:  # the host raises a plain Exception for a prefix that leaves the folder
+        raise ValueError(f"filename_prefix: {prefix!r} does not name a file in the output folder") from error
+    path = Path(folder) / f"{name}_{number:05}_.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8", newline="") as file:
+        file.write(text)
+    return f"{inside}/{path.name}" if inside else path.name

@@ -1,0 +1,45 @@
+"""What a person is told in the log and on the page, and the stop that they ask for there."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import comfy.model_management
+
+from ..names import LOGGER_NAME
+
+
+def say(text: str, node_id: Any = None, *, warning: bool = False) -> None:
+    """Tell the log, and the page where there is one: below the node while it runs, and as an event for our script."""
+    logging.getLogger(LOGGER_NAME).log(logging.WARNING if warning else logging.INFO, "Sigmasmith: %s", text)
+    show(text, node_id)
+    page = server()
+    if page is not None and node_id is not None:
+        page.send_sync("sigmasmith.message", {"node": str(node_id), "text": text, "warning": warning})
+
+
+def show(text: str, node_id: Any) -> None:
+    """Put a line below the node on the page while it runs; the log is not told."""
+    page = server()
+    if page is not None and node_id is not None and hasattr(page, "send_progress_text"):
+        page.send_progress_text(text, str(node_id))
+
+
+def prompt_id() -> Any:
+    """Which queued prompt is running; a new object where there is no server, so that every run counts."""
+    return getattr(server(), "last_prompt_id", None) or object()
+
+
+def server() -> Any:
+    """The host's web server; None without one."""
+    try:
+        from server import PromptServer
+    except ImportError:  # in tests, without a server
+        return None
+    return getattr(PromptServer, "instance", None)
+
+
+def stop_if_interrupted() -> None:
+    """Raise the host's interrupt when the person has pressed the button."""
+    comfy.model_management.throw_exception_if_processing_interrupted()

@@ -1,0 +1,52 @@
+"""The host's scheduler dropdown, and its schedules as functions from a step count to sigmas."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import comfy.samplers
+from torch import Tensor
+
+from ...schedules.hosting.lists import as_run, usable
+from ...schedules.hosts.schedules import published_lists
+from ..names import LOGGER_NAME
+from ..registration import SCHEDULER_NAMES
+from .noise_levels import NoiseLevels, is_flow
+
+
+def scheduler_registry() -> tuple[Any, ...]:
+    """The arguments of registration.register_schedulers."""
+    lists = [comfy.samplers.SCHEDULER_NAMES]
+    if comfy.samplers.KSampler.SCHEDULERS is not comfy.samplers.SCHEDULER_NAMES:
+        lists.append(comfy.samplers.KSampler.SCHEDULERS)  # another pack has rebound it
+    return comfy.samplers.SCHEDULER_HANDLERS, lists, comfy.samplers.SchedulerHandler, drops_penultimate, is_flow
+
+
+def drops_penultimate(sampler: str) -> bool:
+    """Whether the host's KSampler asks for one step more and drops sigmas[-2] for this sampler."""
+    return sampler in comfy.samplers.KSampler.DISCARD_PENULTIMATE_SIGMA_SAMPLERS
+
+
+def dropdown_names() -> list[str]:
+    """The list object of the host's scheduler dropdown, ours and other packs' entries included."""
+    return comfy.samplers.SCHEDULER_NAMES
+
+
+def host_baselines(levels: NoiseLevels, sampler: str, steps: tuple[int, ...]) -> Mapping[str, Callable[[int], Tensor]]:
+    """The schedules that this host offers for a model: its dropdown, other packs' entries, and its fixed lists.
+
+    As the KSampler would run them with this sampler. What cannot be brought to the contract of a sigma list at the
+    asked step counts is left out.
+    """
+    drops = drops_penultimate(sampler)
+    others = [name for name in dropdown_names() if name not in SCHEDULER_NAMES]
+    found = {name: dropdown_schedule(levels.sampling, name, drops) for name in others}
+    found |= published_lists(levels.sigma_range, levels.table)
+    return usable(found, steps, logging.getLogger(LOGGER_NAME))
+
+
+def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:
+    """steps -> sigmas of a dropdown entry as the KSampler runs them; `drops` as drops_penultimate says it."""
+    return lambda steps: as_run(comfy.samplers.calculate_sigmas(sampling, name, steps + drops), steps, drops)

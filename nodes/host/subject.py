@@ -1,0 +1,166 @@
+"""What is fitted, asked of the host once and in one place: from here on only plain values travel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor
+
+from ...schedules.curves.guidance import GuidanceCurve
+from ...schedules.fitting.experts import switch_sentences
+from ...schedules.presets.identity import ModelIdentity
+from ...schedules.presets.made import HowMade
+from .guidance import guidance_curve_of
+from .guiders import guidance_of
+from .identity import conditioning_digest, dtype_of, model_identity
+from .latents import latent_rows
+from .noise_levels import noise_levels_of
+from .schedulers import host_baselines
+
+
+@dataclass(frozen=True)
+class GuidedModel:
+    """One model under its guider.
+
+    Attributes:
+        guidance: the guider's, where it has a single one; `curve`: of Sigmasmith Guidance on the model.
+        guider: its kind.
+        conditioning: digest of the prompts.
+        latent_format: kind of the latents that it takes.
+    """
+
+    identity: ModelIdentity
+    guidance: float | None
+    curve: GuidanceCurve | None
+    guider: str
+    conditioning: str
+    latent_format: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is fitted: one model, or two in turn.
+
+    Attributes:
+        models: one, or two, the first for the high noise levels.
+        identity: what the preset records. Of two models only what holds for both: the rest is left open, so that the
+            preset serves both without a warning.
+        guidance: the guidance, where it is one number and the same for all.
+        dtype: of the first model's weights.
+        latents: (rows, ...) float32 CPU, what the noise is put on.
+        baselines: the host's schedules for the first model, name -> steps -> sigmas.
+        boundary: sigma from which upwards the first of two models runs.
+        made: names two models and their boundary; empty for one.
+    """
+
+    models: tuple[GuidedModel, ...]
+    identity: ModelIdentity
+    guidance: float | None
+    dtype: str
+    latents: Tensor
+    baselines: Mapping[str, Callable[[int], Tensor]]
+    boundary: float | None = None
+    made: HowMade = field(default_factory=HowMade)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        return tuple(self.latents.shape[1:])
+
+    def switches(self, schedules: Mapping[int, Tensor]) -> list[str]:
+        """After which step the second model takes over, for every step count."""
+        return [] if self.boundary is None else switch_sentences(schedules, self.boundary)
+
+
+def subject_of(
+    guiders: Sequence[Any],
+    latent: dict[str, Any],
+    rows: int,
+    sampler: str,
+    steps: tuple[int, ...],
+    share: float = 1.0,
+    low_input: str = "model_low",
+) -> Subject:
+    """The subject of a fit.
+
+    Args:
+        guiders: one, or two: the second's model runs below the boundary.
+        latent: the LATENT; `rows`: how many samples of it are asked for.
+        sampler, steps: what the baselines are for.
+        share: of noise at the boundary.
+        low_input: name of the input that the second guider came from.
+    Raises:
+        ValueError: names the input.
+    """
+    model = guiders[0].model_patcher
+    models = tuple(guided_model(guider) for guider in guiders)
+    identity, guidance, boundary, made = models[0].identity, models[0].guidance, None, HowMade()
+    if len(models) > 1:
+        check_pair(models[0], models[1], low_input)
+        boundary = boundary_sigma(identity, share)
+        names = tuple(one.identity.checkpoint or "" for one in models)
+        made = HowMade(boundary=boundary, models=names)
+        guidance = guidance if guidance == models[1].guidance else None
+        identity = _of_both(identity, models[1].identity)
+    latents, levels = latent_rows(model, latent, rows), noise_levels_of(model)
+    baselines = host_baselines(levels, sampler, steps)
+    return Subject(models, identity, guidance, dtype_of(model), latents, baselines, boundary, made)
+
+
+def guided_model(guider: Any) -> GuidedModel:
+    """A guider and its model as plain values."""
+    model = guider.model_patcher
+    return GuidedModel(
+        identity=model_identity(model),
+        guidance=guidance_of(guider),
+        curve=guidance_curve_of(model),
+        guider=type(guider).__name__,
+        conditioning=conditioning_digest(guider.original_conds),
+        latent_format=type(model.get_model_object("latent_format")).__name__,
+    )
+
+
+def check_pair(first: GuidedModel, second: GuidedModel, low_input: str) -> None:
+    """Raise ValueError, which names the input, where two models cannot follow each other in one run.
+
+    Args:
+        low_input: name of the input that the second came from.
+    """
+    one, two = first.identity, second.identity
+    if (one.flow, one.prediction, one.table_hash) != (two.flow, two.prediction, two.table_hash):
+        shifts = f" (shift {one.shift:g} and {two.shift:g})" if one.shift and two.shift else ""
+        raise ValueError(
+            f"{low_input}: its noise levels are not those of the first model{shifts}. Put the same ModelSampling node "
+            "with the same settings on both."
+        )
+    if first.latent_format != second.latent_format:
+        raise ValueError(
+            f"{low_input}: it takes latents of another kind ({second.latent_format}) than the first model "
+            f"({first.latent_format})"
+        )
+
+
+def _of_both(first: ModelIdentity, second: ModelIdentity) -> ModelIdentity:
+    """What holds for both models."""
+    names = ("parameters", "checkpoint", "checkpoint_hash", "patches")
+    differing = [name for name in names if getattr(first, name) != getattr(second, name)]
+    family = first.family if first.family == second.family else ""
+    return replace(first, family=family, **dict.fromkeys(differing))
+
+
+def boundary_sigma(identity: ModelIdentity, share: float) -> float:
+    """The sigma at which the share of noise is `share`; on flow models they are the same.
+
+    Raises:
+        ValueError: names the input `boundary`.
+    """
+    sigma_range = identity.sigma_range
+    sigma = float(sigma_range.at_noise_fraction(share))
+    if not sigma_range.sigma_min < sigma < sigma_range.sigma_max:
+        raise ValueError(
+            f"boundary: {share:g} is no share of noise inside the model's range, sigma {sigma_range.sigma_min:.4g} to "
+            f"{sigma_range.sigma_max:.4g}"
+        )
+    return sigma

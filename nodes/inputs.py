@@ -1,0 +1,34 @@
+"""Inputs that several nodes have, each with its own tooltip."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from .host.samplers import sampler_names
+
+
+def conditioned_model(model: str, positive: str, negative: str) -> list[io.Input]:
+    """Model and prompts, as a KSampler takes them; the tooltips are given."""
+    return [
+        io.Model.Input("model", tooltip=model),
+        io.Conditioning.Input("positive", tooltip=positive),
+        io.Conditioning.Input("negative", tooltip=negative),
+    ]
+
+
+def cfg_input(tooltip: str) -> io.Input:
+    """The guidance."""
+    return io.Float.Input("cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip=tooltip)
+
+
+def sampler_name_input(tooltip: str) -> io.Input:
+    """One of the host's samplers."""
+    names = sampler_names()
+    return io.Combo.Input(
+        "sampler_name", options=names, default="dpmpp_2m" if "dpmpp_2m" in names else None, tooltip=tooltip
+    )
+
+
+def noise_seed_input(name: str, tooltip: str, default: int = 0) -> io.Input:
+    """Seed of start noises that are not an image's: it stays when a graph is queued again."""
+    return io.Int.Input(name, default=default, min=0, max=2**32 - 1, control_after_generate=False, tooltip=tooltip)
