@@ -11,7 +11,7 @@ from .fit.node import SigmasmithFit, SigmasmithFitGuider
 from .host import folders, routes
 from .host.samplers import sampler_registry
 from .host.schedulers import scheduler_registry
-from .names import ROUTE_PREFIX
+from .page import ROUTE_PREFIX
 from .presets.node import SigmasmithLoadPreset, SigmasmithSavePreset
 from .registration import register_schedulers
 from .sampler_names import register_samplers

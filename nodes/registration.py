@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..schedules.curves.by_name import CURVES
 from ..schedules.curves.fallback import fallback_sigmas
+from ..schedules.hosting import LOGGER_NAME
 from ..schedules.hosting.lists import preset_sigmas
-from .names import LOGGER_NAME
 
 OPTIMAL, COSINE, ADAPTIVE = "sigmasmith_optimal", "sigmasmith_cosine", "sigmasmith_adaptive"
 SCHEDULER_NAMES = (OPTIMAL, COSINE, ADAPTIVE)

@@ -16,6 +16,7 @@ from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.journal import prune_records
 from ...schedules.fitting.partial import PartialStart, partial_start
 from ...schedules.fitting.settings import Cost, Records, Sampling, Searching, samplers_by_name, step_counts
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.preset import Preset
@@ -27,7 +28,6 @@ from ..host.identity import conditioning_digest
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
 from ..host.subject import Subject, subject_of
-from ..names import LOGGER_NAME
 from ..presets.store import checked_path
 from ..text import parse_steps
 from .existing import existing_in_words, existing_preset, note_own

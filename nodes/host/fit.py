@@ -14,8 +14,8 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.progress import AT_MOST, Throttle, takes_about
-from ..names import LOGGER_NAME
 from ..text import duration
 from . import messages
 from .experts import ExpertRuns

@@ -7,7 +7,7 @@ from typing import Any
 
 import comfy.model_management
 
-from ..names import LOGGER_NAME
+from ...schedules.hosting import LOGGER_NAME
 
 
 def say(text: str, node_id: Any = None, *, warning: bool = False) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
-from ..names import LOGGER_NAME
 from .run_records import RunRecords, run_facts, uses_pack
 
 KEY = "sigmasmith"

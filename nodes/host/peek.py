@@ -18,9 +18,9 @@ from torch import Tensor
 
 import nodes as host_nodes
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.identity import ModelIdentity, bare_name
 from ..graph import NodeValues, RunningModel
-from ..names import LOGGER_NAME
 from .identity import prediction_of, table_hash
 from .noise_levels import is_flow, sigma_table_of
 

@@ -19,9 +19,9 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.call_timer import CallTimer
 from ...schedules.hosting.row_groups import RowGroups
-from ..names import LOGGER_NAME
 from . import messages
 from .watch import WRAPPER_KEY
 

@@ -9,9 +9,9 @@ from typing import Any
 import comfy.samplers
 from torch import Tensor
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.lists import as_run, usable
 from ...schedules.hosts.schedules import published_lists
-from ..names import LOGGER_NAME
 from ..registration import SCHEDULER_NAMES
 from .noise_levels import NoiseLevels, is_flow
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import FLOW_EDGE
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.variance.clamp import DataSpread
 from ...schedules.variance.control import Control
 from ...schedules.variance.controlled import RunNoise
@@ -22,7 +23,6 @@ from ...schedules.variance.noise import NoiseSource, row_seeds
 from ...schedules.variance.readout import NoiseLog
 from ...schedules.variance.routes import HostSampler, choose_route
 from ...schedules.variance.running import run_route
-from ..names import LOGGER_NAME
 from . import messages
 from .noise_levels import is_flow
 

@@ -9,8 +9,8 @@ from typing import Any
 import comfy.patcher_extension
 from torch import Tensor
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
-from ..names import LOGGER_NAME
 from ..registration import PRESET_ATTRIBUTE, was_handed_out
 from ..text import will_run
 from . import messages

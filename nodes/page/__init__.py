@@ -1,1 +1,3 @@
 """What the page in the browser asks for: live curve, library, share codes. Knows no host."""
+
+ROUTE_PREFIX = "/sigmasmith"  # of the routes in the host's web server

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.share_code import to_share_code
-from ..names import LOGGER_NAME, ROUTE_PREFIX
+from . import ROUTE_PREFIX
 from .library import Library, LibraryError
 from .live_curve import live_curve, shared_preset
 from .live_request import Sources, parse_chain, parse_request
