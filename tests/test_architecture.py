@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 
 import pytest
@@ -100,6 +101,13 @@ def test_no_file_has_a_prefix_for_a_folder():
 
 def test_heavy_imports_are_lazy_in_few_places():
     assert len(function_imports(NODE_FILES)) <= 30
+
+
+def test_parts_of_the_pack_that_host_tests_name_are_there():
+    """They are looked up by name in the host's process, where no import statement would show a moved file."""
+    for path in sorted((ROOT / "tests" / "host").glob("*.py")):
+        for name in re.findall(r'part\("([a-z_.]+)"\)', path.read_text(encoding="utf-8")):
+            assert (ROOT / f"{name.replace('.', '/')}.py").is_file(), f"{path.name}: {name}"
 
 
 def test_no_eval_exec_subprocess_or_network_in_what_a_host_loads():

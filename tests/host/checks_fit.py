@@ -120,7 +120,7 @@ def test_facts_of_a_fit_outlive_an_edit_of_its_notes():
 
 
 def test_a_preset_is_saved_and_found_in_folders_and_offered_in_the_dropdown():
-    store, folders = part("nodes.presets.store"), part("nodes.host.registries")
+    store, folders = part("nodes.presets.store"), part("nodes.host.folders")
     preset = fitted(model_of("eps"), name="shelf/mine").preset
     assert "shelf/mine" in folders.preset_names()
     assert store.file_of("shelf/mine.safetensors") == folders.preset_folder() / "shelf" / "mine.safetensors"
