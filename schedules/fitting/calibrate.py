@@ -145,7 +145,7 @@ def solve_schedules(
         )
     more = sampling.fits_coefficients or sampling.draws_noise or searching.method != "gauss_newton"
     effort = effort_for(searching.effort, sampling.steps, more=more)
-    limit = effort.limit(sampling.steps, solver=sampling.fits_coefficients)
+    limit = effort.limit(sampling.steps, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
     journal = None if records.folder is None else Journal(records.folder, _identity(batch, sampling, searching))
     held = max(2, rows // 4)
@@ -173,7 +173,7 @@ def solve_schedules(
     start = sampling.start
     return Calibration(
         schedules=solution.schedules if start is None else start.whole_lists(solution.schedules),
-        coefficients=solution.tables,
+        coefficients=solution.coefficients,
         sigma_range=sampling.sigma_range,
         sampler=solution.sampler,
         report=solution.report,

@@ -17,10 +17,10 @@ from .report import FITTED, StepReport
 
 @dataclass(frozen=True)
 class Candidate:
-    """A schedule, and the table of coefficients that belongs to it; without one the sampler runs as it is."""
+    """A schedule, and the coefficients that belong to it; without them the sampler runs as it is."""
 
     sigmas: Tensor
-    table: Tensor | None = None
+    coefficients: Tensor | None = None
 
 
 def held_out_check(
@@ -43,7 +43,7 @@ def held_out_check(
         trials: dict[str, Trial] = {}
         try:
             for name, entry in entries.items():
-                trials[name] = objective(entry.sigmas, table=entry.table)
+                trials[name] = objective(entry.sigmas, coefficients=entry.coefficients)
                 trials[name].rollout.forget()  # nothing will be run from its calls
         except OutOfTimeError:
             if not trials and not (entries and (found or chosen)):

@@ -22,7 +22,7 @@ class Trial:
         residual: (B, m) float64 sketch of end state minus teacher.
         rollout: the run, so that neighbours can reuse its first calls.
         origin: where the schedule came from, in words.
-        table: (steps, 1 + order) the coefficients that were run; None for the sampler's own.
+        coefficients: (steps, 1 + order), those that were run; None for the sampler's own.
     """
 
     sigmas: Tensor
@@ -31,7 +31,7 @@ class Trial:
     residual: Tensor
     rollout: Rollout
     origin: str
-    table: Tensor | None = None
+    coefficients: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -48,7 +48,7 @@ class Objective:
         rows: of the batch.
         sketch: of residuals.
         splits: whether the run function can run these rows alone; otherwise every call costs the whole batch.
-        best: steps -> the best trial of the sampler as it is; best_table: of tables of coefficients.
+        best: steps -> the best trial of the sampler as it is; best_with_coefficients: with fitted coefficients.
     """
 
     rollouts: Rollouts
@@ -57,18 +57,18 @@ class Objective:
     sketch: Sketch
     splits: bool = True
     best: dict[int, Trial] = field(default_factory=dict)
-    best_table: dict[int, Trial] = field(default_factory=dict)
+    best_with_coefficients: dict[int, Trial] = field(default_factory=dict)
 
     def __call__(
-        self, sigmas: Tensor, base: Trial | Rollout | None = None, origin: str = "", table: Tensor | None = None
+        self, sigmas: Tensor, base: Trial | Rollout | None = None, origin: str = "", coefficients: Tensor | None = None
     ) -> Trial:
-        """Run one schedule, with a table of coefficients or as the sampler does; `base` may share its first calls."""
+        """Run one schedule, with these coefficients or as the sampler does; `base` may share its first calls."""
         known = base.rollout if isinstance(base, Trial) else base
-        rollout = self.rollouts.with_table(table)(sigmas, self.rows, known)
+        rollout = self.rollouts.with_coefficients(coefficients)(sigmas, self.rows, known)
         errors = sample_errors(rollout.end, self.reference)
         residual = self.sketch(rollout.end.cpu().float() - self.reference.cpu())
-        trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin, table)
-        leaders = self.best if table is None else self.best_table
+        trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin, coefficients)
+        leaders = self.best if coefficients is None else self.best_with_coefficients
         leader = leaders.get(trial.steps)
         if leader is None or trial.error < leader.error:
             leaders[trial.steps] = trial
@@ -78,7 +78,8 @@ class Objective:
         """The trial with its model outputs, so that neighbours can reuse its calls; run again where they are lost."""
         if trial.rollout.reusable:
             return trial
-        return replace(trial, rollout=self.rollouts.with_table(trial.table).again(trial.rollout, self.rows))
+        rollouts = self.rollouts.with_coefficients(trial.coefficients)
+        return replace(trial, rollout=rollouts.again(trial.rollout, self.rows))
 
     @property
     def share(self) -> float:

@@ -28,7 +28,7 @@ MANY_STEPS = 12
 STATE_SKETCH = 512
 END_SKETCH = 16_384
 # Of end states where coefficients are fitted too, whose Jacobian has six columns for every step and more.
-SOLVER_SKETCH = 4_096
+COEFFICIENTS_SKETCH = 4_096
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ class Problem:
         return (max(5, min(first // 2, MANY_STEPS)), *self.steps) if first > MANY_STEPS else self.steps
 
     @property
-    def fits_solver(self) -> bool:
+    def fits_coefficients(self) -> bool:
         """Whether coefficients are fitted along with the schedules."""
         return self.sampler_name == NAME
 
     @property
     def finds(self) -> int:
         """Candidates per step count that the held-out check runs beside the hosts': with coefficients and without."""
-        return 2 if self.fits_solver else 1
+        return 2 if self.fits_coefficients else 1
 
     @property
     def stochastic(self) -> bool:
@@ -134,7 +134,7 @@ class Problem:
 
     def objective(self, reference: Tensor, rows: slice) -> Objective:
         """Errors of schedules on some rows against the reference end states (B, ...) of the whole batch."""
-        sketch = Sketch(self._values, SOLVER_SKETCH if self.fits_solver else END_SKETCH, seed=1)
+        sketch = Sketch(self._values, COEFFICIENTS_SKETCH if self.fits_coefficients else END_SKETCH, seed=1)
         return Objective(self.rollouts(rows), reference[rows], rows, sketch, self.splits)
 
     @property

@@ -35,7 +35,7 @@ RIDGE = 1e-3
 
 @dataclass
 class GreedyFit:
-    """A sampler function that fits its table as it runs.
+    """A sampler function that fits its coefficients as it runs.
 
     Args:
         teacher: on the fitted rows.
