@@ -1,4 +1,4 @@
-"""What a person can say about an adaptive run, checked."""
+"""Settings of an adaptive run, checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit may spend: model evaluations and, where asked, minutes. And how it reports and stops."""
+"""The budget of a fit: model evaluations and, where asked, minutes. And how it reports and stops."""
 
 from __future__ import annotations
 

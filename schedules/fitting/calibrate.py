@@ -187,13 +187,13 @@ def solve_schedules(
 
 
 def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
-    """What tells the records of this fit from those of another one in the same folder."""
+    """A text that tells the records of this fit from those of another one in the same folder."""
     asked = [part_text(batch), list(sampling.samplers), sampling.steps, searching.effort, searching.method]
     return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
 
 
 def _how_made(sampling: Sampling, searching: Searching) -> HowMade:
-    """What a preset records of the fit."""
+    """The facts that a preset records of the fit."""
     return HowMade(
         method="" if searching.method == "gauss_newton" else searching.method,
         chosen_among=tuple(sampling.samplers) if len(sampling.samplers) > 1 else (),

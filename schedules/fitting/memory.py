@@ -1,4 +1,4 @@
-"""What a fit keeps in the computer's memory, known before it starts.
+"""Bytes that a fit keeps in the computer's memory, known before it starts.
 
 Model outputs are most of it: of every sampler and step count those of the best run are kept, so that its neighbours
 need not ask the model again, and those of a few runs more for the step count in work. They lie on the CPU; what a model

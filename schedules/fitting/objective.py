@@ -1,4 +1,4 @@
-"""What the search minimises: the mean log error of the student's end states on the search rows."""
+"""The objective of the search: the mean log error of the student's end states on the search rows."""
 
 from __future__ import annotations
 

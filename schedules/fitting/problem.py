@@ -1,4 +1,4 @@
-"""What the search for one sampler is given, and what follows from it."""
+"""One sampler to search for: all that is given, and what follows from it."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ class Rollouts:
         return repeated
 
     def _run(self, sigmas: Tensor, rows: slice, base: Rollout | None, key: str) -> Rollout:
-        run = _Run(self, rows, base if self.reuse else None, key)
+        run = _StudentRun(self, rows, base if self.reuse else None, key)
         self.run(run, sigmas.clone(), rows)  # some host samplers write into the list they are given
         return Rollout(
             sigmas.detach().cpu().float(), run.ends[-1], run.recording.calls, False, run.handed, run.first_calls
@@ -206,7 +206,7 @@ class Rollouts:
         return Rollout(sigmas.detach().cpu().float(), record["end"], calls)
 
 
-class _Run:
+class _StudentRun:
     """One run as a sampler function that records its calls and answers those of `base` from there."""
 
     def __init__(self, rollouts: Rollouts, rows: slice, base: Rollout | None, key: str) -> None:
@@ -231,7 +231,7 @@ class _Run:
         return end
 
     def known(self, sigmas: Tensor) -> Tensor | None:
-        """What the first of two models handed over where `base` ran it on these very sigmas; its calls then stand."""
+        """The state that the first of two models handed over where `base` ran these very sigmas; its calls then stand."""
         base = self.base
         if base is None or base.handed is None or not base.reusable:
             return None

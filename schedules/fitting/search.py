@@ -160,7 +160,7 @@ def _move_sigmas(
 def _recursive_search(problem: Problem, teacher: Teacher, objective: Objective) -> None:
     """The recursive search over the teacher's levels, each count's schedule then run once to confirm it."""
     problem.budget.message = "recursive search"
-    found = oss_schedules(
+    schedules = oss_schedules(
         problem.run,
         problem.rule,
         restricted(teacher, problem.search),
@@ -170,7 +170,7 @@ def _recursive_search(problem: Problem, teacher: Teacher, objective: Objective) 
         budget=problem.budget,
         boundary=problem.boundary,
     )
-    for sigmas in found.values():
+    for sigmas in schedules.values():
         objective(sigmas, origin="recursive search")
 
 
@@ -204,5 +204,5 @@ def _from_hosts(problem: Problem, hosts: Sequence[str], count: int) -> list[Tens
 
 def _from_neighbours(problem: Problem, objective: Objective, count: int) -> list[Tensor]:
     """A schedule for `count` steps from the refined ones of fewer steps, where there are any."""
-    found = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
-    return [StepCounts(found, problem.sigma_range.sigma_min, fill=False).sigmas(count)] if found else []
+    smaller = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
+    return [StepCounts(smaller, problem.sigma_range.sigma_min, fill=False).sigmas(count)] if smaller else []

@@ -1,4 +1,4 @@
-"""What a field of a preset may hold: every value, typed, loaded or decoded, passes here before it is used."""
+"""Checks of what a field of a preset may hold: every value, typed, loaded or decoded, passes here before it is used."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def file_holds(path: Path, preset: Preset, workflow: str | None = None) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What the system says, without the path that it adds."""
+    """The reason that the system gives, without the path that it adds."""
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 

@@ -35,7 +35,7 @@ def bare_name(path: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelIdentity:
-    """What is known of a model. None (family and loras: empty) means not known, and is never compared.
+    """Everything known of a model. None (family and loras: empty) means not known, and is never compared.
 
     Args:
         family: the architecture, such as "SD15", "SDXL", "Flux".

@@ -152,7 +152,7 @@ class Preset:
 
     @property
     def counts_in_words(self) -> str:
-        """What it was fitted for: "1 step", "5, 8 steps" or "5, 8 steps at denoise 0.5"."""
+        """The step counts that it was fitted for: "1 step", "5, 8 steps" or "5, 8 steps at denoise 0.5"."""
         counts = [self.running(full) for full in self.schedules]
         steps = f"{', '.join(map(str, counts))} step{'' if counts == [1] else 's'}"
         return steps if self.denoise == 1.0 else f"{steps} at denoise {self.denoise:g}"

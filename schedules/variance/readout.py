@@ -1,4 +1,4 @@
-"""What noise a run added, step by step, as numbers and as words."""
+"""The noise that a run added, step by step, as numbers and as words."""
 
 from __future__ import annotations
 

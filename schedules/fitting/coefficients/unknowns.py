@@ -81,6 +81,6 @@ def feature_sketches(state: Tensor, outputs: list[Tensor], sigma: float, sigma_n
     """
     rest = 1.0 - sigma_next / sigma
     newest = outputs[0]
-    found = [newest - outputs[j] if j < len(outputs) else torch.zeros_like(newest) for j in range(1, order)]
-    found += [newest, (state - newest) * (min(sigma, 1.0) / sigma)]
-    return rest * torch.stack(found, dim=2)
+    columns = [newest - outputs[j] if j < len(outputs) else torch.zeros_like(newest) for j in range(1, order)]
+    columns += [newest, (state - newest) * (min(sigma, 1.0) / sigma)]
+    return rest * torch.stack(columns, dim=2)

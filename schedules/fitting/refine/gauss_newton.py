@@ -178,9 +178,9 @@ def refine(objective: Objective, start: Trial, floor: float, allowance: float) -
         if columns == 0:
             break
         best = objective.with_outputs(best)
-        found = descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
-        gain = np.log(best.error / found.error)
-        best = found
+        refined = descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
+        gain = np.log(best.error / refined.error)
+        best = refined
         if gain < _CONVERGED:
             break
     return best

@@ -25,7 +25,7 @@ STOCHASTIC_TOLERANCE = 0.15
 
 @dataclass(frozen=True)
 class Reference:
-    """What the search aims at.
+    """End states that the search aims at, and how far they can be trusted.
 
     Attributes:
         teacher: the fine deterministic trajectory of the whole batch.

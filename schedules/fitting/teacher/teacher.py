@@ -97,7 +97,7 @@ def exponential_weights(past: Array, sigma_next: float) -> Array:
 
 @dataclass
 class _Trace:
-    """What the teacher run writes down as it goes."""
+    """States and outputs that the teacher run writes down as it goes."""
 
     states: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
