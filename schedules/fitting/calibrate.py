@@ -94,19 +94,17 @@ def calibrate(
     check_noise(noise)
     if boundary is None and low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
-    hosts = host_schedules(sigma_range) if baselines is None else baselines
-    start = partial_start(denoise, start_sigma, sigma_range, hosts, counts)
+    own = host_schedules(sigma_range)
+    hosts = own if baselines is None else baselines
+    start = partial_start(denoise, start_sigma, sigma_range, {**own, **hosts}, counts)
     sampling = Sampling(sigma_range, samplers_by_name(sampler), counts, start, boundary, seed)
     if run is None:
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
         second = None if boundary is None else (low_denoiser or denoiser, boundary)
-        if x is None:
-            run = DirectRun(
-                denoiser, noise.float() * sigma_range.sigma_max, extra_args or {}, sigma_range.sigma_max, second, flow
-            )
-        else:
-            run = DirectRun(denoiser, x.float(), extra_args or {}, None, second, flow)
+        top = sigma_range.sigma_max if x is None else None
+        state = noise.float() * sigma_range.sigma_max if x is None else x.float()
+        run = DirectRun(denoiser, state, extra_args or {}, top, second, flow)
     return solve_schedules(
         run,
         noise if x is None else x,

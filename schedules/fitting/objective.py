@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from ..core.metrics import geometric_mean, sample_errors
+from ..core.noise_space import Array
 from .rollouts import Rollout, Rollouts
 from .sketch import Sketch
 
@@ -91,3 +93,15 @@ def flat_weights(residual: Tensor) -> Tensor:
     """(B,) weights 1 / ||r||**2 that turn a sum of squares into the log of the per-sample error."""
     square = residual.square().sum(dim=1)
     return 1.0 / square.clamp_min(1e-12 * float(square.max()) + 1e-30)
+
+
+def normal_equations(residual: Tensor, slope: Tensor) -> tuple[Array, Array]:
+    """(columns, columns) sum_b w_b J_b' J_b and (columns,) sum_b w_b J_b' r_b, with w_b the flat weights.
+
+    Args:
+        residual: (B, m) r.
+        slope: (B, m, columns) J.
+    """
+    weights = flat_weights(residual)
+    normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
+    return normal, torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()

@@ -65,8 +65,8 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     unchecked = [str(count) for count in problem.steps if not rows[count].errors]
     if unchecked:
         notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
-    if problem.boundary is not None:
-        notes += switch_sentences(schedules, problem.boundary)
+    if problem.sampling.boundary is not None:
+        notes += switch_sentences(schedules, problem.sampling.boundary)
     report = Report(
         rows=rows,
         held_out=problem.held_out.stop - problem.held_out.start,
@@ -148,7 +148,7 @@ def _choice(searches: Sequence[Search], best: Search) -> str:
 def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
     name, effort = problem.sampler_name, problem.effort
-    notes: list[str] = [] if problem.start is None else [problem.start.in_words()]
+    notes: list[str] = [] if problem.sampling.start is None else [problem.sampling.start.in_words()]
     if not problem.splits:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     if problem.stochastic:

@@ -16,7 +16,6 @@ from .budget import Budget
 from .effort import Effort
 from .journal import Journal
 from .objective import Objective
-from .partial import PartialStart
 from .rollouts import Rollouts
 from .settings import Sampling
 from .sketch import Sketch
@@ -65,16 +64,6 @@ class Problem:
     def sigma_range(self) -> SigmaRange:
         """The levels that run."""
         return self.sampling.window
-
-    @property
-    def start(self) -> PartialStart | None:
-        """Where runs below denoise 1 start."""
-        return self.sampling.start
-
-    @property
-    def boundary(self) -> float | None:
-        """Of two models in turn, where the second takes over."""
-        return self.sampling.boundary
 
     @property
     def everything(self) -> slice:

@@ -231,7 +231,7 @@ class _StudentRun:
         return end
 
     def known(self, sigmas: Tensor) -> Tensor | None:
-        """The state that the first of two models handed over where `base` ran these very sigmas; its calls then stand."""
+        """The state that the first of two models handed over where `base` ran these sigmas; its calls then stand."""
         base = self.base
         if base is None or base.handed is None or not base.reusable:
             return None

@@ -168,7 +168,7 @@ def _recursive_search(problem: Problem, teacher: Teacher, objective: Objective) 
         rows=problem.search,
         sketch=problem.state_sketch(),
         budget=problem.budget,
-        boundary=problem.boundary,
+        boundary=problem.sampling.boundary,
     )
     for sigmas in schedules.values():
         objective(sigmas, origin="recursive search")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.noise_space import SigmaRange
@@ -115,7 +115,7 @@ class Records:
         folder: one per model, conditioning and guidance; removed when the fit is done. None: nothing is recorded.
     """
 
-    folder: Path | None = field(default=None)
+    folder: Path | None = None
 
 
 def samplers_by_name(

@@ -182,13 +182,13 @@ def host_schedules(
     """
     entries = host_sigma_table(sigma_range) if table is None else check_table(table, sigma_range)
     model = HostModel(sigma_range, entries)
-    ends = sigma_range.sigma_min, sigma_range.sigma_max
+    ends = {"sigma_min": sigma_range.sigma_min, "sigma_max": sigma_range.sigma_max}
     offered: dict[str, Schedule] = {}
     for name, rule in _FROM_TABLE.items():
         offered[name] = _kept(partial(rule, model), model)
     for name, curve in _FROM_RANGE.items():
         # The hosts take power, logarithm and arctangent of the model's own sigma, on flow models too.
-        offered[name] = partial(_on_range, curve, ends)
+        offered[name] = partial(curve, **ends)
     if len(entries) == 1000:
         offered["webui_turbo"] = _kept(partial(turbo, model), model)
     if in_sd_range(sigma_range):
@@ -213,10 +213,6 @@ def published_lists(sigma_range: SigmaRange, table: ArrayLike | None) -> dict[st
     except ValueError:
         return {}
     return {name: made for name, made in lists.items() if name.startswith(("ays_", "gits", "oss_"))}
-
-
-def _on_range(curve: Callable[..., Tensor], ends: tuple[float, float], steps: int) -> Tensor:
-    return curve(steps, *ends)
 
 
 def _kept(rule: Callable[[int], Array], model: HostModel) -> Schedule:

@@ -114,12 +114,8 @@ def sigma_text(sigma: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None) -> list[str]:
+def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None) -> Iterator[str]:
     """Sentences that a person should know before using a schedule."""
-    return list(_warnings(sigmas, flow, sigma_max))
-
-
-def _warnings(sigmas: Array, flow: bool, sigma_max: float | None) -> Iterator[str]:
     start, last = float(sigmas[0]), float(sigmas[sigmas > 0][-1])
     if sigma_max is not None and start < sigma_max * (1.0 - 1e-3):
         yield f"starts at {sigma_text(start)}, below the model's {sigma_text(sigma_max)}"
@@ -153,7 +149,7 @@ def _curve(name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: 
         last=_rounded(float(positive[-1])),
         highlight=highlight,
         points=points,
-        warnings=schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max),
+        warnings=list(schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max)),
     )
 
 

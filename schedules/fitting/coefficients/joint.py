@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ...core.noise_space import Array
-from ..objective import Objective, Trial, flat_weights
+from ..objective import Objective, Trial, normal_equations
 from ..refine.gauss_newton import Shifts, descend, jacobian_calls, shifts_around
 from .unknowns import allowed, coefficients_of, dpmpp_2m_parameters, feature_sketches, features, parameters_of
 
@@ -69,9 +68,7 @@ class JointCoordinates:
 
     def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
         """Damped step for the mean log error, parameters weakly pulled to z = 0, sigmas kept in order and range."""
-        weights = flat_weights(residual)
-        normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
-        gradient = torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()
+        normal, gradient = normal_equations(residual, slope)
         prior: Array = np.full(len(at), _PRIOR * len(residual))
         prior[: self._moving] = 0.0
         diagonal: Array = np.array(normal.diagonal())

@@ -89,8 +89,11 @@ def error_bound(lam: Array, flow: bool, power: int) -> float:
 
 
 def step_weights(lam: Array, step: int) -> Array:
-    """Weights that the step from lam[step] to lam[step + 1] gives to its last outputs, the oldest first: 1 at the
-    first and the last step, 2 at those next to them, else ORDER. The integral of e**lambda times Lagrange's polynomials."""
+    """Weights that the step from lam[step] to lam[step + 1] gives to its last outputs, the oldest first.
+
+    They are 1 at the first and the last step, 2 at those next to them, else ORDER: the integrals of e**lambda times
+    Lagrange's polynomials.
+    """
     steps = len(lam) - 1
     order = min(ORDER, step + 1, steps - step)
     nodes = lam[step + 1 - order : step + 1]
