@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         effort_named(args.effort),
         calls_per_step=2,
         method=args.method,
-        solver=name == NAME,
+        coefficients=name == NAME,
     )
     print(f"The fit keeps at most {in_bytes(kept)} in memory.")
     try:

@@ -39,8 +39,8 @@ class FitInputs:
     @property
     def evaluations(self) -> float:
         """Model evaluations per noise that the fit stays under."""
-        solver = self.sampler == NAME
-        return effort_for(self.effort, self.steps, more=solver).limit(self.steps, solver=solver)
+        coefficients = self.sampler == NAME
+        return effort_for(self.effort, self.steps, more=coefficients).limit(self.steps, coefficients=coefficients)
 
 
 def fit_inputs(

@@ -31,7 +31,7 @@ def say_memory(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | E
         effort_named(request.effort),
         samplers=len(request.samplers),
         calls_per_step=2,
-        solver=NAME in request.samplers,
+        coefficients=NAME in request.samplers,
     )
     said = (
         f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "

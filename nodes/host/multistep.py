@@ -43,7 +43,7 @@ def _sample(
     def warn(sentence: str) -> None:
         messages.say(sentence, node_id, warning=True)
 
-    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.solver)
+    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.coefficients)
     return sample_sigmasmith_multistep(
         model, x, sigmas, extra_args, callback, disable, coefficients=coefficients, warn=warn, fallback=sample_dpmpp_2m
     )

@@ -104,8 +104,10 @@ def preset_info(preset: Preset) -> str:
         f"Model: {model.family or 'not said'}" + (f", {model.checkpoint}" if model.checkpoint else ""),
         f"Sigmas: {model.sigma_min:.4g} to {model.sigma_max:.4g}" + (", flow" if model.flow else ""),
     ]
-    if preset.solver:
-        facts.append(f"Coefficients: for {', '.join(map(str, preset.solver))} steps; a share code leaves them out")
+    if preset.coefficients:
+        facts.append(
+            f"Coefficients: for {', '.join(map(str, preset.coefficients))} steps; a share code leaves them out"
+        )
     elif preset.sampler == MULTISTEP:
         facts.append("Coefficients: none, as from a share code; the sampler runs as dpmpp_2m, the file has them")
     if model.shift is not None:

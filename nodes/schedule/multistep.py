@@ -41,12 +41,14 @@ class SigmasmithMultistep(io.ComfyNode):
 
 def coefficients_info(preset: Preset) -> str:
     """Which step counts of a preset have coefficients."""
-    if not preset.solver and preset.sampler == NAME:
+    if not preset.coefficients and preset.sampler == NAME:
         return (
             "This preset holds no coefficients: none held on noises they had not seen, or it came as a share code, "
             "which leaves them out. The sampler runs as dpmpp_2m."
         )
-    if not preset.solver:
+    if not preset.coefficients:
         return "This preset holds no coefficients: the sampler runs as dpmpp_2m. Fit one for sigmasmith_multistep."
-    rows = [f"{steps} steps (over {table.shape[1] - 1} model outputs)" for steps, table in preset.solver.items()]
+    rows = [
+        f"{steps} steps (over {values.shape[1] - 1} model outputs)" for steps, values in preset.coefficients.items()
+    ]
     return f"Coefficients for {', '.join(rows)}; other step counts run as dpmpp_2m."

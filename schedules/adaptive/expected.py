@@ -67,8 +67,8 @@ class StepDensity:
 
     def surprise(self, rate: Array, t: Array) -> Array:
         """(B,) log of a measured rate at t over the expected one."""
-        found = np.log(np.maximum(rate, 1e-12) / expected_rate(self.variable.ve_sigma(t)))
-        return np.clip(found, -_SURPRISE_LIMIT, _SURPRISE_LIMIT)
+        surprise = np.log(np.maximum(rate, 1e-12) / expected_rate(self.variable.ve_sigma(t)))
+        return np.clip(surprise, -_SURPRISE_LIMIT, _SURPRISE_LIMIT)
 
     def ahead(self, t: Array, surprise: Array) -> Ahead:
         """The rest of the stretch as rows at t (B,) see it."""

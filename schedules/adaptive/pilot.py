@@ -25,7 +25,7 @@ MAX_ORDER = 3
 
 @dataclass(frozen=True)
 class Pilot:
-    """What a pilot run measured.
+    """Noise levels, rates of change and end states of a pilot run.
 
     Attributes:
         variable: of the model.
@@ -113,10 +113,10 @@ class _PilotRun:
 
     def _write_down(self, output: Tensor, newest: list[Tensor], times: list[float]) -> list[Tensor]:
         """Append this output's derivatives; its divided differences."""
-        found, factorial = [take_rows(output, self.rows).detach().float()], 1
+        differences, factorial = [take_rows(output, self.rows).detach().float()], 1
         for order in range(1, min(len(times), MAX_ORDER + 1)):
             factorial *= order
-            found.append((found[-1] - newest[order - 1]) / (times[0] - times[order]))
+            differences.append((differences[-1] - newest[order - 1]) / (times[0] - times[order]))
             self.times[order].append(float(np.mean(times[: order + 1])))
-            self.rates[order].append(factorial * row_rms(found[-1]))
-        return found
+            self.rates[order].append(factorial * row_rms(differences[-1]))
+        return differences

@@ -128,8 +128,8 @@ class EmbeddedPlanner:
         order = np.minimum(place.rows.counts, self.order - 1) + 1.0
         if self.settings.together:
             error = np.full_like(error, error[trial].max())
-        found = np.log(np.maximum(error, 1e-12)) / order - np.log(np.maximum(units, 1e-12))
-        mixed = np.where(np.isnan(self.hardness), found, 0.5 * (self.hardness + found))
+        hardness = np.log(np.maximum(error, 1e-12)) / order - np.log(np.maximum(units, 1e-12))
+        mixed = np.where(np.isnan(self.hardness), hardness, 0.5 * (self.hardness + hardness))
         self.hardness = np.where(trial, mixed, self.hardness)
         ratio = error / self._tolerance(place, ahead)
         patience = np.where(place.tolerance > 0.0, 1.0, _BUDGET_PATIENCE)

@@ -1,4 +1,4 @@
-"""What an adaptive run did."""
+"""Calls, steps and noise levels of an adaptive run."""
 
 from __future__ import annotations
 

@@ -86,15 +86,15 @@ class Rows:
         Not finite where the output is not.
         """
         new = output.flatten(1).float()
-        found = [new.square().mean(dim=1)]
+        means = [new.square().mean(dim=1)]
         if self.outputs:
             newest = self.outputs[0].flatten(1).float()
             step = new - newest
-            found.append(step.square().mean(dim=1))
+            means.append(step.square().mean(dim=1))
             if len(self.outputs) > 1:
                 before = newest - self.outputs[1].flatten(1).float()
-                found += [(step * before).mean(dim=1), before.square().mean(dim=1)]
-        sums = torch.stack(found).cpu().double().numpy()
+                means += [(step * before).mean(dim=1), before.square().mean(dim=1)]
+        sums = torch.stack(means).cpu().double().numpy()
         size, change = np.sqrt(sums[0]), np.sqrt(sums[1]) if len(sums) > 1 else np.zeros(len(t))
         if len(sums) < 4:
             return size, change, np.zeros(len(t))

@@ -93,13 +93,13 @@ def sample_sigmasmith_adaptive(
     to_zero = levels[-1] == 0.0
     end = levels[-1] if not to_zero else last_level(levels, sigma_min)
     changes = sorted({float(np.float32(s)) for s in reset_at if end < float(np.float32(s)) < levels[0]}, reverse=True)
-    found = AdaptiveReport() if report is None else report
-    found.begin(method, x.shape[0], levels[0])
+    report = AdaptiveReport() if report is None else report
+    report.begin(method, x.shape[0], levels[0])
     tell = _Progress(callback, levels[0], end, len(levels) - 1)
-    run = AdaptiveRun(model, x, extra_args or {}, settings, found, tell)
+    run = AdaptiveRun(model, x, extra_args or {}, settings, report, tell)
     result = run(plan_stretches([levels[0], *changes, end], to_zero, settings))
     if to_zero:
-        for visited in found.sigmas:
+        for visited in report.sigmas:
             visited.append(0.0)
     tell.finish(x, result)
     return result

@@ -1,4 +1,4 @@
-"""What a person can say about an adaptive run, checked."""
+"""Settings of an adaptive run, checked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Settings:
             if value is not None and not (_number(value) and value > 0.0):
                 raise ValueError(f"{name} must be above 0, got {value}; leave it out to let calls decide")
         if self.calls is not None:
-            check_calls(self.calls)
+            whole = isinstance(self.calls, int) and not isinstance(self.calls, bool)
+            if not whole or not 1 <= self.calls <= MAX_CALLS:
+                raise ValueError(f"calls must be a whole number from 2 to {MAX_CALLS}, got {self.calls}")
         elif self.rtol is None and self.atol is None:
             raise ValueError("calls must be given where there is neither rtol nor atol")
         if not (_number(self.min_step) and _number(self.max_step) and 0.0 < self.min_step < self.max_step):
@@ -54,13 +56,6 @@ class Settings:
     def tolerance(self, scale: Any) -> Any:
         """Allowed error of one step where the model output has the root mean square `scale`."""
         return (self.atol or 0.0) + (self.rtol or 0.0) * scale
-
-
-def check_calls(calls: Any) -> int:
-    """A budget of model calls, 1..MAX_CALLS, or ValueError."""
-    if isinstance(calls, bool) or not isinstance(calls, int) or not 1 <= calls <= MAX_CALLS:
-        raise ValueError(f"calls must be a whole number from 2 to {MAX_CALLS}, got {calls}")
-    return calls
 
 
 def _number(value: Any) -> bool:

@@ -41,12 +41,12 @@ def table_lines(comparison: Comparison) -> Iterator[str]:
 
 def interval_text(cell: Cell) -> str:
     """Where the mean error of many seeds lies, by those that ran."""
-    found = error_interval(cell)
-    return f"{found.low:.5f}-{found.high:.5f}" if found.high < 1e4 else "unknown"
+    interval = error_interval(cell)
+    return f"{interval.low:.5f}-{interval.high:.5f}" if interval.high < 1e4 else "unknown"
 
 
 def sentences(comparison: Comparison) -> Iterator[str]:
-    """What the table says."""
+    """Sentences on what the table shows."""
     count = len(comparison.seeds)
     for name, target in comparison.targets.items():
         if not target.converged:
@@ -70,7 +70,7 @@ def sentences(comparison: Comparison) -> Iterator[str]:
 
 
 def verdict_sentences(comparison: Comparison) -> Iterator[str]:
-    """What gains, what does not, and what is best at its cost."""
+    """Sentences on what gains, what does not, and what is best at its cost."""
     count = len(comparison.seeds)
     for cell, rival, ratio, sure in comparison.gains():
         yield _gain_sentence(cell, rival, ratio, sure, count)
@@ -133,8 +133,8 @@ def csv_text(comparison: Comparison) -> str:
         if cell.failed:
             row += ["", "", "", "", cell.failed, *("" for _ in comparison.seeds)]
         else:
-            found = error_interval(cell)
-            row += [f"{value:.8g}" for value in (cell.error, found.low, found.high)]
+            interval = error_interval(cell)
+            row += [f"{value:.8g}" for value in (cell.error, interval.low, interval.high)]
             row += [cell.switched, "", *(f"{error:.8g}" for error in cell.errors.tolist())]
         writer.writerow(row)
     return out.getvalue()

@@ -1,1 +1,1 @@
-"""What everything else is written in: noise coordinates, sigma lists, step counts, errors and sentences."""
+"""The vocabulary of everything else: noise coordinates, sigma lists, step counts, errors and sentences."""

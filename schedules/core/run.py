@@ -89,7 +89,7 @@ class ResumesHandover(Protocol):
     """A sampler function that remembers what the first of two models handed over to the second."""
 
     def known(self, sigmas: Tensor) -> Tensor | None:
-        """What an earlier run of these sigmas handed over, as `keep` was given it; None: the first model must run."""
+        """The state that an earlier run of these sigmas handed over to `keep`; None: the first model must run."""
         ...
 
     def keep(self, handed: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""What pages and the command line say and read: step counts, numbers, durations, sentences."""
+"""Texts that pages and the command line share: step counts, numbers, durations, sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every closed-form curve shares: even positions and the exact ends of the model's range."""
+"""Parts that every closed-form curve shares: even positions and the exact ends of the model's range."""
 
 from __future__ import annotations
 

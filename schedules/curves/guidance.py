@@ -180,16 +180,16 @@ def parse_values(text: str) -> list[tuple[float | None, float]]:
     Raises:
         ValueError: names the input `values`.
     """
-    found: list[tuple[float | None, float]] = []
+    entries: list[tuple[float | None, float]] = []
     for part in filter(None, (piece.strip() for piece in re.split(r"[,;\n]", text))):
         place, colon, value = (piece.strip() for piece in part.rpartition(":"))
         try:
-            found.append((float(place) if colon else None, float(value)))
+            entries.append((float(place) if colon else None, float(value)))
         except ValueError:
             raise ValueError(f"values: {part!r} is neither a number nor of the form place: CFG") from None
-    if len({place is None for place, _ in found}) > 1:
+    if len({place is None for place, _ in entries}) > 1:
         raise ValueError("values: give either every CFG a place, such as 5: 7, or none of them")
-    return found
+    return entries
 
 
 def _placed(
@@ -198,7 +198,7 @@ def _placed(
     """(position 0..1 between start and end, guidance), in order."""
     if not 1 <= len(values) <= MAX_VALUES:
         raise ValueError(f"values: give 1 to {MAX_VALUES} CFG values for the shape list, such as 7, 5, 3")
-    found: list[tuple[float, float]] = []
+    points: list[tuple[float, float]] = []
     for number, (place, guidance) in enumerate(values):
         if not (math.isfinite(guidance) and 0.0 <= guidance <= 100.0):
             raise ValueError(f"values: a CFG must be from 0 to 100, got {guidance:g}")
@@ -210,10 +210,10 @@ def _placed(
                 raise ValueError(
                     f"values: the place {place:g} does not lie between start {start:g} and end {end:g} ({axis.unit})"
                 )
-        if found and position <= found[-1][0]:
+        if points and position <= points[-1][0]:
             raise ValueError(f"values: the places must run from start to end, but {place:g} does not follow")
-        found.append((min(1.0, max(0.0, position)), float(guidance)))
-    return tuple(found)
+        points.append((min(1.0, max(0.0, position)), float(guidance)))
+    return tuple(points)
 
 
 def _check_window(start: float, end: float, axis: SigmaAxis) -> None:

@@ -34,7 +34,7 @@ KAPPA = 0.5
 
 @dataclass
 class RunRecord:
-    """What one run of a sampler leaves behind. Made by `observed`.
+    """Records of one run of a sampler. Made by `observed`.
 
     Attributes:
         levels: sigma of every step's start.
@@ -100,7 +100,7 @@ class RunRecord:
 
 
 def _second_order_share(sigma_old: float, sigma: float, sigma_next: float) -> float:
-    """What e_i takes of D_i - D_old; 0 where a step does not go down."""
+    """Share that e_i takes of D_i - D_old; 0 where a step does not go down."""
     if not sigma_next < sigma < sigma_old:
         return 0.0
     if sigma_next == 0.0:

@@ -61,7 +61,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Refinement:
-    """What came of it.
+    """The refined state, and how the rounds went.
 
     Attributes:
         end: the image; bit-equal to the first run's outside `region`.
@@ -188,12 +188,12 @@ def _sampled_already(density: Tensor, weights: Tensor) -> int:
 
 def _replaced(squares: Tensor, levels: list[float], record: RunRecord, start: int, region: Tensor) -> Tensor:
     """(steps, B, *spatial) squares of the first run's steps, in the region with the new run's in place of theirs."""
-    found = squares.clone()
-    found[start:] *= 1.0 - region
+    corrected = squares.clone()
+    corrected[start:] *= 1.0 - region
     for sigma, square in zip(record.levels, record.squares):
         step = max(i for i, level in enumerate(levels) if level >= sigma * (1.0 - 1e-6))
-        found[max(step, start)] += square.to(found) * region
-    return found
+        corrected[max(step, start)] += square.to(corrected) * region
+    return corrected
 
 
 def _pooled(squares: Tensor, region: Tensor) -> Tensor:

@@ -69,17 +69,17 @@ def _largest_step(record: RunRecord) -> str:
     )
 
 
-def refinement_in_words(found: Refinement) -> str:
-    """What the rounds did, and why they stopped."""
-    before, after = (float(root_mean_square(each.reshape(1, -1))) for each in (found.before, found.after))
-    changed = float(found.region.mean())
+def refinement_in_words(refinement: Refinement) -> str:
+    """Sentences on what the rounds did, and why they stopped."""
+    before, after = (float(root_mean_square(each.reshape(1, -1))) for each in (refinement.before, refinement.after))
+    changed, calls = float(refinement.region.mean()), refinement.calls
     lines = [
-        f"Estimated error of the whole picture: {before:.3g} before, {after:.3g} after {found.calls} more model calls.",
+        f"Estimated error of the whole picture: {before:.3g} before, {after:.3g} after {calls} more model calls.",
         f"{changed:.0%} of the pixels were resampled; all others are exactly as before.",
     ]
-    for number, each in enumerate(found.rounds, start=1):
+    for number, each in enumerate(refinement.rounds, start=1):
         lines.append(
             f"Round {number}: {each.steps} steps from sigma {each.sigma:.3g}, {each.calls} model calls; estimate in "
             f"the region {each.before:.3g} -> {each.after:.3g}, {'kept' if each.kept else 'discarded'}."
         )
-    return "\n".join([*lines, f"Stopped: {found.reason}."])
+    return "\n".join([*lines, f"Stopped: {refinement.reason}."])

@@ -1,4 +1,4 @@
-"""What a fit may spend: model evaluations and, where asked, minutes. And how it reports and stops."""
+"""The budget of a fit: model evaluations and, where asked, minutes. And how it reports and stops."""
 
 from __future__ import annotations
 
@@ -61,8 +61,7 @@ class Budget:
         """Raise OutOfTimeError once the minutes, less the time that the reserve takes, are used up."""
         if self.minutes is None or self.rows_evaluated == 0:
             return
-        elapsed = self.clock() - self._started
-        if elapsed * (1.0 + self.reserve_in_time / self.spent) > 60.0 * self.minutes:
+        if self.seconds * (1.0 + self.reserve_in_time / self.spent) > 60.0 * self.minutes:
             raise OutOfTimeError
 
     @property

@@ -94,19 +94,17 @@ def calibrate(
     check_noise(noise)
     if boundary is None and low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
-    hosts = host_schedules(sigma_range) if baselines is None else baselines
-    start = partial_start(denoise, start_sigma, sigma_range, hosts, counts)
+    own = host_schedules(sigma_range)
+    hosts = own if baselines is None else baselines
+    start = partial_start(denoise, start_sigma, sigma_range, {**own, **hosts}, counts)
     sampling = Sampling(sigma_range, samplers_by_name(sampler), counts, start, boundary, seed)
     if run is None:
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
         second = None if boundary is None else (low_denoiser or denoiser, boundary)
-        if x is None:
-            run = DirectRun(
-                denoiser, noise.float() * sigma_range.sigma_max, extra_args or {}, sigma_range.sigma_max, second, flow
-            )
-        else:
-            run = DirectRun(denoiser, x.float(), extra_args or {}, None, second, flow)
+        top = sigma_range.sigma_max if x is None else None
+        state = noise.float() * sigma_range.sigma_max if x is None else x.float()
+        run = DirectRun(denoiser, state, extra_args or {}, top, second, flow)
     return solve_schedules(
         run,
         noise if x is None else x,
@@ -145,7 +143,7 @@ def solve_schedules(
         )
     more = sampling.fits_coefficients or sampling.draws_noise or searching.method != "gauss_newton"
     effort = effort_for(searching.effort, sampling.steps, more=more)
-    limit = effort.limit(sampling.steps, solver=sampling.fits_coefficients)
+    limit = effort.limit(sampling.steps, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
     journal = None if records.folder is None else Journal(records.folder, _identity(batch, sampling, searching))
     held = max(2, rows // 4)
@@ -173,7 +171,7 @@ def solve_schedules(
     start = sampling.start
     return Calibration(
         schedules=solution.schedules if start is None else start.whole_lists(solution.schedules),
-        coefficients=solution.tables,
+        coefficients=solution.coefficients,
         sigma_range=sampling.sigma_range,
         sampler=solution.sampler,
         report=solution.report,
@@ -187,13 +185,13 @@ def solve_schedules(
 
 
 def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
-    """What tells the records of this fit from those of another one in the same folder."""
+    """A text that tells the records of this fit from those of another one in the same folder."""
     asked = [part_text(batch), list(sampling.samplers), sampling.steps, searching.effort, searching.method]
     return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
 
 
 def _how_made(sampling: Sampling, searching: Searching) -> HowMade:
-    """What a preset records of the fit."""
+    """The facts that a preset records of the fit."""
     return HowMade(
         method="" if searching.method == "gauss_newton" else searching.method,
         chosen_among=tuple(sampling.samplers) if len(sampling.samplers) > 1 else (),

@@ -35,7 +35,7 @@ class Calibration:
         effort: name of the effort.
         latent_shape: (...) of one sample, without the batch.
         seconds: wall-clock time of the fit.
-        coefficients: steps -> (steps, 1 + order) table of the fitted multistep sampler; see `sampler_function`.
+        coefficients: steps -> (steps, 1 + order), of the fitted multistep sampler; see `sampler_function`.
         denoise: of the runs that it was fitted for. Below 1 `schedules` holds lists of int(steps / denoise) steps whose
             last `steps` were fitted; the report goes by `steps`.
         made: facts on how it was made, for the preset.
@@ -91,7 +91,7 @@ class Calibration:
         kept = {steps: row.for_preset() for steps, row in rows.items() if steps in self.schedules}
         return Preset(
             schedules=self.schedules,
-            solver=self.coefficients,
+            coefficients=self.coefficients,
             sampler=self.sampler,
             model=model or known,
             latent_shape=self.latent_shape,
@@ -124,7 +124,7 @@ class Calibration:
             nfe=0.0,
             effort=preset.effort or "",
             latent_shape=preset.latent_shape or (),
-            coefficients=preset.solver,
+            coefficients=preset.coefficients,
             denoise=preset.denoise,
             made=preset.made,
         )

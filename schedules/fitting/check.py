@@ -1,4 +1,4 @@
-"""The held-out check: what was found against what the hosts ship, on rows that the search did not fit to."""
+"""The held-out check: fitted schedules against what the hosts ship, on rows that the search did not fit to."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .report import FITTED, StepReport
 
 @dataclass(frozen=True)
 class Candidate:
-    """A schedule, and the table of coefficients that belongs to it; without one the sampler runs as it is."""
+    """A schedule, and the coefficients that belong to it; without them the sampler runs as it is."""
 
     sigmas: Tensor
-    table: Tensor | None = None
+    coefficients: Tensor | None = None
 
 
 def held_out_check(
-    problem: Problem, objective: Objective, found: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
+    problem: Problem, objective: Objective, fitted: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
 ) -> tuple[dict[int, Candidate], dict[int, StepReport]]:
-    """Run the found schedules and the host's on the held-out rows.
+    """Run the fitted schedules and the host's on the held-out rows.
 
     Args:
         objective: of the held-out rows.
-        found: steps -> what the search found, by the report's names, FITTED first; missing where it found nothing.
+        fitted: steps -> results of the search, by the report's names, FITTED first; missing where there are none.
         hosts: names of the host schedules to compare.
     Returns:
         steps -> the winner, and steps -> StepReport.
@@ -38,15 +38,15 @@ def held_out_check(
     chosen: dict[int, Candidate] = {}
     rows: dict[int, StepReport] = {}
     for count in problem.steps:
-        entries = dict(found.get(count, {}))
+        entries = dict(fitted.get(count, {}))
         entries |= {name: Candidate(check_sigmas(problem.baselines[name](count), name=name)) for name in hosts}
         trials: dict[str, Trial] = {}
         try:
             for name, entry in entries.items():
-                trials[name] = objective(entry.sigmas, table=entry.table)
+                trials[name] = objective(entry.sigmas, coefficients=entry.coefficients)
                 trials[name].rollout.forget()  # nothing will be run from its calls
         except OutOfTimeError:
-            if not trials and not (entries and (found or chosen)):
+            if not trials and not (entries and (fitted or chosen)):
                 raise
         errors = {name: trial.error for name, trial in trials.items()}
         switched = {name: mode_switches(trial.rollout.end, objective.reference) for name, trial in trials.items()}

@@ -35,18 +35,18 @@ class Effort:
     many: int = 10_000
     per_step_beyond: float = 0.0
 
-    def limit(self, steps: Iterable[int], *, solver: bool = False) -> float:
+    def limit(self, steps: Iterable[int], *, coefficients: bool = False) -> float:
         """Evaluations per sample for a fit of these step counts together.
 
         Args:
-            solver: coefficients are fitted too: five more unknowns per step than a schedule has.
+            coefficients: whether they are fitted too: five more unknowns per step than a schedule has.
         """
         per_count = [self.per_step * min(k, self.many) + self.per_step_beyond * max(k - self.many, 0) for k in steps]
-        return self.base + sum(per_count) * (_SOLVER_FACTOR if solver else 1.0)
+        return self.base + sum(per_count) * (_COEFFICIENTS_FACTOR if coefficients else 1.0)
 
 
 # One full Jacobian of schedule and coefficients at effort balanced, 8 steps and up; at fast they are tied to few knots.
-_SOLVER_FACTOR = 2.0
+_COEFFICIENTS_FACTOR = 2.0
 
 # Limits follow from what users are promised: for 5, 8, 10 and 20 steps together 120 (fast) and 250 (balanced) per step
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.

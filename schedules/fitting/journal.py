@@ -107,8 +107,10 @@ def prune_records(root: Path, keep: str = "", now: float | None = None) -> list[
     now = time.time() if now is None else now
     fits = []
     for folder in _record_folders(root):
-        found = [file.lstat() for file in _records(folder)]
-        fits.append((max((stat.st_mtime for stat in found), default=0.0), sum(stat.st_size for stat in found), folder))
+        records = [file.lstat() for file in _records(folder)]
+        fits.append(
+            (max((stat.st_mtime for stat in records), default=0.0), sum(stat.st_size for stat in records), folder)
+        )
     total, removed = sum(size for _, size, _ in fits), []
     for newest, size, folder in sorted(fits, key=lambda fit: fit[0]):
         too_old = newest < now - MAX_AGE_DAYS * 86_400.0

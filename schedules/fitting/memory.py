@@ -1,4 +1,4 @@
-"""What a fit keeps in the computer's memory, known before it starts.
+"""Bytes that a fit keeps in the computer's memory, known before it starts.
 
 Model outputs are most of it: of every sampler and step count those of the best run are kept, so that its neighbours
 need not ask the model again, and those of a few runs more for the step count in work. They lie on the CPU; what a model
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from .coefficients.fit import MOST_OUTPUTS
 from .coefficients.unknowns import features
 from .effort import Effort
-from .problem import END_SKETCH, SOLVER_SKETCH, STATE_SKETCH
+from .problem import COEFFICIENTS_SKETCH, END_SKETCH, STATE_SKETCH
 
 _FLOAT32, _FLOAT64 = 4, 8
 # Runs of the step count in work beside its best one: first candidates, and what a refinement holds of its last moves.
@@ -35,7 +35,7 @@ def memory_of_fit(
     samplers: int = 1,
     calls_per_step: int = 1,
     method: str = "gauss_newton",
-    solver: bool = False,
+    coefficients: bool = False,
 ) -> int:
     """Bytes that a fit keeps at most.
 
@@ -46,7 +46,7 @@ def memory_of_fit(
         samplers: that it may choose among.
         calls_per_step: model calls of the sampler, 2 for heun and its kind.
         method: as for `calibrate`.
-        solver: whether coefficients are fitted, as for sigmasmith_multistep: every step has unknowns of its own then.
+        coefficients: whether they are fitted, as for sigmasmith_multistep: every step has unknowns of its own then.
     """
     values, searched = math.prod(shape), rows - max(2, rows // 4)
     latent, most, nodes = _FLOAT32 * values, max(steps), effort.teacher_nodes
@@ -55,8 +55,8 @@ def memory_of_fit(
     unknowns = _UNKNOWNS
     if method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, and no refinement
         outputs, unknowns = searched * nodes * most, 0
-    residual = min(values, SOLVER_SKETCH if solver else END_SKETCH)
-    if solver:
+    residual = min(values, COEFFICIENTS_SKETCH if coefficients else END_SKETCH)
+    if coefficients:
         outputs += searched * sum(steps)  # the best run without coefficients, and the best one with them
         unknowns = most * (1 + features(MOST_OUTPUTS))
     kept = latent * (outputs + _BATCHES * rows + trials * searched)

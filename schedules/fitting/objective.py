@@ -1,12 +1,14 @@
-"""What the search minimises: the mean log error of the student's end states on the search rows."""
+"""The objective of the search: the mean log error of the student's end states on the search rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from ..core.metrics import geometric_mean, sample_errors
+from ..core.noise_space import Array
 from .rollouts import Rollout, Rollouts
 from .sketch import Sketch
 
@@ -22,7 +24,7 @@ class Trial:
         residual: (B, m) float64 sketch of end state minus teacher.
         rollout: the run, so that neighbours can reuse its first calls.
         origin: where the schedule came from, in words.
-        table: (steps, 1 + order) the coefficients that were run; None for the sampler's own.
+        coefficients: (steps, 1 + order), those that were run; None for the sampler's own.
     """
 
     sigmas: Tensor
@@ -31,7 +33,7 @@ class Trial:
     residual: Tensor
     rollout: Rollout
     origin: str
-    table: Tensor | None = None
+    coefficients: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -48,7 +50,7 @@ class Objective:
         rows: of the batch.
         sketch: of residuals.
         splits: whether the run function can run these rows alone; otherwise every call costs the whole batch.
-        best: steps -> the best trial of the sampler as it is; best_table: of tables of coefficients.
+        best: steps -> the best trial of the sampler as it is; best_with_coefficients: with fitted coefficients.
     """
 
     rollouts: Rollouts
@@ -57,18 +59,18 @@ class Objective:
     sketch: Sketch
     splits: bool = True
     best: dict[int, Trial] = field(default_factory=dict)
-    best_table: dict[int, Trial] = field(default_factory=dict)
+    best_with_coefficients: dict[int, Trial] = field(default_factory=dict)
 
     def __call__(
-        self, sigmas: Tensor, base: Trial | Rollout | None = None, origin: str = "", table: Tensor | None = None
+        self, sigmas: Tensor, base: Trial | Rollout | None = None, origin: str = "", coefficients: Tensor | None = None
     ) -> Trial:
-        """Run one schedule, with a table of coefficients or as the sampler does; `base` may share its first calls."""
+        """Run one schedule, with these coefficients or as the sampler does; `base` may share its first calls."""
         known = base.rollout if isinstance(base, Trial) else base
-        rollout = self.rollouts.with_table(table)(sigmas, self.rows, known)
+        rollout = self.rollouts.with_coefficients(coefficients)(sigmas, self.rows, known)
         errors = sample_errors(rollout.end, self.reference)
         residual = self.sketch(rollout.end.cpu().float() - self.reference.cpu())
-        trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin, table)
-        leaders = self.best if table is None else self.best_table
+        trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin, coefficients)
+        leaders = self.best if coefficients is None else self.best_with_coefficients
         leader = leaders.get(trial.steps)
         if leader is None or trial.error < leader.error:
             leaders[trial.steps] = trial
@@ -78,7 +80,8 @@ class Objective:
         """The trial with its model outputs, so that neighbours can reuse its calls; run again where they are lost."""
         if trial.rollout.reusable:
             return trial
-        return replace(trial, rollout=self.rollouts.with_table(trial.table).again(trial.rollout, self.rows))
+        rollouts = self.rollouts.with_coefficients(trial.coefficients)
+        return replace(trial, rollout=rollouts.again(trial.rollout, self.rows))
 
     @property
     def share(self) -> float:
@@ -90,3 +93,15 @@ def flat_weights(residual: Tensor) -> Tensor:
     """(B,) weights 1 / ||r||**2 that turn a sum of squares into the log of the per-sample error."""
     square = residual.square().sum(dim=1)
     return 1.0 / square.clamp_min(1e-12 * float(square.max()) + 1e-30)
+
+
+def normal_equations(residual: Tensor, slope: Tensor) -> tuple[Array, Array]:
+    """(columns, columns) sum_b w_b J_b' J_b and (columns,) sum_b w_b J_b' r_b, with w_b the flat weights.
+
+    Args:
+        residual: (B, m) r.
+        slope: (B, m, columns) J.
+    """
+    weights = flat_weights(residual)
+    normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
+    return normal, torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()

@@ -20,7 +20,7 @@ from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_
 from ..core.step_counts import StepCounts
 from ..core.types import Schedule
 from ..curves.fallback import fallback_sigmas
-from ..hosts.schedules import DEFAULT_HOST, host_schedules
+from ..hosts.schedules import DEFAULT_HOST
 
 # Steps of the schedule that tells where a denoise starts: as fine as the hosts' own table.
 _FINE = 1_000
@@ -88,10 +88,12 @@ class PartialStart:
         lead = steps_before_truncation(steps, self.denoise) - steps
         if lead == 0:
             return sigmas
-        fine = np.log(fallback_sigmas(_FINE, *self._ends, flow=self.sigma_range.flow)[:-1].double().numpy())
+        known = self.sigma_range
+        curve = fallback_sigmas(_FINE, known.sigma_min, known.sigma_max, flow=known.flow)
+        fine = np.log(curve[:-1].double().numpy())
         start = np.interp(-np.log(self.sigma), -fine, np.arange(_FINE))
         above = np.exp(np.interp(np.linspace(0.0, start, lead, endpoint=False), np.arange(_FINE), fine))
-        above[0] = self.sigma_range.sigma_max
+        above[0] = known.sigma_max
         return finish_sigmas(np.append(above, sigmas[:-1].double().numpy()))
 
     def whole_lists(self, schedules: Mapping[int, Tensor]) -> dict[int, Tensor]:
@@ -104,10 +106,6 @@ class PartialStart:
             f"For images that are changed at denoise {self.denoise:g}: every run starts at sigma {self.sigma:.4g}, "
             "host schedules are cut there."
         )
-
-    @property
-    def _ends(self) -> tuple[float, float]:
-        return self.sigma_range.sigma_min, self.sigma_range.sigma_max
 
 
 def partial_start(
@@ -131,6 +129,7 @@ def partial_start(
         return None
     if max(steps) / denoise > MAX_STEPS:
         raise ValueError(f"steps: {max(steps)} at denoise {denoise:g} are the end of more than {MAX_STEPS} steps")
-    default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
-    start = float(default(_FINE)[-(int(_FINE * denoise) + 1)]) if sigma is None else float(sigma)
-    return PartialStart(denoise, float(np.float32(start)), sigma_range)
+    if sigma is None and DEFAULT_HOST not in hosts:
+        raise ValueError(f"denoise: the host has no schedule {DEFAULT_HOST}, which says where such a run starts")
+    start = hosts[DEFAULT_HOST](_FINE)[-(int(_FINE * denoise) + 1)] if sigma is None else sigma
+    return PartialStart(denoise, float(np.float32(float(start))), sigma_range)

@@ -15,17 +15,17 @@ from .objective import Objective
 from .problem import Problem
 from .refine.oss_cost import oss_limit
 from .report import FITTED, WITHOUT_COEFFICIENTS, Report
-from .search import compared_hosts, make_tables, most_hosts, search
+from .search import along_teacher, compared_hosts, most_hosts, search
 from .teacher.reference import Reference, make_reference
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What a fit returns: the sampler's name, steps -> sigmas, steps -> coefficients where they won, and the report."""
+    """The sampler's name, steps -> sigmas, steps -> coefficients where they won, and the report."""
 
     sampler: str
     schedules: Mapping[int, Tensor]
-    tables: Mapping[int, Tensor]
+    coefficients: Mapping[int, Tensor]
     report: Report
 
 
@@ -65,8 +65,8 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     unchecked = [str(count) for count in problem.steps if not rows[count].errors]
     if unchecked:
         notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
-    if problem.boundary is not None:
-        notes += switch_sentences(schedules, problem.boundary)
+    if problem.sampling.boundary is not None:
+        notes += switch_sentences(schedules, problem.sampling.boundary)
     report = Report(
         rows=rows,
         held_out=problem.held_out.stop - problem.held_out.start,
@@ -75,8 +75,8 @@ def _checked(search: Search, notes: list[str]) -> Solution:
         skipped=tuple(name for name in problem.baselines if name not in search.hosts),
         notes=tuple(notes),
     )
-    tables = {count: winner.table for count, winner in winners.items() if winner.table is not None}
-    return Solution(problem.sampler_name, schedules, tables, report)
+    coefficients = {count: winner.coefficients for count, winner in winners.items() if winner.coefficients is not None}
+    return Solution(problem.sampler_name, schedules, coefficients, report)
 
 
 @dataclass
@@ -100,15 +100,15 @@ class Search:
     def run(self, later: float) -> None:
         """Search, keeping `later` evaluations per sample for what comes after it and its check."""
         problem, budget = self.problem, self.problem.budget
-        tables = make_tables(problem, self.reference.teacher)
-        self.hosts = compared_hosts(problem, tables)
+        along = along_teacher(problem, self.reference.teacher)
+        self.hosts = compared_hosts(problem, along)
         one_schedule = sum(problem.steps) * problem.share(problem.held_out)
         budget.reserve = one_schedule * (len(self.hosts) + problem.finds) + later
         # What was solved and one host's; others can be skipped.
         budget.reserve_in_time = (problem.finds + 1.0) * one_schedule
         held_out = problem.objective(self.reference.end, problem.held_out)
         try:
-            search(problem, tables, self.reference.teacher, self.objective, held_out, self.hosts)
+            search(problem, along, self.objective, held_out, self.hosts)
         except OutOfTimeError:
             self.notes.append(
                 "The minutes were used up before the search was through: these are the best schedules so far."
@@ -123,16 +123,16 @@ class Search:
         objective, steps = self.objective, self.problem.steps
         if any(count not in objective.best for count in steps):
             return float("inf")
-        best = [objective.best_table.get(count, objective.best[count]) for count in steps]
+        best = [objective.best_with_coefficients.get(count, objective.best[count]) for count in steps]
         return float(np.mean([np.log(trial.error) for trial in best]))
 
 
 def candidates_of(objective: Objective, count: int) -> dict[str, Candidate]:
     """The results of the search for a step count, by the report's names."""
-    plain, fitted = objective.best[count], objective.best_table.get(count)
+    plain, fitted = objective.best[count], objective.best_with_coefficients.get(count)
     if fitted is None:
         return {FITTED: Candidate(plain.sigmas)}
-    return {FITTED: Candidate(fitted.sigmas, fitted.table), WITHOUT_COEFFICIENTS: Candidate(plain.sigmas)}
+    return {FITTED: Candidate(fitted.sigmas, fitted.coefficients), WITHOUT_COEFFICIENTS: Candidate(plain.sigmas)}
 
 
 def _choice(searches: Sequence[Search], best: Search) -> str:
@@ -148,7 +148,7 @@ def _choice(searches: Sequence[Search], best: Search) -> str:
 def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
     name, effort = problem.sampler_name, problem.effort
-    notes: list[str] = [] if problem.start is None else [problem.start.in_words()]
+    notes: list[str] = [] if problem.sampling.start is None else [problem.sampling.start.in_words()]
     if not problem.splits:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     if problem.stochastic:

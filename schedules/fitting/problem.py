@@ -1,4 +1,4 @@
-"""What the search for one sampler is given, and what follows from it."""
+"""One sampler to search for: all that is given, and what follows from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from .budget import Budget
 from .effort import Effort
 from .journal import Journal
 from .objective import Objective
-from .partial import PartialStart
 from .rollouts import Rollouts
 from .settings import Sampling
 from .sketch import Sketch
@@ -28,7 +27,7 @@ MANY_STEPS = 12
 STATE_SKETCH = 512
 END_SKETCH = 16_384
 # Of end states where coefficients are fitted too, whose Jacobian has six columns for every step and more.
-SOLVER_SKETCH = 4_096
+COEFFICIENTS_SKETCH = 4_096
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,6 @@ class Problem:
         return self.sampling.window
 
     @property
-    def start(self) -> PartialStart | None:
-        """Where runs below denoise 1 start."""
-        return self.sampling.start
-
-    @property
-    def boundary(self) -> float | None:
-        """Of two models in turn, where the second takes over."""
-        return self.sampling.boundary
-
-    @property
     def everything(self) -> slice:
         """All rows of the batch."""
         return slice(0, self.held_out.stop)
@@ -93,14 +82,14 @@ class Problem:
         return (max(5, min(first // 2, MANY_STEPS)), *self.steps) if first > MANY_STEPS else self.steps
 
     @property
-    def fits_solver(self) -> bool:
+    def fits_coefficients(self) -> bool:
         """Whether coefficients are fitted along with the schedules."""
         return self.sampler_name == NAME
 
     @property
     def finds(self) -> int:
         """Candidates per step count that the held-out check runs beside the hosts': with coefficients and without."""
-        return 2 if self.fits_solver else 1
+        return 2 if self.fits_coefficients else 1
 
     @property
     def stochastic(self) -> bool:
@@ -134,7 +123,7 @@ class Problem:
 
     def objective(self, reference: Tensor, rows: slice) -> Objective:
         """Errors of schedules on some rows against the reference end states (B, ...) of the whole batch."""
-        sketch = Sketch(self._values, SOLVER_SKETCH if self.fits_solver else END_SKETCH, seed=1)
+        sketch = Sketch(self._values, COEFFICIENTS_SKETCH if self.fits_coefficients else END_SKETCH, seed=1)
         return Objective(self.rollouts(rows), reference[rows], rows, sketch, self.splits)
 
     @property

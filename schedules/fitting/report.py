@@ -1,4 +1,4 @@
-"""What a fit found, in numbers and in words."""
+"""The report of a fit, in numbers and in words."""
 
 from __future__ import annotations
 

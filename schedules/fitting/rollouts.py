@@ -143,8 +143,8 @@ class Rollouts:
         sketch: of states.
         journal: where runs are recorded, or None.
         reuse: False for samplers that read model state which a remembered output would leave stale (CFG++).
-        table: the coefficients that the sampler runs, where it runs a table.
-        name: of the sampler; with the table it tells its records from those of others.
+        coefficients: (steps, 1 + order) that the sampler runs, where it is given any.
+        name: of the sampler; with these it tells its records from those of others.
     """
 
     run: Run
@@ -153,12 +153,15 @@ class Rollouts:
     sketch: Sketch
     journal: Journal | None = None
     reuse: bool = True
-    table: Tensor | None = None
+    coefficients: Tensor | None = None
     name: str = ""
 
-    def with_table(self, table: Tensor | None) -> Rollouts:
-        """The same for a table of coefficients, (steps, 1 + order), in place of the sampler."""
-        return self if table is None else replace(self, sampler=partial(sample_linear, coefficients=table), table=table)
+    def with_coefficients(self, coefficients: Tensor | None) -> Rollouts:
+        """The same with coefficients, (steps, 1 + order), in place of the sampler; None: the same."""
+        if coefficients is None:
+            return self
+        sampler = partial(sample_linear, coefficients=coefficients)
+        return replace(self, sampler=sampler, coefficients=coefficients)
 
     def with_sampler(self, sampler: SamplerFunction) -> Rollouts:
         """The same for a sampler that leaves something behind as it runs, and so must run: nothing is recorded."""
@@ -167,7 +170,7 @@ class Rollouts:
     def __call__(self, sigmas: Tensor, rows: slice, base: Rollout | None = None) -> Rollout:
         """Run the sampler; calls before the first difference from `base` are answered from it."""
         journal = self.journal
-        parts = [self.name, sigmas, rows.start, rows.stop, *([self.table] if self.table is not None else [])]
+        parts = [self.name, sigmas, rows.start, rows.stop, *(() if self.coefficients is None else (self.coefficients,))]
         key = journal.key("run", *parts) if journal is not None else ""
         if journal is not None and (record := journal.read(key)) is not None:
             return self._recalled(sigmas, record)
@@ -187,7 +190,7 @@ class Rollouts:
         return repeated
 
     def _run(self, sigmas: Tensor, rows: slice, base: Rollout | None, key: str) -> Rollout:
-        run = _Run(self, rows, base if self.reuse else None, key)
+        run = _StudentRun(self, rows, base if self.reuse else None, key)
         self.run(run, sigmas.clone(), rows)  # some host samplers write into the list they are given
         return Rollout(
             sigmas.detach().cpu().float(), run.ends[-1], run.recording.calls, False, run.handed, run.first_calls
@@ -203,7 +206,7 @@ class Rollouts:
         return Rollout(sigmas.detach().cpu().float(), record["end"], calls)
 
 
-class _Run:
+class _StudentRun:
     """One run as a sampler function that records its calls and answers those of `base` from there."""
 
     def __init__(self, rollouts: Rollouts, rows: slice, base: Rollout | None, key: str) -> None:
@@ -228,7 +231,7 @@ class _Run:
         return end
 
     def known(self, sigmas: Tensor) -> Tensor | None:
-        """What the first of two models handed over where `base` ran it on these very sigmas; its calls then stand."""
+        """The state that the first of two models handed over where `base` ran these sigmas; its calls then stand."""
         base = self.base
         if base is None or base.handed is None or not base.reusable:
             return None

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.sigmas import check_sigmas
 from ..core.step_counts import StepCounts
 from ..hosts.schedules import DEFAULT_HOST
-from .coefficients.fit import fit_solver
+from .coefficients.fit import fit_coefficients
 from .objective import Objective, Trial
 from .problem import MANY_STEPS, Problem
 from .refine.candidates import dmn_candidates, dp_schedules, gits_candidates, measured_gains, path_cost
@@ -34,26 +34,30 @@ _RANKING_GAIN = 0.75
 
 
 @dataclass(frozen=True)
-class Tables:
-    """What is known of the search rows without running a student.
+class AlongTeacher:
+    """The search rows as they are known without running a student.
 
     Attributes:
+        teacher: of the whole batch.
+        dense: of the search rows, with levels between.
+        errors: of single steps along it.
         by_gain: for every assumed gain steps -> sigma list by dynamic programming.
         published: name of a published method -> steps -> sigma list, of the counts that first candidates are run for.
     """
 
+    teacher: Teacher
     dense: DenseTeacher
     errors: LocalErrors
     by_gain: list[dict[int, Tensor]]
     published: dict[str, dict[int, Tensor]]
 
 
-def make_tables(problem: Problem, teacher: Teacher) -> Tables:
+def along_teacher(problem: Problem, teacher: Teacher) -> AlongTeacher:
     """Local errors of the sampler's rule along the teacher."""
     dense = densify(restricted(teacher, problem.search), 2)
     errors = local_errors(dense, problem.rule)
     by_gain = [dp_schedules(errors, gain, problem.ladder) for gain in problem.effort.gains]
-    return Tables(dense, errors, by_gain, _published(problem, dense, errors))
+    return AlongTeacher(teacher, dense, errors, by_gain, _published(problem, dense, errors))
 
 
 def _published(problem: Problem, dense: DenseTeacher, errors: LocalErrors) -> dict[str, dict[int, Tensor]]:
@@ -72,20 +76,20 @@ def most_hosts(problem: Problem) -> int:
     return len(problem.baselines) if problem.effort.hosts is None else min(problem.effort.hosts, len(problem.baselines))
 
 
-def compared_hosts(problem: Problem, tables: Tables) -> list[str]:
+def compared_hosts(problem: Problem, along: AlongTeacher) -> list[str]:
     """Host schedules to compare, the most promising along the teacher first.
 
     All of them where the effort says so and the budget allows; else the leading ones, the host's default among several.
     """
-    weights = propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
+    weights = propagation_weights(along.errors.sigmas, _RANKING_GAIN)
     costs = {
-        name: sum(np.log(max(path_cost(tables.errors, weights, schedule(count)), 1e-300)) for count in problem.steps)
+        name: sum(np.log(max(path_cost(along.errors, weights, schedule(count)), 1e-300)) for count in problem.steps)
         for name, schedule in problem.baselines.items()
     }
     ranked = sorted(costs, key=lambda name: costs[name])
     one = sum(problem.steps) * problem.share(problem.held_out)
     first_candidates = len(problem.effort.gains) * sum(problem.ladder)
-    first_candidates += sum(sum(schedules) for schedules in tables.published.values())
+    first_candidates += sum(sum(schedules) for schedules in along.published.values())
     first_candidates *= problem.share(problem.search)
     left = int((problem.budget.left - first_candidates) / one) - problem.finds  # which are checked too
     affordable = max(1, min(left, max(2, int(_CHECK_SHARE * problem.budget.limit / one))))
@@ -96,27 +100,27 @@ def compared_hosts(problem: Problem, tables: Tables) -> list[str]:
 
 
 def search(
-    problem: Problem, tables: Tables, teacher: Teacher, objective: Objective, held_out: Objective, hosts: Sequence[str]
+    problem: Problem, along: AlongTeacher, objective: Objective, held_out: Objective, hosts: Sequence[str]
 ) -> None:
-    """Fill `objective.best` and `best_table`, so that what was found survives running out of time.
+    """Fill `objective.best` and `best_with_coefficients`, so that what was found survives running out of time.
 
     Args:
         held_out: of the held-out rows; only the order of fitted coefficients is chosen there.
     """
     if problem.method == "oss":
-        _recursive_search(problem, teacher, objective)
+        _recursive_search(problem, along.teacher, objective)
         return
     trials: list[Trial] = []
     for count in problem.ladder:
         problem.budget.message = f"{count} steps: first candidates"
         if count <= MANY_STEPS:
-            starts = [schedules[count] for schedules in tables.by_gain if count in schedules]
+            starts = [schedules[count] for schedules in along.by_gain if count in schedules]
             if trials and problem.effort.measures_gains:
-                gains = measured_gains(trials, tables.dense, objective.rows)
-                starts += dp_schedules(tables.errors, gains, (count,)).values()
+                gains = measured_gains(trials, along.dense, objective.rows)
+                starts += dp_schedules(along.errors, gains, (count,)).values()
             trials += _run_all(objective, starts, "dynamic programming")
             _forget_all_but_best(objective, trials)
-            for name, schedules in tables.published.items():
+            for name, schedules in along.published.items():
                 further = [sigmas for steps, sigmas in schedules.items() if steps == count]
                 trials += _run_all(objective, _unlike(further, trials), name)
                 _forget_all_but_best(objective, trials)
@@ -130,33 +134,33 @@ def search(
         if problem.effort.measures_gains:
             starts += _from_hosts(problem, hosts, count)[:1]
         trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
-        if problem.fits_solver and count in problem.steps:  # which refines the schedule with its coefficients
+        if problem.fits_coefficients and count in problem.steps:  # which refines the schedule with its coefficients
             _forget_all_but_best(objective, trials)
             left = stop - problem.budget.spent
-            fit_solver(problem, tables.dense, objective, held_out, objective.best[count], left)
+            fit_coefficients(problem, along.dense, objective, held_out, objective.best[count], left)
         elif count > 1:
             best_first = sorted((trial for trial in trials if trial.steps == count), key=lambda trial: trial.error)
             for trial in best_first[:_REFINED_STARTS]:
                 _forget_all_but_best(objective, trials)
                 refine(objective, trial, problem.sigma_range.sigma_min, stop - problem.budget.spent)
                 if np.log(best_first[0].error / objective.best[count].error) < _NO_GAIN:
-                    _move_sigmas(problem, tables, objective, trials, count, stop)
+                    _move_sigmas(problem, along, objective, trials, count, stop)
 
 
 def _move_sigmas(
-    problem: Problem, tables: Tables, objective: Objective, trials: Sequence[Trial], count: int, stop: float
+    problem: Problem, along: AlongTeacher, objective: Objective, trials: Sequence[Trial], count: int, stop: float
 ) -> None:
     """Where the descent along slopes gained next to nothing: go on sigma by sigma from the best schedule."""
     _forget_all_but_best(objective, trials)
-    best, weights = objective.best[count], propagation_weights(tables.errors.sigmas, _RANKING_GAIN)
-    order = by_local_error(tables.errors, weights, best.sigmas)
+    best, weights = objective.best[count], propagation_weights(along.errors.sigmas, _RANKING_GAIN)
+    order = by_local_error(along.errors, weights, best.sigmas)
     descend_by_coordinates(objective, best, problem.sigma_range.sigma_min, stop - problem.budget.spent, order)
 
 
 def _recursive_search(problem: Problem, teacher: Teacher, objective: Objective) -> None:
     """The recursive search over the teacher's levels, each count's schedule then run once to confirm it."""
     problem.budget.message = "recursive search"
-    found = oss_schedules(
+    schedules = oss_schedules(
         problem.run,
         problem.rule,
         restricted(teacher, problem.search),
@@ -164,9 +168,9 @@ def _recursive_search(problem: Problem, teacher: Teacher, objective: Objective) 
         rows=problem.search,
         sketch=problem.state_sketch(),
         budget=problem.budget,
-        boundary=problem.boundary,
+        boundary=problem.sampling.boundary,
     )
-    for sigmas in found.values():
+    for sigmas in schedules.values():
         objective(sigmas, origin="recursive search")
 
 
@@ -200,5 +204,5 @@ def _from_hosts(problem: Problem, hosts: Sequence[str], count: int) -> list[Tens
 
 def _from_neighbours(problem: Problem, objective: Objective, count: int) -> list[Tensor]:
     """A schedule for `count` steps from the refined ones of fewer steps, where there are any."""
-    found = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
-    return [StepCounts(found, problem.sigma_range.sigma_min, fill=False).sigmas(count)] if found else []
+    smaller = {steps: trial.sigmas for steps, trial in objective.best.items() if 2 < steps < count}
+    return [StepCounts(smaller, problem.sigma_range.sigma_min, fill=False).sigmas(count)] if smaller else []

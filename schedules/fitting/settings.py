@@ -1,9 +1,9 @@
-"""What a fit is asked for, in four parts: what is sampled, what is searched, what it may cost, where it records."""
+"""A fit as it is asked for, in four parts: what is sampled, what is searched, what it may cost, where it records."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.noise_space import SigmaRange
@@ -21,7 +21,7 @@ METHODS = ("gauss_newton", "oss")
 
 @dataclass(frozen=True)
 class Sampling:
-    """What is sampled: in which noise range, by which samplers, in how many steps, from where.
+    """The sampling: in which noise range, by which samplers, in how many steps, from where.
 
     Args:
         sigma_range: of the model.
@@ -74,7 +74,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Searching:
-    """What is searched, and what the result is held against.
+    """The search, and what the result is held against.
 
     Args:
         baselines: name -> steps -> sigmas as they run, so below denoise 1 cut at the start (PartialStart.cut).
@@ -96,7 +96,7 @@ class Searching:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a fit may cost beside its effort, and whom it tells.
+    """Limits of a fit beside its effort, and whom it tells.
 
     Args:
         minutes: wall-clock limit, or None.
@@ -115,7 +115,7 @@ class Records:
         folder: one per model, conditioning and guidance; removed when the fit is done. None: nothing is recorded.
     """
 
-    folder: Path | None = field(default=None)
+    folder: Path | None = None
 
 
 def samplers_by_name(

@@ -70,9 +70,9 @@ def as_run(sigmas: Tensor, steps: int, drops: bool) -> Tensor:
     return keep_contract(torch.cat([sigmas[:-2], sigmas[-1:]]) if drops else sigmas, steps)
 
 
-def usable(found: Mapping[str, Schedule], steps: Sequence[int], log: logging.Logger) -> dict[str, Schedule]:
+def usable(schedules: Mapping[str, Schedule], steps: Sequence[int], log: logging.Logger) -> dict[str, Schedule]:
     """The schedules that can be compared at these step counts; the log says why others cannot."""
-    return {name: made for name, made in found.items() if _answers(name, made, steps, log)}
+    return {name: made for name, made in schedules.items() if _answers(name, made, steps, log)}
 
 
 def _answers(name: str, schedule: Schedule, steps: Sequence[int], log: logging.Logger) -> bool:

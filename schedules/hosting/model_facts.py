@@ -1,4 +1,4 @@
-"""What the hosts' model objects say of themselves, as presets record it."""
+"""Facts that the hosts' model objects tell of themselves, as presets record it."""
 
 from __future__ import annotations
 

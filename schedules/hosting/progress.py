@@ -1,4 +1,4 @@
-"""What a host says while a fit runs: how long it takes, and how often that may be said."""
+"""Sentences of a host while a fit runs: how long it takes, and how often that may be said."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the hosts ship, for comparison: their schedules as functions, and the published lists."""
+"""The hosts' own, for comparison: their schedules as functions, and the published lists."""

@@ -25,7 +25,7 @@ from . import published as tables
 
 @dataclass(frozen=True)
 class HostModel:
-    """What a host's scheduler sees of a model: its range and its ascending sigma table."""
+    """A model as a host's scheduler sees it: its range and its ascending sigma table."""
 
     sigma_range: SigmaRange
     table: Array
@@ -182,24 +182,24 @@ def host_schedules(
     """
     entries = host_sigma_table(sigma_range) if table is None else check_table(table, sigma_range)
     model = HostModel(sigma_range, entries)
-    ends = sigma_range.sigma_min, sigma_range.sigma_max
-    found: dict[str, Schedule] = {}
+    ends = {"sigma_min": sigma_range.sigma_min, "sigma_max": sigma_range.sigma_max}
+    offered: dict[str, Schedule] = {}
     for name, rule in _FROM_TABLE.items():
-        found[name] = _kept(partial(rule, model), model)
+        offered[name] = _kept(partial(rule, model), model)
     for name, curve in _FROM_RANGE.items():
         # The hosts take power, logarithm and arctangent of the model's own sigma, on flow models too.
-        found[name] = partial(_on_range, curve, ends)
+        offered[name] = partial(curve, **ends)
     if len(entries) == 1000:
-        found["webui_turbo"] = _kept(partial(turbo, model), model)
+        offered["webui_turbo"] = _kept(partial(turbo, model), model)
     if in_sd_range(sigma_range):
-        found |= {name: _kept(partial(comfy_list, levels), model) for name, levels in _COMFY_LISTS.items()}
-        found |= {name: _kept(partial(webui_list, levels), model) for name, levels in _WEBUI_LISTS.items()}
-        found["gits"] = _kept(gits, model)
+        offered |= {name: _kept(partial(comfy_list, levels), model) for name, levels in _COMFY_LISTS.items()}
+        offered |= {name: _kept(partial(webui_list, levels), model) for name, levels in _WEBUI_LISTS.items()}
+        offered["gits"] = _kept(gits, model)
     if in_svd_range(sigma_range):
-        found["ays_svd"] = _kept(partial(comfy_list, tables.AYS_SVD), model)
+        offered["ays_svd"] = _kept(partial(comfy_list, tables.AYS_SVD), model)
     if sigma_range.flow and sigma_range.sigma_max > 0.99:
-        found |= {name: _kept(partial(comfy_list, levels), model) for name, levels in _FLOW_LISTS.items()}
-    return found if webui else {name: made for name, made in found.items() if not name.startswith("webui_")}
+        offered |= {name: _kept(partial(comfy_list, levels), model) for name, levels in _FLOW_LISTS.items()}
+    return offered if webui else {name: made for name, made in offered.items() if not name.startswith("webui_")}
 
 
 def published_lists(sigma_range: SigmaRange, table: ArrayLike | None) -> dict[str, Callable[[int], Tensor]]:
@@ -213,10 +213,6 @@ def published_lists(sigma_range: SigmaRange, table: ArrayLike | None) -> dict[st
     except ValueError:
         return {}
     return {name: made for name, made in lists.items() if name.startswith(("ays_", "gits", "oss_"))}
-
-
-def _on_range(curve: Callable[..., Tensor], ends: tuple[float, float], steps: int) -> Tensor:
-    return curve(steps, *ends)
 
 
 def _kept(rule: Callable[[int], Array], model: HostModel) -> Schedule:

@@ -34,7 +34,7 @@ class Axis(TypedDict):
     ticks: list[Tick]
 
 
-class Curve(TypedDict):
+class PlottedCurve(TypedDict):
     """One schedule.
 
     points: [step, log10 sigma, sigma] in order; log10 sigma is None where sigma is 0.
@@ -57,7 +57,7 @@ class Plot(TypedDict):
     description: str
     x: Axis
     y: Axis
-    curves: list[Curve]
+    curves: list[PlottedCurve]
     warnings: list[str]
 
 
@@ -86,7 +86,7 @@ def schedule_plot(
     if highlight is not None and highlight not in curves:
         raise ValueError(f"highlight {highlight!r} is none of the curves: {', '.join(curves)}")
     lists = {name: _checked(name, sigmas) for name, sigmas in curves.items()}
-    drawn: list[Curve] = [
+    drawn: list[PlottedCurve] = [
         _curve(name, sigmas, name == highlight, flow=flow, sigma_max=sigma_max) for name, sigmas in lists.items()
     ]
     many = len(drawn) > 1
@@ -114,12 +114,8 @@ def sigma_text(sigma: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None) -> list[str]:
-    """What a person should know before using a schedule, in words."""
-    return list(_warnings(sigmas, flow, sigma_max))
-
-
-def _warnings(sigmas: Array, flow: bool, sigma_max: float | None) -> Iterator[str]:
+def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None) -> Iterator[str]:
+    """Sentences that a person should know before using a schedule."""
     start, last = float(sigmas[0]), float(sigmas[sigmas > 0][-1])
     if sigma_max is not None and start < sigma_max * (1.0 - 1e-3):
         yield f"starts at {sigma_text(start)}, below the model's {sigma_text(sigma_max)}"
@@ -137,7 +133,7 @@ def _checked(name: str, sigmas: Tensor | Sequence[float]) -> Array:
     return check_sigmas(sigmas, name=name, terminal_zero=ends_in_zero).double().numpy()
 
 
-def _curve(name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: float | None) -> Curve:
+def _curve(name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: float | None) -> PlottedCurve:
     positive = sigmas[sigmas > 0]
     kept = np.unique(np.rint(np.linspace(0, len(positive) - 1, min(len(positive), _MAX_POINTS))).astype(int))
     points: list[list[float | None]] = []
@@ -146,18 +142,18 @@ def _curve(name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: 
         points.append([step, round(math.log10(sigma), 5), _rounded(sigma)])
     if len(positive) < len(sigmas):
         points.append([len(positive), None, 0.0])
-    return Curve(
+    return PlottedCurve(
         name=name,
         steps=len(sigmas) - 1,
         start=_rounded(float(positive[0])),
         last=_rounded(float(positive[-1])),
         highlight=highlight,
         points=points,
-        warnings=schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max),
+        warnings=list(schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max)),
     )
 
 
-def _in_words(curve: Curve) -> str:
+def _in_words(curve: PlottedCurve) -> str:
     count = "1 step" if curve["steps"] == 1 else f"{curve['steps']} steps"
     end = ", then 0" if curve["points"][-1][1] is None else ""
     if len(curve["points"]) <= 2 and end:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
-from .plot import Axis, Curve, Plot, sigma_text
+from .plot import Axis, Plot, PlottedCurve, sigma_text
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 # Steps of a curve up to which each of them gets a dot.
@@ -55,7 +55,7 @@ _DARK = _Theme(
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _SvgFrame:
     """The inner rectangle in pixels, and the axes it shows."""
 
     left: float
@@ -107,7 +107,7 @@ def to_svg(plot: Plot, width: int = 640, height: int = 400, dark: bool = False) 
     warnings = _warning_lines(plot, width)
     bottom = height - _MARGIN_BOTTOM - (_LINE * len(warnings) + 6 if warnings else 0)
     frame, legend = _with_legend(
-        plot, _Frame(_MARGIN_LEFT, width - _MARGIN_RIGHT, _MARGIN_TOP, bottom, plot["x"], plot["y"])
+        plot, _SvgFrame(_MARGIN_LEFT, width - _MARGIN_RIGHT, _MARGIN_TOP, bottom, plot["x"], plot["y"])
     )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -125,7 +125,7 @@ def to_svg(plot: Plot, width: int = 640, height: int = 400, dark: bool = False) 
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _axes(frame: _Frame, theme: _Theme) -> Iterator[str]:
+def _axes(frame: _SvgFrame, theme: _Theme) -> Iterator[str]:
     for tick in frame.y["ticks"]:
         row = frame.down(tick["at"])
         yield _line(frame.left, row, frame.right, row, theme.grid)
@@ -143,7 +143,7 @@ def _axes(frame: _Frame, theme: _Theme) -> Iterator[str]:
     yield _text(14, centre, frame.y["label"], theme.quiet, turned)
 
 
-def _curves(plot: Plot, frame: _Frame, theme: _Theme) -> Iterator[str]:
+def _curves(plot: Plot, frame: _SvgFrame, theme: _Theme) -> Iterator[str]:
     """The highlighted curve last, so that it lies on top."""
     styled = sorted(zip(plot["curves"], _styles(plot, theme)), key=lambda pair: pair[0]["highlight"])
     for curve, (colour, dashes) in styled:
@@ -162,14 +162,14 @@ def _curves(plot: Plot, frame: _Frame, theme: _Theme) -> Iterator[str]:
         yield "</g>"
 
 
-def _dots(curve: Curve, places: list[tuple[float, float]]) -> Iterator[str]:
+def _dots(curve: PlottedCurve, places: list[tuple[float, float]]) -> Iterator[str]:
     radius = 3.2 if curve["highlight"] else 2.2
     for (x, y), (step, _, sigma) in zip(places, curve["points"]):
         said = _escaped(f"{curve['name']}, step {step}: sigma {sigma_text(float(sigma or 0))}")
         yield f'<circle cx="{_number(x)}" cy="{_number(y)}" r="{radius}"><title>{said}</title></circle>'
 
 
-def _with_legend(plot: Plot, frame: _Frame) -> tuple[_Frame, _Legend]:
+def _with_legend(plot: Plot, frame: _SvgFrame) -> tuple[_SvgFrame, _Legend]:
     """The legend in the emptier of the two corners that falling curves leave, else beside a narrower frame."""
     rows = sorted(range(len(plot["curves"])), key=lambda i: not plot["curves"][i]["highlight"])
     counts = {curve["steps"] for curve in plot["curves"]}
@@ -213,14 +213,14 @@ def _names(plot: Plot, legend: _Legend, theme: _Theme) -> Iterator[str]:
 
 def _styles(plot: Plot, theme: _Theme) -> list[tuple[str, str]]:
     """(colour, dash pattern) of every curve; where the colours repeat, the dashes differ."""
-    found, other = [], 0
+    styles, other = [], 0
     for curve in plot["curves"]:
         if curve["highlight"]:
-            found.append((theme.highlight, ""))
+            styles.append((theme.highlight, ""))
             continue
-        found.append((theme.others[other % len(theme.others)], _DASHES[other // len(theme.others) % len(_DASHES)]))
+        styles.append((theme.others[other % len(theme.others)], _DASHES[other // len(theme.others) % len(_DASHES)]))
         other += 1
-    return found
+    return styles
 
 
 def _stroke(width: float, dashes: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What a field of a preset may hold: every value, typed, loaded or decoded, passes here before it is used."""
+"""Checks of what a field of a preset may hold: every value, typed, loaded or decoded, passes here before it is used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..core.sigmas import check_sigmas
 MAX_TEXT = 2_000  # notes
 MAX_LABEL = 200  # every other text
 MAX_BASELINES = 256  # errors of one step count
-MAX_ORDER = 16  # columns of solver coefficients
+MAX_ORDER = 16  # columns of coefficients
 MAX_ENTRIES = 256  # of a list or mapping among facts of later versions
 
 _HEX = re.compile(r"[0-9a-f]{8,64}")
@@ -166,7 +166,7 @@ def check_schedule(steps: int, value: Any) -> Tensor:
 
 
 def check_coefficients(steps: int, value: Any) -> Tensor:
-    """(steps, order) float32 solver coefficients; a copy."""
+    """(steps, order) float32 coefficients; a copy."""
     field = f"coefficients.{steps}"
     values = _float32(field, value).clone()
     if values.ndim != 2 or values.shape[0] != steps or not 1 <= values.shape[1] <= MAX_ORDER:

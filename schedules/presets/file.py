@@ -33,7 +33,6 @@ IGNORED_METADATA_KEY = "workflow"
 _TOO_LARGE = f"the file is larger than {MAX_BYTES:,} bytes, so it is no preset"
 
 _TENSOR_NAME = re.compile(r"(sigmas|coefficients)\.([1-9][0-9]*)")
-_FIELD_OF = {"sigmas": "schedules", "coefficients": "solver"}
 
 
 def to_bytes(preset: Preset, workflow: str | None = None) -> bytes:
@@ -43,7 +42,7 @@ def to_bytes(preset: Preset, workflow: str | None = None) -> bytes:
         workflow: a text for the key that loaders ignore, the JSON of a graph that uses the preset; None: no such key.
     """
     tensors = {f"sigmas.{steps}": values for steps, values in preset.schedules.items()}
-    tensors |= {f"coefficients.{steps}": values for steps, values in preset.solver.items()}
+    tensors |= {f"coefficients.{steps}": values for steps, values in preset.coefficients.items()}
     metadata = {METADATA_KEY: preset_json(preset)} | ({} if workflow is None else {IGNORED_METADATA_KEY: workflow})
     header: dict[str, Any] = {"__metadata__": metadata}
     body = bytearray()
@@ -80,12 +79,12 @@ def from_bytes(data: bytes) -> Preset:
         end = stop
     if end != len(body):
         raise PresetError(f"the file holds {len(body) - end} bytes after its last tensor")
-    tensors: dict[str, dict[int, Tensor]] = {"schedules": {}, "solver": {}}
+    tensors: dict[str, dict[int, Tensor]] = {"sigmas": {}, "coefficients": {}}
     for name, start, stop, shape in regions:
         kind, steps = name.split(".")
         values = np.frombuffer(body[start:stop], dtype="<f4").astype(np.float32).reshape(shape)
-        tensors[_FIELD_OF[kind]][int(steps)] = torch.from_numpy(values)
-    return preset_from_content(content, tensors["schedules"], tensors["solver"])
+        tensors[kind][int(steps)] = torch.from_numpy(values)
+    return preset_from_content(content, tensors["sigmas"], tensors["coefficients"])
 
 
 def workflow_of(data: bytes) -> str | None:
@@ -163,7 +162,7 @@ def file_holds(path: Path, preset: Preset, workflow: str | None = None) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What the system says, without the path that it adds."""
+    """The reason that the system gives, without the path that it adds."""
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 

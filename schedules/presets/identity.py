@@ -35,7 +35,7 @@ def bare_name(path: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelIdentity:
-    """What is known of a model. None (family and loras: empty) means not known, and is never compared.
+    """Everything known of a model. None (family and loras: empty) means not known, and is never compared.
 
     Args:
         family: the architecture, such as "SD15", "SDXL", "Flux".
@@ -136,7 +136,7 @@ class ModelIdentity:
         said: list[str] = []
         if self.parameters and running.parameters and self.parameters != running.parameters:
             said.append(f"Fitted for a model of {self.parameters:,} parameters, this one has {running.parameters:,}.")
-        same_file = _same_digest(self.checkpoint_hash, running.checkpoint_hash)
+        same_file = same_digest(self.checkpoint_hash, running.checkpoint_hash)
         same_name = self.checkpoint == running.checkpoint
         if same_file is False and same_name and self.checkpoint is not None:
             said.append(f"The checkpoint {self.checkpoint} has the fitted one's name but another content.")
@@ -166,7 +166,7 @@ class ModelIdentity:
         return "weight patches or a guidance curve" if self.patches else "no LoRA or patch"
 
 
-def _same_digest(left: str | None, right: str | None) -> bool | None:
+def same_digest(left: str | None, right: str | None) -> bool | None:
     """Whether two digests agree, one of them perhaps shortened; None where one is not known."""
     if left is None or right is None:
         return None

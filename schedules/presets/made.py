@@ -75,7 +75,7 @@ class HowMade:
         return cls(**known, more={key: value for key, value in given.items() if key not in _KNOWN})
 
     def to_json(self) -> dict[str, Any]:
-        """What is known, by its key; empty where nothing is."""
+        """The facts that are known, by their keys; empty where nothing is."""
         facts = {name: getattr(self, name) for name in _KNOWN}
         return {name: value for name, value in facts.items() if value not in ("", (), None)} | dict(self.more)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .identity import ModelIdentity
+from .identity import ModelIdentity, same_digest
 from .preset import Preset
 
 # How sure a match is, best first, and how it is said.
@@ -109,10 +109,9 @@ def _rank(
 
 
 def _grade(fitted: ModelIdentity, running: ModelIdentity) -> int:
-    if fitted.checkpoint_hash and running.checkpoint_hash:
-        shared = min(len(fitted.checkpoint_hash), len(running.checkpoint_hash))
-        if fitted.checkpoint_hash[:shared] == running.checkpoint_hash[:shared]:
-            return SAME_FILE
-    elif fitted.checkpoint and fitted.checkpoint == running.checkpoint:
+    same_file = same_digest(fitted.checkpoint_hash, running.checkpoint_hash)
+    if same_file:
+        return SAME_FILE
+    if same_file is None and fitted.checkpoint and fitted.checkpoint == running.checkpoint:
         return SAME_NAME
     return SAME_FAMILY if fitted.family and running.family else SAME_RANGE

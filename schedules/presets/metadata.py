@@ -21,7 +21,7 @@ FORMAT = "sigmasmith-preset"
 VERSION = 2
 
 _STEPS = re.compile(r"[1-9][0-9]{0,4}")
-_TENSORS = {"schedules", "solver"}
+_TENSORS = {"schedules", "coefficients"}
 _BY_STEPS = {"origin", "errors"}
 
 
@@ -95,7 +95,7 @@ def parse_preset_json(text: str) -> dict[str, Any]:
 
 
 def preset_from_content(
-    content: Mapping[str, Any], schedules: Mapping[int, Tensor], solver: Mapping[int, Tensor]
+    content: Mapping[str, Any], schedules: Mapping[int, Tensor], coefficients: Mapping[int, Tensor]
 ) -> Preset:
     """The preset of a parsed metadata text and of its tensors, by step count."""
     fields = dict(content)
@@ -103,9 +103,9 @@ def preset_from_content(
     for name in _BY_STEPS & fields.keys():
         fields[name] = {_steps(name, key): value for key, value in check_mapping(name, fields[name], 64).items()}
     if "made" not in fields:  # version 1
-        return with_facts_of_notes(Preset(**fields, schedules=schedules, solver=solver))
+        return with_facts_of_notes(Preset(**fields, schedules=schedules, coefficients=coefficients))
     fields["made"] = HowMade.from_json(fields["made"])
-    return Preset(**fields, schedules=schedules, solver=solver)
+    return Preset(**fields, schedules=schedules, coefficients=coefficients)
 
 
 def _check_keys(what: str, kind: type[Any], content: Mapping[str, Any], without: Set[str] = frozenset()) -> None:

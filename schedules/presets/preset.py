@@ -63,7 +63,7 @@ class Preset:
         exact: a pasted list: never interpolated, only its own step counts.
         denoise: of the runs it was fitted for. Below 1 each list is int(steps / denoise) steps long, and its last
             `steps` were fitted, from images noised to the first of their sigmas.
-        solver: steps -> (steps, 1 + order) float32 table of the fitted multistep sampler; optional.
+        coefficients: steps -> (steps, 1 + order) float32, of the fitted multistep sampler; optional.
         made: facts on how the schedules were made.
         name, author, licence, notes: of the person; tool: name and version of the program that wrote it.
     Raises:
@@ -82,7 +82,7 @@ class Preset:
     errors: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     exact: bool = False
     denoise: float = 1.0
-    solver: Mapping[int, Tensor] = field(default_factory=dict)
+    coefficients: Mapping[int, Tensor] = field(default_factory=dict)
     made: HowMade = field(default_factory=HowMade)
     name: str = ""
     author: str = ""
@@ -115,7 +115,7 @@ class Preset:
             self._set("latent_shape", check_shape("latent_shape", self.latent_shape))
         self._set("origin", self._by_steps("origin", lambda steps, value: check_label(f"origin.{steps}", value)))
         self._set("errors", self._by_steps("errors", lambda steps, value: check_errors(f"errors.{steps}", value)))
-        self._set("solver", self._by_steps("solver", check_coefficients))
+        self._set("coefficients", self._by_steps("coefficients", check_coefficients))
 
     @property
     def step_counts(self) -> StepCounts:
@@ -152,7 +152,7 @@ class Preset:
 
     @property
     def counts_in_words(self) -> str:
-        """What it was fitted for: "1 step", "5, 8 steps" or "5, 8 steps at denoise 0.5"."""
+        """The step counts that it was fitted for: "1 step", "5, 8 steps" or "5, 8 steps at denoise 0.5"."""
         counts = [self.running(full) for full in self.schedules]
         steps = f"{', '.join(map(str, counts))} step{'' if counts == [1] else 's'}"
         return steps if self.denoise == 1.0 else f"{steps} at denoise {self.denoise:g}"

@@ -1,4 +1,4 @@
-"""What the samplers of this package share: Euler's step and sampler, and which way a list of sigmas goes."""
+"""Parts that the samplers of this package share: Euler's step and sampler, and which way a list of sigmas goes."""
 
 from __future__ import annotations
 

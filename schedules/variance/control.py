@@ -1,4 +1,4 @@
-"""What a run's noise is to be: the settings of the Variance node, checked."""
+"""The noise that a run is to have: the settings of the Variance node, checked."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def parse_restarts(text: str) -> tuple[Restart, ...]:
     Raises:
         ValueError: names the input `restarts`.
     """
-    found = []
+    restarts = []
     for part in filter(None, (piece.strip() for piece in re.split(r"[,;\n]", text))):
         match = re.fullmatch(r"(\d*\.?\d+)\s*(?:-|to)\s*(\d*\.?\d+)(?:\s*[x*]\s*(\d+))?", part.lower())
         if match is None:
@@ -86,8 +86,8 @@ def parse_restarts(text: str) -> tuple[Restart, ...]:
             raise ValueError("restarts: the lower sigma must be above 0: at 0 the run is over")
         if not 1 <= times <= 100:
             raise ValueError(f"restarts: {part!r} must run 1 to 100 times")
-        found.append(Restart(low, high, times))
-    return tuple(found)
+        restarts.append(Restart(low, high, times))
+    return tuple(restarts)
 
 
 UNIT_SPREAD = DataSpread()

@@ -72,7 +72,7 @@ def sample_controlled(
     levels = [float(sigma) for sigma in sigmas]
     if direction(levels) > 0:
         raise ValueError("sigmas must fall for this sampler; only Sigmasmith DDIM runs them upwards")
-    run = _Run(
+    run = _ControlledRun(
         model=FiniteModel(model),
         sigmas=sigmas,
         levels=levels,
@@ -89,7 +89,7 @@ def sample_controlled(
 
 
 @dataclass
-class _Run:
+class _ControlledRun:
     model: FiniteModel
     sigmas: Tensor
     levels: list[float]
@@ -170,15 +170,15 @@ class _Run:
     def _reporter(self, i: int) -> Callback:
         """The host's callback with the step's own number: a one-step sampler counts from 0 every time."""
 
-        def report(found: dict[str, Any]) -> None:
+        def report(told: dict[str, Any]) -> None:
             if self.callback is not None:
-                self.callback({**found, "i": i})
+                self.callback({**told, "i": i})
 
         return report
 
 
 def noise_factor(control: Control, s_noise: float, sigma: float, sigma_next: float, *, flow: bool) -> float:
-    """What a step's noise is multiplied with: s_noise and the posterior's part."""
+    """The factor of a step's noise: s_noise and the posterior's part."""
     if sigma_next == 0.0:
         return s_noise
     spread = control.spread.overall

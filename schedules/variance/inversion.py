@@ -122,8 +122,8 @@ def invert(
         said.calls.append(run.model.calls - before)
         said.residual.append(step.residual)
         if callback is not None:
-            found = {"x": step.x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i + 1], "denoised": step.denoised}
-            callback(found)
+            levels = {"sigma": sigmas[i], "sigma_hat": sigmas[i + 1]}
+            callback({"x": step.x, "i": i, **levels, "denoised": step.denoised})
         x = step.x
     if settings.check:
         back = sample_euler(run.model, x, sigmas.flip(0), run.extra_args)

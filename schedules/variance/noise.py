@@ -43,8 +43,8 @@ class NoiseSource:
 
 def row_seeds(seeds: Sequence[int], rows: int) -> list[int]:
     """One seed per row: the list, then counting on from its last."""
-    found = list(seeds[:rows])
-    return found + [found[-1] + extra for extra in range(1, rows - len(found) + 1)]
+    given = list(seeds[:rows])
+    return given + [given[-1] + extra for extra in range(1, rows - len(given) + 1)]
 
 
 class RowNoise:
@@ -106,9 +106,9 @@ class RowNoise:
                 high, right, index = middle, value, 2 * index
             else:
                 low, left, index = middle, value, 2 * index + 1
-        found = torch.lerp(left, right, min((time - low) / (high - low), 1.0))
-        self._last = (time, found)
-        return found
+        value = torch.lerp(left, right, min((time - low) / (high - low), 1.0))
+        self._last = (time, value)
+        return value
 
     def _node(self, level: int, index: int) -> Tensor:
         return torch.stack([self._normal(self._generator(seed, f"{level} {index}")) for seed in self._seeds])

@@ -68,7 +68,7 @@ def noisy_step(sigma: float, sigma_next: float, eta: float, *, flow: bool = Fals
 
 
 def posterior_factor(sigma: float, sigma_next: float, share: float, *, sigma_data: float, flow: bool = False) -> float:
-    """What the noise of an eta = 1 step is multiplied with, to lie between the bounds of the posterior variance.
+    """The factor of the noise of an eta = 1 step, to lie between the bounds of the posterior variance.
 
     The lower bound is that of a single image, V_lo = s**2 (sigma**2 - s**2) / sigma**2, which eta = 1 adds; the upper
     one that of Gaussian data, V_up = (sigma**2 - s**2) (d**2 + s**2) / (d**2 + sigma**2).

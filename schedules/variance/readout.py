@@ -1,8 +1,7 @@
-"""What noise a run added, step by step, as numbers and as words."""
+"""The noise that a run added, step by step, as numbers and as words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -62,14 +61,9 @@ class NoiseLog:
     steps: list[StepNoise] = field(default_factory=list)
 
     def text(self) -> str:
-        """One line per step below a line that says how."""
-        return in_lines(self.how, self.steps)
-
-
-def in_lines(how: str, steps: Iterable[StepNoise]) -> str:
-    """Numbered lines below `how`."""
-    lines = [f"step {number}: {entry.words()}" for number, entry in enumerate(steps, start=1)]
-    return "\n".join([how, *lines] if how else lines)
+        """One numbered line per step below a line that says how."""
+        lines = [f"step {number}: {entry.words()}" for number, entry in enumerate(self.steps, start=1)]
+        return "\n".join([self.how, *lines] if self.how else lines)
 
 
 def rms(noise: Tensor) -> Tensor:

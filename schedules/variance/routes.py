@@ -85,8 +85,8 @@ class HostSampler:
         """The value that a parameter has by itself: its node's, or the function's own."""
         if name in self.options:
             return float(self.options[name])
-        found = self._parameters().get(name)
-        return 1.0 if found is None or found.default is inspect.Parameter.empty else float(found.default)
+        parameter = self._parameters().get(name)
+        return 1.0 if parameter is None or parameter.default is inspect.Parameter.empty else float(parameter.default)
 
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
         try:

@@ -64,7 +64,7 @@ def run_route(
 
 
 def _planned_churn(control: Control, sigmas: Tensor) -> Iterator[StepNoise]:
-    """What a host's own churn adds, by its formula: it draws without asking us."""
+    """The noise that a host's own churn adds, by its formula: it draws without asking us."""
     levels = [float(sigma) for sigma in sigmas]
     for sigma in levels[:-1]:
         higher = sigma

@@ -73,7 +73,7 @@ def test_a_run_gives_what_two_advanced_ksamplers_give():
 
 
 def test_the_first_model_is_left_alone_where_its_part_of_a_run_is_known():
-    run = part("schedules.fitting.rollouts")._Run
+    run = part("schedules.fitting.rollouts")._StudentRun
     known, found = run.known, []
     for answer in (lambda *_: None, known):
         high, low = pair_of()

@@ -17,13 +17,13 @@ NAME = "sigmasmith_multistep"
 STEPS = 6
 
 
-def with_table(model: Any) -> Any:
+def with_coefficients(model: Any) -> Any:
     """The model with a preset whose coefficients differ from every stock sampler's, the last step's too."""
     preset = preset_for(model, sampler=NAME, counts=(STEPS,))
     coefficients = part("schedules.fitting.coefficients.unknowns")
     sigmas = preset.schedules[STEPS]
     theta = coefficients.dpmpp_2m_parameters(sigmas, 3) + 0.05 * coefficients.allowed(STEPS, 3)
-    return applied(model, replace(preset, solver={STEPS: coefficients.table_of(theta, sigmas)}))
+    return applied(model, replace(preset, coefficients={STEPS: coefficients.coefficients_of(theta, sigmas)}))
 
 
 def masked(model: Any, start: Tensor, mask: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def masked(model: Any, start: Tensor, mask: Tensor) -> Tensor:
 
 def test_the_dropdown_runs_the_coefficients_of_the_models_preset():
     for kind in KINDS:
-        model = with_table(model_of(kind))
+        model = with_coefficients(model_of(kind))
         with Messages() as texts:
             ours = sampled(model, NAME, "sigmasmith_optimal", steps=STEPS)
         assert texts == [], texts
@@ -43,7 +43,7 @@ def test_the_dropdown_runs_the_coefficients_of_the_models_preset():
 
 def test_other_step_counts_run_as_the_hosts_own_dpmpp_2m_bit_for_bit():
     for kind in KINDS:
-        model = with_table(model_of(kind))
+        model = with_coefficients(model_of(kind))
         with Messages() as texts:
             ours = sampled(model, NAME, "sigmasmith_optimal", steps=STEPS + 1)
         assert any("runs as dpmpp_2m" in text for text in texts), texts
@@ -52,7 +52,7 @@ def test_other_step_counts_run_as_the_hosts_own_dpmpp_2m_bit_for_bit():
 
 def test_an_inpaint_mask_keeps_what_it_covers_with_fitted_coefficients():
     for kind in KINDS:
-        model = with_table(model_of(kind))
+        model = with_coefficients(model_of(kind))
         start = 0.3 * torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
         mask = torch.zeros(1, 1, 8, 8)
         mask[..., 4:] = 1.0

@@ -99,7 +99,7 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
     under_way = current_pass()
     answer = under_way[1].answer if under_way else None
     preset = answer.preset if answer else None
-    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.solver)
+    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.coefficients)
     return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=_said)
 
 

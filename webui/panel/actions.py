@@ -157,7 +157,7 @@ def save_file(data: Any) -> tuple[Any, str]:
 
 def _saved(preset: Preset) -> tuple[Any, str]:
     store, name = preset_store(), preset.name or f"imported {preset.short_hash}"
-    if store.by_hash(preset.hash) == name and not preset.solver:
+    if store.by_hash(preset.hash) == name and not preset.coefficients:
         said = f"The preset {name} is here already."
     else:
         store.save(name, preset)

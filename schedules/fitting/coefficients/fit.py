@@ -6,8 +6,8 @@ from ..objective import Objective, Trial
 from ..problem import Problem
 from ..teacher.local_errors import DenseTeacher
 from .greedy import GreedyFit
-from .joint import refine_table
-from .unknowns import table_of
+from .joint import refine_coefficients
+from .unknowns import coefficients_of
 
 # Model outputs weighed and pull to DPM++ 2M: from free to tame. The held-out rows choose, for the freest always wins
 # on the rows that it was fitted to.
@@ -15,10 +15,10 @@ _CHOICES = ((4, 1e-3), (3, 1e-2), (2, 1e-1))
 MOST_OUTPUTS = max(order for order, _ in _CHOICES)
 
 
-def fit_solver(
+def fit_coefficients(
     problem: Problem, teacher: DenseTeacher, objective: Objective, held_out: Objective, start: Trial, allowance: float
 ) -> None:
-    """Fill `objective.best_table` for the steps of `start`, a trial of the sampler without coefficients.
+    """Fill `objective.best_with_coefficients` for the steps of `start`, a trial of the sampler without coefficients.
 
     Args:
         teacher: on the search rows.
@@ -35,8 +35,8 @@ def fit_solver(
             continue
         trial = _greedy(problem, teacher, objective, start, order, ridge)
         # Should time run out in the check, what stood before it stands.
-        objective.best_table[start.steps] = best or trial
-        check = held_out(start.sigmas, table=trial.table)
+        objective.best_with_coefficients[start.steps] = best or trial
+        check = held_out(start.sigmas, coefficients=trial.coefficients)
         check.rollout.forget()
         worse = trial
         if check.error < least:
@@ -46,9 +46,9 @@ def fit_solver(
     if best is None:
         return
     problem.budget.message = f"{start.steps} steps: schedule and coefficients"
-    # The choice of order stands: a freer table would look better here whatever it does elsewhere.
-    objective.best_table[start.steps] = best
-    objective.best_table[start.steps] = refine_table(
+    # The choice of order stands: freer coefficients would look better here whatever they do elsewhere.
+    objective.best_with_coefficients[start.steps] = best
+    objective.best_with_coefficients[start.steps] = refine_coefficients(
         objective, best, problem.sigma_range.sigma_min, stop - problem.budget.spent
     )
 
@@ -56,7 +56,9 @@ def fit_solver(
 def _greedy(
     problem: Problem, teacher: DenseTeacher, objective: Objective, start: Trial, order: int, ridge: float
 ) -> Trial:
-    """One run that fits a table step by step, and the trial of that table, whose calls that run has already made."""
+    """One run that fits coefficients step by step, and the trial of these, whose calls that run has already made."""
     sampler = GreedyFit(teacher, problem.state_sketch(), objective.rows, order, ridge)
     run = objective.rollouts.with_sampler(sampler)(start.sigmas, objective.rows, start.rollout)
-    return objective(start.sigmas, run, f"coefficients for {start.origin}", table_of(sampler.theta, start.sigmas))
+    return objective(
+        start.sigmas, run, f"coefficients for {start.origin}", coefficients_of(sampler.theta, start.sigmas)
+    )

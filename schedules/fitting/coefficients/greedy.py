@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ...core.noise_space import Array
 from ...samplers.loop import linear_step, sample_steps
-from ..objective import flat_weights
+from ..objective import normal_equations
 from ..rollouts import take_rows
 from ..sketch import Sketch
 from ..teacher.local_errors import DenseTeacher
@@ -35,7 +35,7 @@ RIDGE = 1e-3
 
 @dataclass
 class GreedyFit:
-    """A sampler function that fits its table as it runs.
+    """A sampler function that fits its coefficients as it runs.
 
     Args:
         teacher: on the fitted rows.
@@ -86,9 +86,7 @@ class GreedyFit:
         """(features,) change of the parameters that brings the step nearest to the teacher, in mean log distance."""
         target = self.teacher.end if sigma_next == 0.0 else self._teacher_at(-np.log(sigma_next))
         miss = reached - torch.as_tensor(target)
-        weights, columns = flat_weights(miss), columns[:, :, torch.from_numpy(free)]
-        normal = torch.einsum("bmi,bmj,b->ij", columns, columns, weights).numpy()
-        gradient = torch.einsum("bmi,bm,b->i", columns, miss, weights).numpy()
+        normal, gradient = normal_equations(miss, columns[:, :, torch.from_numpy(free)])
         diagonal = np.diag(normal)
         change = np.zeros(len(free))
         change[free] = -np.linalg.solve(

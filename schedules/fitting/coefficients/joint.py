@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ...core.noise_space import Array
-from ..objective import Objective, Trial, flat_weights
+from ..objective import Objective, Trial, normal_equations
 from ..refine.gauss_newton import Shifts, descend, jacobian_calls, shifts_around
-from .unknowns import allowed, dpmpp_2m_parameters, feature_sketches, features, parameters_of, table_of
+from .unknowns import allowed, coefficients_of, dpmpp_2m_parameters, feature_sketches, features, parameters_of
 
 # Pull of the parameters to where they started, in units of log error per sample.
 _PRIOR = 1e-3
@@ -37,29 +36,29 @@ _CONVERGED = 0.02
 
 
 @dataclass(frozen=True)
-class TableCoordinates:
-    """Coordinates of schedules and tables near a given trial.
+class JointCoordinates:
+    """Coordinates of schedules and coefficients near a given trial.
 
     Attributes:
         shifts: of the sigmas.
         theta: (steps, features) parameters at z = 0.
         basis: (columns, steps, features) changes of the parameters.
-        table_differences: (columns,) forward differences of those.
+        parameter_differences: (columns,) forward differences of those.
     """
 
     shifts: Shifts
     theta: Array
     basis: Array
-    table_differences: Array
+    parameter_differences: Array
     order: int
 
     @property
     def differences(self) -> Array:
-        return np.concatenate([self.shifts.differences, self.table_differences])
+        return np.concatenate([self.shifts.differences, self.parameter_differences])
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
         sigmas, theta = self.at(z)
-        return objective(sigmas, base, origin, table_of(theta, sigmas))
+        return objective(sigmas, base, origin, coefficients_of(theta, sigmas))
 
     def at(self, z: Array) -> tuple[Tensor, Array]:
         """Sigma list and parameters at z."""
@@ -69,9 +68,7 @@ class TableCoordinates:
 
     def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
         """Damped step for the mean log error, parameters weakly pulled to z = 0, sigmas kept in order and range."""
-        weights = flat_weights(residual)
-        normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
-        gradient = torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()
+        normal, gradient = normal_equations(residual, slope)
         prior: Array = np.full(len(at), _PRIOR * len(residual))
         prior[: self._moving] = 0.0
         diagonal: Array = np.array(normal.diagonal())
@@ -101,58 +98,58 @@ class TableCoordinates:
         return dpmpp_2m_parameters(self.shifts.sigmas, self.order)
 
 
-def refine_table(objective: Objective, start: Trial, floor: float, allowance: float) -> Trial:
+def refine_coefficients(objective: Objective, start: Trial, floor: float, allowance: float) -> Trial:
     """The best trial found near `start` for at most about `allowance` evaluations per sample, `start` itself included.
 
     Args:
-        start: a trial with a table.
+        start: a trial with coefficients.
         floor: the model's sigma_min.
     """
     budget = objective.rollouts.budget
     stop, run_cost, best = budget.spent + allowance, start.steps * objective.share, start
     while (knots := affordable_knots(best, (stop - budget.spent) / objective.share)) > 0:
         best = objective.with_outputs(best)
-        found = descend(objective, best, coordinates_around(best, knots, floor), stop, run_cost)
-        gain = np.log(best.error / found.error)
-        best = found
+        refined = descend(objective, best, coordinates_around(best, knots, floor), stop, run_cost)
+        gain = np.log(best.error / refined.error)
+        best = refined
         if gain < _CONVERGED:
             break
     return best
 
 
-def coordinates_around(trial: Trial, knots: int, floor: float) -> TableCoordinates:
+def coordinates_around(trial: Trial, knots: int, floor: float) -> JointCoordinates:
     """Coordinates with at most `knots` hat functions for the sigmas and for each parameter."""
-    assert trial.table is not None
-    order = trial.table.shape[1] - 1
-    columns = table_columns(trial.steps, order, knots)
+    assert trial.coefficients is not None
+    order = trial.coefficients.shape[1] - 1
+    columns = parameter_columns(trial.steps, order, knots)
     basis = np.stack([column for _, column in columns]) if columns else np.zeros((0, trial.steps, features(order)))
     effects = _effects(trial, order)
     error = float(trial.errors.square().mean().sqrt())
     visible = np.array([np.sqrt(np.square(column * effects).sum()) for _, column in columns])
     differences = np.clip(_SHARE * error / np.maximum(visible, 1e-30), _LEAST, _MOST)
-    theta = parameters_of(trial.table, trial.sigmas)
-    return TableCoordinates(shifts_around(trial.sigmas, knots, floor), theta, basis, differences, order)
+    theta = parameters_of(trial.coefficients, trial.sigmas)
+    return JointCoordinates(shifts_around(trial.sigmas, knots, floor), theta, basis, differences, order)
 
 
 def affordable_knots(trial: Trial, calls: float) -> int:
     """Most hat functions whose Jacobian and a few runs after it fit into `calls`; 0 for none."""
-    assert trial.table is not None
+    assert trial.coefficients is not None
     for knots in range(trial.steps, 0, -1):
         if knots < min(3, trial.steps):
             break
-        needed = table_jacobian_calls(trial.steps, trial.table.shape[1] - 1, knots)
+        needed = joint_jacobian_calls(trial.steps, trial.coefficients.shape[1] - 1, knots)
         if needed <= _JACOBIAN_SHARE * calls and needed + _RUNS_AFTER * trial.steps <= calls:
             return knots
     return 0
 
 
-def table_jacobian_calls(steps: int, order: int, knots: int) -> int:
+def joint_jacobian_calls(steps: int, order: int, knots: int) -> int:
     """Sampler steps that a Jacobian runs: each column those after the first step it changes."""
-    own = sum(steps - 1 - first for first, _ in table_columns(steps, order, knots))
+    own = sum(steps - 1 - first for first, _ in parameter_columns(steps, order, knots))
     return own + jacobian_calls(steps, knots)
 
 
-def table_columns(steps: int, order: int, knots: int) -> list[tuple[int, Array]]:
+def parameter_columns(steps: int, order: int, knots: int) -> list[tuple[int, Array]]:
     """(first step changed, (steps, features) change) of every column.
 
     The last step of each parameter stands alone: its columns cost no model call, and the step to 0 is unlike others.

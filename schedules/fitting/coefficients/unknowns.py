@@ -1,4 +1,4 @@
-"""The unknowns of a fitted multistep sampler: its table of coefficients in coordinates that suit fitting.
+"""The unknowns of a fitted multistep sampler: its coefficients in coordinates that suit fitting.
 
 A step from sigma to s is a first-order exponential step plus features, each with a parameter theta:
 
@@ -6,7 +6,7 @@ A step from sigma to s is a first-order exponential step plus features, each wit
 
 with a = s / sigma, n = (x - D) min(sigma, 1) / sigma, and D_j the output of j steps before. The differences are what
 classical multistep rules weigh (DPM++ 2M: theta_1 = h / (2 h_1) alone); the last two features let a step shrink or
-stretch the model output and the noise. In theta a table keeps its meaning while a sigma moves, in plain weights not.
+stretch the model output and the noise. Theta keeps its meaning while a sigma moves, plain weights do not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def allowed(steps: int, order: int) -> NDArray[np.bool_]:
 
 
 def dpmpp_2m_parameters(sigmas: Tensor, order: int) -> Array:
-    """(steps, features) parameters that make a table DPM++ 2M."""
+    """(steps, features) parameters whose coefficients are those of DPM++ 2M."""
     time = -np.log(sigmas[:-1].double().numpy())
     h = np.diff(time)
     theta = np.zeros((len(sigmas) - 1, features(order)))
@@ -45,7 +45,7 @@ def dpmpp_2m_parameters(sigmas: Tensor, order: int) -> Array:
     return theta
 
 
-def table_of(theta: Array, sigmas: Tensor) -> Tensor:
+def coefficients_of(theta: Array, sigmas: Tensor) -> Tensor:
     """(steps, 1 + order) float32 coefficients of the parameters (steps, features)."""
     rows = [row_of(theta[i], float(sigmas[i]), float(sigmas[i + 1])) for i in range(len(theta))]
     return torch.from_numpy(np.stack(rows)).float()
@@ -61,9 +61,9 @@ def row_of(theta: Array, sigma: float, sigma_next: float) -> Array:
     return np.concatenate([[carry + rest * noise, first], -rest * differences])
 
 
-def parameters_of(table: Tensor, sigmas: Tensor) -> Array:
-    """(steps, features) parameters of a table: the inverse of `table_of`, within float32 rounding."""
-    sigmas64, rows = sigmas.double().numpy(), table.double().numpy()
+def parameters_of(coefficients: Tensor, sigmas: Tensor) -> Array:
+    """(steps, features) parameters of coefficients: the inverse of `coefficients_of`, within float32 rounding."""
+    sigmas64, rows = sigmas.double().numpy(), coefficients.double().numpy()
     carry = sigmas64[1:] / sigmas64[:-1]
     rest = 1.0 - carry
     noise = (rows[:, 0] - carry) / rest
@@ -81,6 +81,6 @@ def feature_sketches(state: Tensor, outputs: list[Tensor], sigma: float, sigma_n
     """
     rest = 1.0 - sigma_next / sigma
     newest = outputs[0]
-    found = [newest - outputs[j] if j < len(outputs) else torch.zeros_like(newest) for j in range(1, order)]
-    found += [newest, (state - newest) * (min(sigma, 1.0) / sigma)]
-    return rest * torch.stack(found, dim=2)
+    columns = [newest - outputs[j] if j < len(outputs) else torch.zeros_like(newest) for j in range(1, order)]
+    columns += [newest, (state - newest) * (min(sigma, 1.0) / sigma)]
+    return rest * torch.stack(columns, dim=2)

@@ -60,14 +60,14 @@ def _optimised(start: Array, flow: bool, power: int) -> Array:
 
     # Steps of a thousandth of the even one at least: the polynomial's weights divide by them.
     order = {"type": "ineq", "fun": lambda inner: np.diff(whole(inner)) - 1e-3 * scale}
-    found = minimize(
+    optimum = minimize(
         lambda inner: error_bound(whole(inner), flow, power) if (np.diff(whole(inner)) > 0).all() else 1e9,
         start[1:-1],
         method="SLSQP",
         constraints=[order],
         options={"maxiter": 500, "ftol": 1e-9},
     )
-    candidates = [start, whole(found.x)] if (np.diff(whole(found.x)) > 0).all() else [start]
+    candidates = [start, whole(optimum.x)] if (np.diff(whole(optimum.x)) > 0).all() else [start]
     return min(candidates, key=lambda lam: error_bound(lam, flow, power))
 
 
@@ -89,8 +89,11 @@ def error_bound(lam: Array, flow: bool, power: int) -> float:
 
 
 def step_weights(lam: Array, step: int) -> Array:
-    """What step `step`, from lam[step] to lam[step + 1], gives to its last outputs, the oldest first: 1 at the first
-    and the last step, 2 at those next to them, else ORDER. The integral of e**lambda times Lagrange's polynomials."""
+    """Weights that the step from lam[step] to lam[step + 1] gives to its last outputs, the oldest first.
+
+    They are 1 at the first and the last step, 2 at those next to them, else ORDER: the integrals of e**lambda times
+    Lagrange's polynomials.
+    """
     steps = len(lam) - 1
     order = min(ORDER, step + 1, steps - step)
     nodes = lam[step + 1 - order : step + 1]

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from ...core.noise_space import Array
 from ...core.sigmas import finish_sigmas
-from ..objective import Objective, Trial, flat_weights
+from ..objective import Objective, Trial, normal_equations
 
 # Largest shift of one sigma per step, in units of the gap: two neighbours that meet half way stay ordered.
 _MAX_SHIFT = 0.4
@@ -140,9 +140,7 @@ def jacobian(objective: Objective, trial: Trial, coordinates: Coordinates) -> Te
 
 def damped_step(residual: Tensor, slope: Tensor, damping: float, free: int) -> Array:
     """Levenberg-Marquardt step for the mean log error, in the first `free` coordinates; the others stay."""
-    weights, slope = flat_weights(residual), slope[:, :, :free]
-    normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
-    gradient = torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()
+    normal, gradient = normal_equations(residual, slope[:, :, :free])
     diagonal = np.diag(normal).copy()
     normal = normal + np.diag(damping * diagonal + 1e-12 * max(diagonal.max(), 1e-30))
     return -np.linalg.solve(normal, gradient)
@@ -178,9 +176,9 @@ def refine(objective: Objective, start: Trial, floor: float, allowance: float) -
         if columns == 0:
             break
         best = objective.with_outputs(best)
-        found = descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
-        gain = np.log(best.error / found.error)
-        best = found
+        refined = descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
+        gain = np.log(best.error / refined.error)
+        best = refined
         if gain < _CONVERGED:
             break
     return best

@@ -23,7 +23,6 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ...core.finite import check_finite
-from ...core.noise_space import Array
 from ...core.run import Run
 from ...core.sigmas import check_sigmas, finish_sigmas
 from ...samplers.loop import sample_steps
@@ -169,7 +168,8 @@ def published_oss(
     recursion(run, sigmas, states, rows=rows, budget=budget)
     states.carry_over(0)
     paths = {count: [states.path(count, row) for row in range(images)] for count in steps}
-    return PublishedOss({count: _median_schedule(times, nodes) for count, nodes in paths.items()}, paths)
+    medians = {count: sorted(set(median_nodes(nodes)) - {0}, reverse=True) for count, nodes in paths.items()}
+    return PublishedOss({count: finish_sigmas(times[nodes]) for count, nodes in medians.items()}, paths)
 
 
 def _euler_teacher(
@@ -190,7 +190,3 @@ def _euler_teacher(
         return x
 
     return sample_steps(partial(_counted, model, budget), x.float(), sigmas, extra_args, take=take)
-
-
-def _median_schedule(times: Array, paths: list[list[int]]) -> Tensor:
-    return finish_sigmas(times[sorted(set(median_nodes(paths)) - {0}, reverse=True)])

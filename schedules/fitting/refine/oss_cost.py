@@ -1,4 +1,4 @@
-"""What a fit by the recursive search may spend, known before it starts: it depends on the step counts alone.
+"""The limit of a fit by the recursive search, known before it starts: it depends on the step counts alone.
 
 The search evaluates about K * N / 2 states per sample, K the largest step count and N the teacher's levels, which is
 more than effort "fast" allows any other method; a coarser grid would leave long schedules nothing to choose from.
@@ -22,7 +22,7 @@ def oss_limit(problem: Problem, hosts: int) -> float:
     """Evaluations per sample of a whole fit by this method: teacher, search, one run per count, held-out check.
 
     Args:
-        hosts: schedules that the found ones are compared with at most.
+        hosts: schedules that the fitted ones are compared with at most.
     """
     effort, once = problem.effort, sum(problem.steps)
     teacher = effort.teacher_nodes + effort.check_nodes + _PROBES

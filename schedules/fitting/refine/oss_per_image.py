@@ -81,8 +81,8 @@ class StatesPerImage:
 
     def state(self, level: int, node: int) -> Tensor:
         """Where level `level` steps from; the start noise where no step has come to."""
-        found = self.best[level - 1].get(node) if level else None
-        return self.start(node) if found is None else found
+        state = self.best[level - 1].get(node) if level else None
+        return self.start(node) if state is None else state
 
     def offer(self, level: int, node: int, x: Tensor, denoised: Tensor) -> None:
         """One Euler step from `node` to every lower node (eq. 9), kept where it lands nearest (eq. 10)."""

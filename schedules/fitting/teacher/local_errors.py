@@ -64,7 +64,7 @@ def densify(teacher: Teacher, factor: int) -> DenseTeacher:
 
 
 def local_errors(teacher: DenseTeacher, rule: MultistepRule) -> LocalErrors:
-    """Tables for dynamic programming. Rules with a longer history than one output enter with one.
+    """Errors of all steps, for dynamic programming. Rules with a longer history than one output enter with one.
 
     A sample's difficulty is the summed squared error of its first-order steps between neighbouring levels: it puts
     samples on one scale, as the geometric mean over samples does.

@@ -25,7 +25,7 @@ STOCHASTIC_TOLERANCE = 0.15
 
 @dataclass(frozen=True)
 class Reference:
-    """What the search aims at.
+    """End states that the search aims at, and how far they can be trusted.
 
     Attributes:
         teacher: the fine deterministic trajectory of the whole batch.
@@ -44,8 +44,8 @@ class Reference:
 
 def make_reference(problem: Problem) -> Reference:
     """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
-    if problem.start is not None and isinstance(problem.run, StartsFromImages) and not problem.run.has_images:
-        _start_from_images(problem, problem.run, problem.start)
+    if problem.sampling.start is not None and isinstance(problem.run, StartsFromImages) and not problem.run.has_images:
+        _start_from_images(problem, problem.run, problem.sampling.start)
     problem.budget.message = "teacher"
     fine = _teacher(problem, _levels(problem, problem.effort.teacher_nodes), problem.everything)
     if isinstance(problem.run, DirectRun):
@@ -84,8 +84,8 @@ def _teacher(problem: Problem, levels: Array, rows: slice) -> Teacher:
 
 def _levels(problem: Problem, nodes: int) -> Array:
     """The reference's noise levels; of two models the second begins on one of them."""
-    levels = teacher_sigmas(nodes, problem.sigma_range, cold=problem.start is not None)
-    return levels_with_boundary(levels, problem.boundary)
+    levels = teacher_sigmas(nodes, problem.sigma_range, cold=problem.sampling.start is not None)
+    return levels_with_boundary(levels, problem.sampling.boundary)
 
 
 def agreement(fine: Tensor, coarse: Tensor, tolerance: float, rows: slice | None = None) -> tuple[float, bool]:

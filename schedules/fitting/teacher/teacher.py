@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,15 +96,6 @@ def exponential_weights(past: Array, sigma_next: float) -> Array:
 
 
 @dataclass
-class _Trace:
-    """What the teacher run writes down as it goes."""
-
-    states: list[Tensor] = field(default_factory=list)
-    outputs: list[Tensor] = field(default_factory=list)
-    full: dict[str, Tensor] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class _TeacherRun:
     """One teacher as a sampler function: an exponential multistep method of order ORDER, in fp32.
 
@@ -117,13 +108,15 @@ class _TeacherRun:
     budget: Budget
     journal: Journal | None
     key: str
-    trace: _Trace
+    states: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    full: dict[str, Tensor] = field(default_factory=dict)
 
     def __call__(
         self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
     ) -> Tensor:
         recorded = self.journal.read_calls(self.key) if self.journal is not None else []
-        ones, x, history, first = x.new_ones([x.shape[0]]), x.float(), [], len(self.trace.states)
+        ones, x, history, first = x.new_ones([x.shape[0]]), x.float(), [], len(self.states)
         for i, sigma in enumerate(self.levels[first : first + len(sigmas) - 1], start=first):
             if i < len(recorded):
                 denoised = recorded[i].to(x)
@@ -150,11 +143,11 @@ class _TeacherRun:
 
     def _write_down(self, index: int, x: Tensor, denoised: Tensor) -> None:
         x, denoised = take_rows(x, self.rows), take_rows(denoised, self.rows)
-        self.trace.states.append(self.sketch(x))
-        self.trace.outputs.append(self.sketch(denoised))
+        self.states.append(self.sketch(x))
+        self.outputs.append(self.sketch(denoised))
         if index == len(self.levels) // 2:
-            self.trace.full |= {"probe_state": x, "probe_output": denoised}
-        self.trace.full["end"] = denoised
+            self.full |= {"probe_state": x, "probe_output": denoised}
+        self.full["end"] = denoised
 
 
 def run_teacher(
@@ -174,9 +167,9 @@ def run_teacher(
     record = journal.read(key) if journal is not None else None
     before = budget.rows_planned
     if record is None:
-        trace = _Trace()
-        run(_TeacherRun(levels, rows, sketch, budget, journal, key, trace), rounded, rows)
-        record = {"states": torch.stack(trace.states), "outputs": torch.stack(trace.outputs), **trace.full}
+        sampler = _TeacherRun(levels, rows, sketch, budget, journal, key)
+        run(sampler, rounded, rows)
+        record = {"states": torch.stack(sampler.states), "outputs": torch.stack(sampler.outputs), **sampler.full}
         record["rows"] = torch.tensor(budget.rows_planned - before)
         if journal is not None:
             journal.write(key, record)
@@ -189,11 +182,5 @@ def run_teacher(
 
 def restricted(teacher: Teacher, rows: slice) -> Teacher:
     """The same teacher on some of its rows."""
-    return Teacher(
-        teacher.sigmas,
-        teacher.states[:, rows],
-        teacher.outputs[:, rows],
-        teacher.end[rows],
-        teacher.end_sketch[rows],
-        teacher.probe,
-    )
+    parts = {"states": teacher.states[:, rows], "outputs": teacher.outputs[:, rows]}
+    return replace(teacher, end=teacher.end[rows], end_sketch=teacher.end_sketch[rows], **parts)

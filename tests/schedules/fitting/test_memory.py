@@ -69,7 +69,7 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
         samplers=len(names) if isinstance(names, list) else 1,
         calls_per_step=2 if names == "heun" else 1,
         method=options.get("method", "gauss_newton"),
-        solver=names == "sigmasmith_multistep",
+        coefficients=names == "sigmasmith_multistep",
     )
     kept = most_kept(values, rows, **options)
     assert kept <= stated <= 8.0 * kept

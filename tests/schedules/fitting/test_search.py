@@ -94,22 +94,22 @@ def test_a_candidate_that_was_run_up_to_rounding_is_not_run_again():
 
 
 def test_the_host_comparison_leaves_them_their_evaluations(monkeypatch):
-    given: list[tuple[Problem, search.Tables]] = []
+    given: list[tuple[Problem, search.AlongTeacher]] = []
 
-    def recorded(problem: Problem, tables: search.Tables) -> list[str]:
-        given.append((problem, tables))
-        return search.compared_hosts(problem, tables)
+    def recorded(problem: Problem, along: search.AlongTeacher) -> list[str]:
+        given.append((problem, along))
+        return search.compared_hosts(problem, along)
 
     monkeypatch.setattr(pipeline, "compared_hosts", recorded)
     small_fit(mixture(), normal(8), effort="balanced", steps=(5, 8, 20))
-    fit, tables = given[0]
-    bare = replace(tables, published={})
+    fit, along = given[0]
+    bare = replace(along, published={})
     first = (3 * (5 + 8 + 20) + 2 * (5 + 8)) * fit.share(fit.search)
     one = (5 + 8 + 20) * fit.share(fit.held_out)
     fewer = 0
     for limit in np.arange(90.0, 300.0, 7.0):
         scarce = replace(fit, budget=Budget(8, limit))
-        hosts = len(search.compared_hosts(scarce, tables))
+        hosts = len(search.compared_hosts(scarce, along))
         assert hosts == 1 or first + (hosts + fit.finds) * one <= limit
         fewer += hosts < len(search.compared_hosts(scarce, bare))
     assert fewer

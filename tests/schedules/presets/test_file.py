@@ -42,7 +42,7 @@ def test_golden_file_holds_what_it_was_made_of():
     assert preset.origin == {2: "karras", 10: "fitted"}
     assert preset.seeds == (0, 1, 2**64 - 1)
     assert preset.notes == FULL.notes
-    assert torch.equal(preset.solver[2], FULL.solver[2])
+    assert torch.equal(preset.coefficients[2], FULL.coefficients[2])
 
 
 def test_safetensors_itself_reads_and_writes_the_same_bytes():
@@ -127,8 +127,10 @@ def test_ten_thousand_steps_fit_a_file_and_four_megabytes_do_not():
     most = Preset(schedules={10_000: ramp(10_000)}, sampler="", model=model)
     assert torch.equal(from_bytes(to_bytes(most)).schedules[10_000], ramp(10_000))
     counts = range(9_990, 10_001)
-    solver = {steps: torch.zeros(steps, 16) for steps in counts}
-    large = Preset(schedules={steps: ramp(steps) for steps in counts}, sampler="", model=model, solver=solver)
+    coefficients = {steps: torch.zeros(steps, 16) for steps in counts}
+    large = Preset(
+        schedules={steps: ramp(steps) for steps in counts}, sampler="", model=model, coefficients=coefficients
+    )
     with pytest.raises(PresetError, match="a file holds at most 4,194,304"):
         to_bytes(large)
 

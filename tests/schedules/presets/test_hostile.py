@@ -257,7 +257,7 @@ HOSTILE = {
     "coefficients alone": (named("coefficients.3", 3, 1), "at least one step count"),
     "coefficients elsewhere": (
         file({**TWO, "coefficients.1": tensor(12, 16, 1, 1)}, LIST + b"\0" * 4),
-        "solver speaks of 1 steps",
+        "coefficients speaks of 1 steps",
     ),
     "coefficients without columns": (
         file({**TWO, "coefficients.2": tensor(12, 12, 2, 0)}, LIST),

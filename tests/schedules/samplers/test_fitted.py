@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.fitting.coefficients.unknowns import dpmpp_2m_parameters, table_of
+from sigmasmith.schedules.fitting.coefficients.unknowns import coefficients_of, dpmpp_2m_parameters
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
 from sigmasmith.schedules.samplers.loop import sample_linear
@@ -24,13 +24,13 @@ def start(*shape):
     return 12.0 * torch.randn(*shape, generator=torch.Generator().manual_seed(3))
 
 
-def a_table(steps, order=3, seed=0):
-    base = table_of(dpmpp_2m_parameters(sigmas_of(steps), order), sigmas_of(steps))
+def some_coefficients(steps, order=3, seed=0):
+    base = coefficients_of(dpmpp_2m_parameters(sigmas_of(steps), order), sigmas_of(steps))
     return base + 0.01 * torch.randn(base.shape, generator=torch.Generator().manual_seed(seed))
 
 
 def test_a_fitted_schedule_runs_its_own_coefficients():
-    preset = PresetCoefficients({5: sigmas_of(5), 8: sigmas_of(8)}, {8: a_table(8)})
+    preset = PresetCoefficients({5: sigmas_of(5), 8: sigmas_of(8)}, {8: some_coefficients(8)})
     said: list[str] = []
     x = start(2, 1, 4, 4)
     fitted = sample_sigmasmith_multistep(curved, x, sigmas_of(8), coefficients=preset, warn=said.append)
@@ -44,17 +44,21 @@ def test_a_fitted_schedule_runs_its_own_coefficients():
         (None, sigmas_of(8), "no preset reached the sampler"),
         (PresetCoefficients({8: sigmas_of(8)}, {}), sigmas_of(8), "the preset holds no coefficients"),
         (
-            PresetCoefficients({8: sigmas_of(8), 5: sigmas_of(5)}, {8: a_table(8)}),
+            PresetCoefficients({8: sigmas_of(8), 5: sigmas_of(5)}, {8: some_coefficients(8)}),
             sigmas_of(5),
             "no coefficients that held",
         ),
         (
-            PresetCoefficients({8: sigmas_of(8)}, {8: a_table(8)}),
+            PresetCoefficients({8: sigmas_of(8)}, {8: some_coefficients(8)}),
             sigmas_of(7),
             "8 steps at denoise 1, and these 7 steps",
         ),
-        (PresetCoefficients({8: sigmas_of(8)}, {8: a_table(8)}), sigmas_of(8) * 0.9, "another list of sigmas"),
-        (PresetCoefficients({8: sigmas_of(8)}, {8: a_table(8)}), sigmas_of(8)[3:], "another list of sigmas"),
+        (
+            PresetCoefficients({8: sigmas_of(8)}, {8: some_coefficients(8)}),
+            sigmas_of(8) * 0.9,
+            "another list of sigmas",
+        ),
+        (PresetCoefficients({8: sigmas_of(8)}, {8: some_coefficients(8)}), sigmas_of(8)[3:], "another list of sigmas"),
     ],
 )
 def test_without_coefficients_for_these_sigmas_it_runs_as_dpmpp_2m_and_says_why(preset, sigmas, words):
@@ -67,14 +71,14 @@ def test_without_coefficients_for_these_sigmas_it_runs_as_dpmpp_2m_and_says_why(
 
 
 def test_a_run_that_stops_early_takes_the_first_rows():
-    sigmas, table = sigmas_of(8), a_table(8)
-    preset = PresetCoefficients({8: sigmas}, {8: table})
+    sigmas, coefficients = sigmas_of(8), some_coefficients(8)
+    preset = PresetCoefficients({8: sigmas}, {8: coefficients})
     found = preset.rows(sigmas[:5])
     assert found is not None
-    assert torch.equal(found, table[:4])
+    assert torch.equal(found, coefficients[:4])
 
 
 def test_sigmas_that_went_through_a_hosts_arithmetic_are_still_known():
     sigmas = sigmas_of(8)
-    preset = PresetCoefficients({8: sigmas}, {8: a_table(8)})
+    preset = PresetCoefficients({8: sigmas}, {8: some_coefficients(8)})
     assert preset.rows(sigmas * (1.0 + 1e-4)) is not None

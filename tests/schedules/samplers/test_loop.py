@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.fitting.coefficients.unknowns import dpmpp_2m_parameters, table_of
+from sigmasmith.schedules.fitting.coefficients.unknowns import coefficients_of, dpmpp_2m_parameters
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.loop import sample_linear, sample_steps
 
@@ -31,8 +31,8 @@ def start(*shape):
     return 12.0 * torch.randn(*shape, generator=torch.Generator().manual_seed(3))
 
 
-def a_table(steps, order=3, seed=0):
-    base = table_of(dpmpp_2m_parameters(sigmas_of(steps), order), sigmas_of(steps))
+def some_coefficients(steps, order=3, seed=0):
+    base = coefficients_of(dpmpp_2m_parameters(sigmas_of(steps), order), sigmas_of(steps))
     return base + 0.01 * torch.randn(base.shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -58,7 +58,7 @@ def test_no_row_returns_the_model_output_itself():
 
 
 def test_a_run_ends_where_its_rows_end():
-    sigmas, x, rows = sigmas_of(5), start(1, 2), a_table(5)[:3]
+    sigmas, x, rows = sigmas_of(5), start(1, 2), some_coefficients(5)[:3]
     part = sample_linear(curved, x, sigmas, coefficients=rows)
     assert torch.equal(part, sample_linear(curved, x, sigmas[:4], coefficients=rows))
 
@@ -70,22 +70,24 @@ def test_the_loop_keeps_no_gradient():
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])
-def test_a_table_of_dpmpp_2m_runs_as_dpmpp_2m(order):
+def test_coefficients_of_dpmpp_2m_run_as_dpmpp_2m(order):
     sigmas, x = sigmas_of(8), start(3, 1, 4, 4)
-    table = table_of(dpmpp_2m_parameters(sigmas, order), sigmas)
+    coefficients = coefficients_of(dpmpp_2m_parameters(sigmas, order), sigmas)
     own = own_sampler("dpmpp_2m")(curved, x, sigmas)
-    torch.testing.assert_close(sample_linear(curved, x, sigmas, coefficients=table), own, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(sample_linear(curved, x, sigmas, coefficients=coefficients), own, rtol=1e-5, atol=1e-5)
 
 
 def test_a_step_is_the_weighted_sum_of_state_and_model_outputs():
-    sigmas, x, table = sigmas_of(3), start(1, 2), a_table(3)
+    sigmas, x, coefficients = sigmas_of(3), start(1, 2), some_coefficients(3)
     first = curved(x, sigmas[:1])
-    y = table[0, 0] * x + table[0, 1] * first
+    y = coefficients[0, 0] * x + coefficients[0, 1] * first
     second = curved(y, sigmas[1:2])
-    z = table[1, 0] * y + table[1, 1] * second + table[1, 2] * first
+    z = coefficients[1, 0] * y + coefficients[1, 1] * second + coefficients[1, 2] * first
     third = curved(z, sigmas[2:3])
-    expected = table[2, 0] * z + table[2, 1] * third + table[2, 2] * second + table[2, 3] * first
-    torch.testing.assert_close(sample_linear(curved, x, sigmas, coefficients=table), expected)
+    expected = (
+        coefficients[2, 0] * z + coefficients[2, 1] * third + coefficients[2, 2] * second + coefficients[2, 3] * first
+    )
+    torch.testing.assert_close(sample_linear(curved, x, sigmas, coefficients=coefficients), expected)
 
 
 def test_outside_an_inpaint_mask_the_picture_stays_untouched():
@@ -96,27 +98,29 @@ def test_outside_an_inpaint_mask_the_picture_stays_untouched():
     def masked(x: torch.Tensor, sigma: torch.Tensor, denoise_mask: torch.Tensor) -> torch.Tensor:
         return curved(x, sigma) * denoise_mask + picture * (1.0 - denoise_mask)
 
-    end = sample_linear(masked, start(1, 1, 4, 4), sigmas_of(6), {"denoise_mask": mask}, coefficients=a_table(6))
+    end = sample_linear(
+        masked, start(1, 1, 4, 4), sigmas_of(6), {"denoise_mask": mask}, coefficients=some_coefficients(6)
+    )
     assert torch.equal(end[..., 2:], picture[..., 2:])
     assert not torch.equal(end[..., :2], picture[..., :2])
 
 
 def test_a_row_of_the_batch_does_not_change_another():
-    x, table, sigmas = start(3, 1, 4, 4), a_table(6), sigmas_of(6)
-    together = sample_linear(curved, x, sigmas, coefficients=table)
+    x, coefficients, sigmas = start(3, 1, 4, 4), some_coefficients(6), sigmas_of(6)
+    together = sample_linear(curved, x, sigmas, coefficients=coefficients)
     for row in range(3):
-        assert torch.equal(sample_linear(curved, x[row : row + 1], sigmas, coefficients=table)[0], together[row])
+        assert torch.equal(sample_linear(curved, x[row : row + 1], sigmas, coefficients=coefficients)[0], together[row])
 
 
 def test_video_latents_run_like_images():
-    x, table, sigmas = start(1, 2, 3, 4, 4), a_table(6), sigmas_of(6)
-    flat = sample_linear(curved, x.reshape(1, 2, 12, 4), sigmas, coefficients=table)
-    assert torch.equal(sample_linear(curved, x, sigmas, coefficients=table).reshape(1, 2, 12, 4), flat)
+    x, coefficients, sigmas = start(1, 2, 3, 4, 4), some_coefficients(6), sigmas_of(6)
+    flat = sample_linear(curved, x.reshape(1, 2, 12, 4), sigmas, coefficients=coefficients)
+    assert torch.equal(sample_linear(curved, x, sigmas, coefficients=coefficients).reshape(1, 2, 12, 4), flat)
 
 
 def test_every_step_is_reported_to_the_callback():
     seen: list[dict] = []
     sigmas = sigmas_of(5)
-    sample_linear(curved, start(1, 2), sigmas, None, seen.append, coefficients=a_table(5))
+    sample_linear(curved, start(1, 2), sigmas, None, seen.append, coefficients=some_coefficients(5))
     assert [call["i"] for call in seen] == [0, 1, 2, 3, 4]
     assert torch.equal(torch.stack([call["sigma"] for call in seen]), sigmas[:-1])

@@ -1,4 +1,4 @@
-"""Parameters and tables of the fitted multistep sampler, its greedy start, and the joint refinement."""
+"""Parameters and coefficients of the fitted multistep sampler, its greedy start, and the joint refinement."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from sigmasmith.schedules.fitting.coefficients.greedy import GreedyFit
 from sigmasmith.schedules.fitting.coefficients.joint import (
     affordable_knots,
     coordinates_around,
-    refine_table,
-    table_columns,
-    table_jacobian_calls,
+    joint_jacobian_calls,
+    parameter_columns,
+    refine_coefficients,
 )
 from sigmasmith.schedules.fitting.coefficients.unknowns import (
     allowed,
+    coefficients_of,
     feature_sketches,
     features,
     parameters_of,
     row_of,
-    table_of,
 )
 from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.objective import Objective, Trial
@@ -51,7 +51,7 @@ def greedy_trial(objective: Objective, steps: int, flow: bool = False, order: in
     sampler = GreedyFit(teacher, Sketch(DIM, 512), objective.rows, order)
     sigmas = schedule(steps, flow)
     run = objective.rollouts.with_sampler(sampler)(sigmas, objective.rows)
-    return objective(sigmas, run, "greedy", table_of(sampler.theta, sigmas))
+    return objective(sigmas, run, "greedy", coefficients_of(sampler.theta, sigmas))
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +61,10 @@ def objectives() -> dict[bool, Objective]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 5), st.booleans(), st.integers(0, 2**16))
-def test_parameters_survive_the_way_through_a_table(steps, order, flow, seed):
+def test_parameters_survive_the_way_through_coefficients(steps, order, flow, seed):
     theta = np.random.default_rng(seed).normal(size=(steps, features(order))) * allowed(steps, order)
     sigmas = schedule(steps, flow)
-    back = parameters_of(table_of(theta, sigmas), sigmas)
+    back = parameters_of(coefficients_of(theta, sigmas), sigmas)
     # float32 weights: what cancels in small steps at high sigmas loses digits.
     rest = 1.0 - sigmas[1:].double().numpy() / sigmas[:-1].double().numpy()
     scale = np.maximum(sigmas[:-1].double().numpy(), 1.0) / rest
@@ -101,7 +101,7 @@ def test_the_greedy_table_is_closer_to_the_teacher_than_dpmpp_2m(objectives, flo
     assert greedy_trial(objective, steps, flow).error < 0.8 * plain.error
 
 
-def test_the_greedy_run_answers_every_call_of_its_table(objectives):
+def test_the_greedy_run_answers_every_call_of_its_coefficients(objectives):
     objective = objectives[False]
     before = objective.rollouts.budget.rows_evaluated
     greedy_trial(objective, 6)
@@ -114,7 +114,7 @@ def test_a_joint_jacobian_column_is_the_central_difference_of_true_residuals(obj
     start = greedy_trial(objective, 5, flow)
     coordinates = coordinates_around(start, 5, range_of(flow).sigma_min)
     slope = jacobian(objective, start, coordinates)
-    assert slope.shape[2] == len(coordinates.differences) == 4 + len(table_columns(5, 4, 5))
+    assert slope.shape[2] == len(coordinates.differences) == 4 + len(parameter_columns(5, 4, 5))
     for column, size in enumerate(0.25 * coordinates.differences):
         unit = np.eye(slope.shape[2])[column]
         ahead, behind = (coordinates.trial(objective, sign * size * unit, start).residual for sign in (1.0, -1.0))
@@ -130,7 +130,7 @@ def test_a_joint_jacobian_costs_the_calls_that_were_announced(objectives, steps,
     start = greedy_trial(objective, steps)
     before = objective.rollouts.budget.spent
     jacobian(objective, start, coordinates_around(start, knots, range_of(False).sigma_min))
-    assert objective.rollouts.budget.spent - before == pytest.approx(table_jacobian_calls(steps, 4, knots))
+    assert objective.rollouts.budget.spent - before == pytest.approx(joint_jacobian_calls(steps, 4, knots))
 
 
 @pytest.mark.parametrize("flow", [False, True])
@@ -138,7 +138,7 @@ def test_the_joint_refinement_lowers_the_error_within_its_allowance(objectives, 
     objective = objectives[flow]
     start = greedy_trial(objective, 5, flow)
     before = objective.rollouts.budget.spent
-    found = refine_table(objective, start, range_of(flow).sigma_min, 120.0)
+    found = refine_coefficients(objective, start, range_of(flow).sigma_min, 120.0)
     assert objective.rollouts.budget.spent - before <= 120.0
     assert found.error < 0.9 * start.error
     assert torch.equal(check_sigmas(found.sigmas), found.sigmas)
@@ -149,7 +149,7 @@ def test_the_joint_refinement_lowers_the_error_within_its_allowance(objectives, 
 def test_an_allowance_too_small_for_a_jacobian_leaves_the_start(objectives):
     start = greedy_trial(objectives[False], 6)
     assert affordable_knots(start, 20.0) == 0
-    assert refine_table(objectives[False], start, range_of(False).sigma_min, 20.0) is start
+    assert refine_coefficients(objectives[False], start, range_of(False).sigma_min, 20.0) is start
 
 
 @pytest.mark.slow
@@ -193,8 +193,8 @@ def test_coefficients_that_lose_on_the_held_out_rows_are_not_returned(monkeypatc
     def spoiled(objective, count):
         candidates = real(objective, count)
         fitted = candidates[FITTED]
-        assert fitted.table is not None
-        return {**candidates, FITTED: type(fitted)(fitted.sigmas, fitted.table * 1.5)}
+        assert fitted.coefficients is not None
+        return {**candidates, FITTED: type(fitted)(fitted.sigmas, fitted.coefficients * 1.5)}
 
     monkeypatch.setattr(pipeline, "candidates_of", spoiled)
     fit = small_fit(mixture(), normal(12), sampler="sigmasmith_multistep")
@@ -236,7 +236,7 @@ def test_a_fit_of_coefficients_stays_under_its_limit(whole, steps):
     model = Counted(mixture(), whole)
     fit = small_fit(model, normal(8), sampler="sigmasmith_multistep", steps=steps, effort="balanced")
     assert fit.nfe == pytest.approx(model.rows / 8)
-    assert fit.nfe <= EFFORTS["balanced"].limit(steps, solver=True)
+    assert fit.nfe <= EFFORTS["balanced"].limit(steps, coefficients=True)
 
 
 def test_a_preset_calls_what_is_returned_fitted_with_coefficients_or_without():

@@ -48,7 +48,7 @@ def golden_presets() -> dict[str, Preset]:
         seeds=(0, 1, 2**64 - 1),
         origin={2: "karras", 10: "fitted"},
         errors={2: {"fitted": 0.0625, "karras": 0.05}, 10: {"fitted": 0.001, "karras": 0.0045, "beta": 0.1}},
-        solver={2: torch.tensor([[1.0, 0.0], [1.5, -0.5]])},
+        coefficients={2: torch.tensor([[1.0, 0.0], [1.5, -0.5]])},
         name="SDXL/portrait",
         author="Ada",
         licence="CC0-1.0",
@@ -76,7 +76,7 @@ def golden_presets() -> dict[str, Preset]:
         schedules={5: torch.tensor([14.6146421, 3.1, 1.2, 0.45, 0.0291675, 0.0])},
         sampler="sigmasmith_multistep",
         model=ModelIdentity(sigma_min=0.0291675, sigma_max=14.6146421, flow=False),
-        solver={5: torch.tensor([[0.5], [0.4], [0.3], [0.2], [0.1]])},
+        coefficients={5: torch.tensor([[0.5], [0.4], [0.3], [0.2], [0.1]])},
         made=HowMade(
             method="family",
             more={"version": 1, "scale": 1.75, "checked": True, "rows": [4, 8], "gain": {"5": [1.25, 2.5]}},
