@@ -13,8 +13,8 @@ class BuildModules(build_py):
     """All modules of a package but this file, which lies in the root package's folder."""
 
     def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
-        found = super().find_package_modules(package, package_dir)
-        return [(name, module, path) for name, module, path in found if (name, module) != ("sigmasmith", "setup")]
+        modules = super().find_package_modules(package, package_dir)
+        return [entry for entry in modules if entry[:2] != ("sigmasmith", "setup")]
 
 
 setup(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..cli.subjects import Subject
+from ..cli.subjects import PlainSubject
 from ..demo.models.network import EPS_RANGE, FLOW_RANGE
 from ..schedules.presets.identity import ModelIdentity
 from .analytic import MixtureDenoiser, power_law, random_mixture
@@ -16,13 +16,13 @@ MIXTURES = ("mixture_eps", "mixture_flow")
 _DIM, _EXPONENT, _MODES, _CLASSES, _SEED = 96, 1.4, 24, 4, 5
 
 
-def mixture_subject(name: str, guidance: float) -> Subject:
+def mixture_subject(name: str, guidance: float) -> PlainSubject:
     """One of MIXTURES: 96 dimensions with the spectrum of natural images, 24 modes in 4 classes; the same mixture in
     both spaces, on the noise ranges of the trained models. Its rows go through the classes in turn."""
     model = mixture_model(name, guidance)
     low, high = FLOW_RANGE if model.flow else EPS_RANGE
     identity = ModelIdentity(family="Mixture", sigma_min=low, sigma_max=high, flow=model.flow)
-    return Subject(f"{name}, guidance {guidance:g}", model, (_DIM,), identity, None, _CLASSES, torch.device("cpu"))
+    return PlainSubject(f"{name}, guidance {guidance:g}", model, (_DIM,), identity, None, _CLASSES, torch.device("cpu"))
 
 
 def mixture_model(name: str, guidance: float) -> MixtureDenoiser:

@@ -11,11 +11,11 @@ from ..schedules.core.words import duration
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.presets.preset import FITTED, Preset
-from .comparison import REFERENCE_LEVELS, Table, compare, run_reference, summary_lines
+from .comparison import Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FALLBACK, find_preset, named_schedule, preset_label
 from .progress import progress_bar
-from .subjects import Subject, demo_subject, named_sampler
+from .subjects import PlainSubject, demo_subject, named_sampler
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _case(
-    subject: Subject,
+    subject: PlainSubject,
     sampler: tuple[str, str | SamplerFunction],
     presets: dict[str, Preset],
     args: argparse.Namespace,
@@ -78,16 +78,16 @@ def _case(
         )
     for line in (*table.lines(), *table.sentences()):
         print(line)
-    print(f"The reference has {REFERENCE_LEVELS} levels; with half of them it ends {reference.error:.5f} away.\n")
+    print(f"{reference.in_words}\n")
     return table
 
 
-def _fitted(subject: Subject, sampler: tuple[str, str | SamplerFunction], args: argparse.Namespace) -> Calibration:
+def _fitted(subject: PlainSubject, sampler: tuple[str, str | SamplerFunction], args: argparse.Namespace) -> Calibration:
     with progress_bar(f"Fitting {sampler[0]} to {subject.name}") as bar:
         noise = subject.noise(args.calibration_noises, args.seed)
-        found = subject.fit(noise, sampler[1], args.steps, effort=args.effort, progress=bar)
+        calibration = subject.fit(noise, sampler[1], args.steps, effort=args.effort, progress=bar)
     print(
-        f"Fitted at effort {args.effort} in {duration(found.seconds)}: {found.nfe:.0f} model evaluations per sample, "
-        f"{found.nfe / len(args.steps):.0f} per step count."
+        f"Fitted at effort {args.effort} in {duration(calibration.seconds)}: {calibration.nfe:.0f} model evaluations "
+        f"per sample, {calibration.nfe / len(args.steps):.0f} per step count."
     )
-    return found
+    return calibration

@@ -9,14 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..schedules.core.finite import check_finite
 from ..schedules.core.metrics import geometric_mean, mode_switches, sample_errors
 from ..schedules.core.types import Progress, SamplerFunction, Schedule
-from ..schedules.fitting.budget import Budget
-from ..schedules.fitting.sketch import Sketch
-from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
-from ..schedules.samplers.by_name import own_sampler
-from .subjects import Subject
+from .subjects import PlainSubject
 
 SIMPLE = "simple"
 # Levels of the reference, and of a coarser one that tells how exact it is.
@@ -45,6 +40,17 @@ class ConvergedEnds:
     def error(self) -> float:
         """Distance of the two, more than the reference's own error."""
         return geometric_mean(sample_errors(self.coarse, self.end))
+
+    @property
+    def in_words(self) -> str:
+        """One sentence: how exact the reference is."""
+        return f"The reference has {REFERENCE_LEVELS} levels; with half of them it ends {self.error:.5f} away."
+
+    def from_noise(
+        self, subject: PlainSubject, sampler: str | SamplerFunction, sigmas: Tensor, rows: int | None = None
+    ) -> Tensor:
+        """(B, ...) ends on the first `rows` of these noises as hosts start them: a lower first sigma, less noise."""
+        return subject.end_states(self.noise[:rows] * float(sigmas[0]), sampler, sigmas)
 
 
 @dataclass
@@ -116,21 +122,13 @@ class Table:
         return f"{error:>9.4f}" + ("*" if error == least else " ")
 
 
-def run_reference(subject: Subject, noises: int, seed: int, progress: Progress | None = None) -> ConvergedEnds:
-    """The reference of a model on `noises` start noises, which no fit of `Subject.noise` with the same seed uses."""
+def run_reference(subject: PlainSubject, noises: int, seed: int, progress: Progress | None = None) -> ConvergedEnds:
+    """The reference of a model on `noises` start noises, which no fit on noises of the same seed uses."""
     noise = subject.noise(noises, seed + _SEED_OFFSET)
-    rows = slice(0, noises)
-    start, args = noise * subject.sigma_range.sigma_max, subject.extra_args(noises)
-
-    def run(sampler: SamplerFunction, sigmas: Tensor, rows: slice) -> None:
-        with torch.no_grad():
-            sampler(subject.denoiser, start, sigmas.to(start.device), extra_args=args)
-
-    ends: list[Tensor] = []
-    for levels, before in ((COARSE_LEVELS, 0), (REFERENCE_LEVELS, COARSE_LEVELS)):
-        budget = Budget(noises, float(levels), progress=_shifted(progress, before))
-        ends.append(run_teacher(run, teacher_sigmas(levels, subject.sigma_range), rows, Sketch(1, 1), budget).end)
-    return ConvergedEnds(noise, ends[1], ends[0])
+    x = noise * subject.sigma_range.sigma_max
+    coarse = subject.teacher_ends(x, COARSE_LEVELS, progress=_shifted(progress, 0))
+    end = subject.teacher_ends(x, REFERENCE_LEVELS, progress=_shifted(progress, COARSE_LEVELS))
+    return ConvergedEnds(noise, end, coarse)
 
 
 def _shifted(progress: Progress | None, before: int) -> Progress | None:
@@ -139,25 +137,8 @@ def _shifted(progress: Progress | None, before: int) -> Progress | None:
     return lambda done, total, message: progress(before + done, COARSE_LEVELS + REFERENCE_LEVELS, message)
 
 
-def end_states(subject: Subject, noise: Tensor, sampler: str | SamplerFunction, sigmas: Tensor) -> Tensor:
-    """(B, ...) end of a run as hosts start it: a schedule that begins lower begins with that much less noise."""
-    function = own_sampler(sampler) if isinstance(sampler, str) else sampler
-    args = subject.extra_args(len(noise))
-    with torch.no_grad():
-        end = function(
-            subject.denoiser,
-            noise * float(sigmas[0]),
-            sigmas.to(noise.device),
-            extra_args=args,
-            callback=None,
-            disable=True,
-        )
-    check_finite(end, 0.0, len(sigmas) - 2)
-    return end
-
-
 def compare(
-    subject: Subject,
+    subject: PlainSubject,
     reference: ConvergedEnds,
     sampler: str | SamplerFunction,
     schedules: Mapping[str, Schedule],
@@ -180,7 +161,7 @@ def compare(
     for name, schedule in schedules.items():
         table.errors[name], table.switched[name] = {}, {}
         for count in steps:
-            end = end_states(subject, reference.noise, sampler, schedule(count))
+            end = reference.from_noise(subject, sampler, schedule(count))
             table.errors[name][count] = geometric_mean(sample_errors(end, reference.end))
             table.switched[name][count] = mode_switches(end, reference.end)
             done += count
@@ -190,7 +171,7 @@ def compare(
 
 
 def steps_needed(
-    subject: Subject,
+    subject: PlainSubject,
     reference: ConvergedEnds,
     sampler: str | SamplerFunction,
     schedule: Schedule,
@@ -200,7 +181,7 @@ def steps_needed(
     """Smallest step count, by bisection, at which a schedule's error is at most `error`; None above `most`."""
 
     def enough(count: int) -> bool:
-        end = end_states(subject, reference.noise, sampler, schedule(count))
+        end = reference.from_noise(subject, sampler, schedule(count))
         return geometric_mean(sample_errors(end, reference.end)) <= error
 
     if not enough(most):
@@ -212,11 +193,6 @@ def steps_needed(
     return high
 
 
-def average(gains: Sequence[float]) -> float:
-    """Geometric mean of ratios."""
-    return math.exp(sum(map(math.log, gains)) / len(gains))
-
-
 def summary_lines(tables: Sequence[Table]) -> Iterator[str]:
     """Over all cells of some tables: the average gain against the best rival of each cell, and against `simple`."""
     cells = [(table, steps) for table in tables for steps in table.steps]
@@ -226,4 +202,5 @@ def summary_lines(tables: Sequence[Table]) -> Iterator[str]:
         gains = [gain for table, steps in cells if (gain := table.gain(steps, rival)) is not None]
         if gains:
             ends = f"{min(gains):.2f} at worst, {max(gains):.2f} at best"
-            yield f"  {average(gains):.2f} times lower than {label}; {ends}"
+            mean = geometric_mean(torch.tensor(gains, dtype=torch.float64))
+            yield f"  {mean:.2f} times lower than {label}; {ends}"

@@ -19,7 +19,7 @@ from ..schedules.samplers.fitted import NAME
 from .files import check_target
 from .progress import progress_bar
 from .show import share_lines, sigma_lines
-from .subjects import Subject, demo_subject, named_sampler, own_subject
+from .subjects import PlainSubject, demo_subject, named_sampler, own_subject
 
 TOOL = "sigmasmith 0.1.0"
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"The fit keeps at most {in_bytes(kept)} in memory.")
     try:
         with progress_bar(f"Fitting {name} to {subject.name}") as bar:
-            found = subject.fit(
+            calibration = subject.fit(
                 noise,
                 sampler,
                 args.steps,
@@ -69,9 +69,10 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--minutes {args.minutes:g} did not suffice for the reference and one run of each step count"
         ) from error
-    preset = preset_of(found, subject, args.seed, out.name.removesuffix(SUFFIX) if out else "")
-    print(f"{name}, {subject.name}: {found.nfe:.0f} model evaluations per sample in {duration(found.seconds)}\n")
-    print(found.report)
+    preset = preset_of(calibration, subject, args.seed, out.name.removesuffix(SUFFIX) if out else "")
+    spent = f"{calibration.nfe:.0f} model evaluations per sample in {duration(calibration.seconds)}"
+    print(f"{name}, {subject.name}: {spent}\n")
+    print(calibration.report)
     print()
     if out is None:
         for line in sigma_lines(preset):
@@ -82,13 +83,13 @@ def run(args: argparse.Namespace) -> None:
     try:
         save_preset(out, preset, overwrite=args.force)
     except ValueError:
-        # The disk may be full after hours of work: what was found must not go with it.
+        # The disk may be full after hours of work: the result must not go with it.
         print("\n".join(share_lines(preset)))
         raise
     print(f"Wrote {out}")
 
 
-def chosen_subject(args: argparse.Namespace) -> Subject:
+def chosen_subject(args: argparse.Namespace) -> PlainSubject:
     """The model that --model or --denoiser names."""
     if (args.model is None) == (args.denoiser is None):
         raise ValueError("give one of --model NAME (a bundled model) and --denoiser MODULE:ATTRIBUTE (your own)")
@@ -119,8 +120,8 @@ def calm_threads(device: str) -> None:
         torch.set_num_threads(1)
 
 
-def preset_of(found: Calibration, subject: Subject, seed: int, name: str) -> Preset:
+def preset_of(calibration: Calibration, subject: PlainSubject, seed: int, name: str) -> Preset:
     """The preset of a fit made here."""
-    return found.to_preset(
+    return calibration.to_preset(
         subject.identity, guidance=subject.guidance, seeds=(seed,), dtype="float32", name=name, tool=TOOL
     )

@@ -21,7 +21,7 @@ def load_callable(name: str, option: str) -> Callable[..., Any]:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last: a file there must not stand in for an installed package
     try:
-        found: Any = importlib.import_module(module_name)
+        target: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # the module is there and lacks one of its own imports
@@ -29,9 +29,9 @@ def load_callable(name: str, option: str) -> Callable[..., Any]:
             f"{option}: there is no module {module_name!r}, neither installed nor in the current folder"
         ) from error
     for part in path.split("."):
-        if not hasattr(found, part):
+        if not hasattr(target, part):
             raise ValueError(f"{option}: {module_name} has no attribute {path!r}")
-        found = getattr(found, part)
-    if not callable(found):
+        target = getattr(target, part)
+    if not callable(target):
         raise ValueError(f"{option}: {name} is not callable")
-    return found
+    return target

@@ -47,7 +47,7 @@ def share_lines(preset: Preset, steps: int | None = None) -> list[str]:
 
 
 def about_lines(preset: Preset) -> Iterator[str]:
-    """What a preset was fitted for, one fact per line; what is not known is left out."""
+    """One line per fact about a preset: what it was fitted for; what is not known is left out."""
     model = preset.model
     kind = "flow" if model.flow else (model.prediction or "noise")
     facts = {
@@ -74,12 +74,12 @@ def about_lines(preset: Preset) -> Iterator[str]:
 def error_lines(preset: Preset) -> Iterator[str]:
     """Errors that the fit measured on its held-out noises: what it returned against the best host schedule."""
     yield f"{'steps':>5}  {'returned':<20} {'error':>9}   {'best host schedule':<20} {'error':>9}"
-    for steps, found in sorted(preset.errors.items()):
+    for steps, errors in sorted(preset.errors.items()):
         chosen = preset.origin.get(steps, FITTED)
-        hosts = {name: error for name, error in found.items() if name != FITTED}
+        hosts = {name: error for name, error in errors.items() if name != FITTED}
         best = min(hosts, key=lambda name: hosts[name]) if hosts else None
         rival = f"{best:<20} {hosts[best]:>9.5f}" if best is not None else "none compared"
-        yield f"{preset.running(steps):>5}  {chosen:<20} {found.get(chosen, math.nan):>9.5f}   {rival}"
+        yield f"{preset.running(steps):>5}  {chosen:<20} {errors.get(chosen, math.nan):>9.5f}   {rival}"
 
 
 def sigma_lines(preset: Preset) -> Iterator[str]:

@@ -1,29 +1,34 @@
-"""What a command works on: a bundled model or a user's own denoiser, with its noise range and conditioning."""
+"""The models of commands: a bundled one or a user's own denoiser, with its noise range and conditioning."""
 
 from __future__ import annotations
 
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..demo.models.weights import DEMO_NAMES, FOLDER, count_parameters, load_demo
+from ..schedules.core.finite import check_finite
 from ..schedules.core.noise_space import SigmaRange, shift_of_range
 from ..schedules.core.types import Progress, SamplerFunction
+from ..schedules.fitting.budget import Budget
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
+from ..schedules.fitting.direct import DirectRun
+from ..schedules.fitting.sketch import Sketch
+from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.samplers.by_name import own_sampler
 from .python_objects import load_callable
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model to fit or to compare on.
+class PlainSubject:
+    """A model outside of any host, to fit or to compare on.
 
     Args:
         name: for people.
@@ -52,11 +57,33 @@ class Subject:
         return torch.randn(rows, *self.shape, generator=generator).to(self.device)
 
     def extra_args(self, rows: int) -> dict[str, Any]:
-        """What the denoiser is given beside x and sigma for a batch of `rows`."""
-        found: dict[str, Any] = {} if self.guidance is None else {"cfg": self.guidance}
-        if self.classes:
-            found["labels"] = torch.arange(rows, device=self.device) % self.classes
-        return found
+        """Keyword arguments of the denoiser beside x and sigma, for a batch of `rows`."""
+        labels = {"labels": torch.arange(rows, device=self.device) % self.classes} if self.classes else {}
+        return labels if self.guidance is None else {"cfg": self.guidance, **labels}
+
+    def end_states(self, x: Tensor, sampler: str | SamplerFunction, sigmas: Tensor) -> Tensor:
+        """(B, ...) end of one run of a sampler, by name or as a function, from x (B, ...) at sigmas[0].
+
+        Raises:
+            ModelError: the end is not finite.
+        """
+        function = own_sampler(sampler) if isinstance(sampler, str) else sampler
+        args = self.extra_args(len(x))
+        with torch.no_grad():
+            end = function(self.denoiser, x, sigmas.to(x.device), extra_args=args, callback=None, disable=True)
+        check_finite(end, 0.0, len(sigmas) - 2)
+        return end
+
+    def teacher_ends(
+        self, x: Tensor, levels: int, *, sigma: float | None = None, progress: Progress | None = None
+    ) -> Tensor:
+        """(B, ...) end states of a teacher with this many levels, from x (B, ...) at `sigma` (None: sigma_max)."""
+        top = self.sigma_range.sigma_max
+        below = replace(self.sigma_range, sigma_max=top if sigma is None else sigma)
+        run = DirectRun(self.denoiser, x, self.extra_args(len(x)))
+        sigmas = teacher_sigmas(levels, below, cold=below.sigma_max < top)
+        budget = Budget(len(x), float(levels), progress=progress)
+        return run_teacher(run, sigmas, slice(0, len(x)), Sketch(1, 1), budget).end
 
     def fit(
         self,
@@ -90,7 +117,7 @@ class Subject:
         )
 
 
-def demo_subject(name: str, guidance: float | None = None, device: str = "cpu") -> Subject:
+def demo_subject(name: str, guidance: float | None = None, device: str = "cpu") -> PlainSubject:
     """A bundled model; its rows go through the classes in turn."""
     if name not in available_demos():
         raise ValueError(f"--model must be one of {', '.join(available_demos())}, got {name!r}")
@@ -109,7 +136,7 @@ def demo_subject(name: str, guidance: float | None = None, device: str = "cpu") 
         checkpoint=f"{name}.safetensors",
     )
     shown = f"{name}, guidance {cfg:g}"
-    return Subject(shown, model.denoiser, model.shape, identity, cfg, model.classes, target)
+    return PlainSubject(shown, model.denoiser, model.shape, identity, cfg, model.classes, target)
 
 
 def available_demos() -> tuple[str, ...]:
@@ -126,7 +153,7 @@ def own_subject(
     flow: bool,
     guidance: float | None,
     device: str = "cpu",
-) -> Subject:
+) -> PlainSubject:
     """A user's own denoiser, module:attribute."""
     for option, value in (("--shape", shape), ("--sigma-min", sigma_min), ("--sigma-max", sigma_max)):
         if value is None:
@@ -140,7 +167,7 @@ def own_subject(
         raise ValueError(f"--cfg: {name} takes no argument cfg")
     identity = ModelIdentity(sigma_min=sigma_range.sigma_min, sigma_max=sigma_range.sigma_max, flow=flow)
     cfg = None if guidance is None else check_guidance(guidance)
-    return Subject(name, _checked_output(denoiser, name), shape, identity, cfg, 0, check_device(device))
+    return PlainSubject(name, _checked_output(denoiser, name), shape, identity, cfg, 0, check_device(device))
 
 
 def named_sampler(name: str) -> tuple[str, str | SamplerFunction]:

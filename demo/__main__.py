@@ -11,12 +11,10 @@ from pathlib import Path
 
 from ..cli.comparison import (
     COARSE_LEVELS,
-    REFERENCE_LEVELS,
     SIMPLE,
     ConvergedEnds,
     Table,
     compare,
-    end_states,
     run_reference,
     steps_needed,
     summary_lines,
@@ -26,7 +24,7 @@ from ..cli.fit import calm_threads, preset_of
 from ..cli.main import guarded
 from ..cli.parser import whole_numbers
 from ..cli.progress import progress_bar
-from ..cli.subjects import Subject, demo_subject
+from ..cli.subjects import PlainSubject, demo_subject
 from ..schedules.core.types import Schedule
 from ..schedules.core.words import duration
 from ..schedules.fitting.calibration import Calibration
@@ -69,9 +67,8 @@ class _Demo:
         return f"[{self.part}/{self.parts}] {what}"
 
     def path(self, name: str) -> Path:
-        found = self.args.out / name
-        self.files.append(found)
-        return found
+        self.files.append(self.args.out / name)
+        return self.files[-1]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -108,13 +105,13 @@ def _run(demo: _Demo) -> None:
     write_file(report, "\n".join(demo.text) + "\n")
 
 
-def _case(demo: _Demo, subject: Subject) -> Iterator[Table]:
+def _case(demo: _Demo, subject: PlainSubject) -> Iterator[Table]:
     """Fit, compare and draw one model with every sampler."""
     with progress_bar(demo.label(f"{subject.name}: reference")) as bar:
         reference = run_reference(subject, demo.args.noises, demo.args.seed, bar)
     for sampler in SAMPLERS:
-        found = _fit(demo, subject, sampler)
-        schedules: dict[str, Schedule] = {FITTED: found.sigmas, **host_schedules(subject.sigma_range)}
+        calibration = _fit(demo, subject, sampler)
+        schedules: dict[str, Schedule] = {FITTED: calibration.sigmas, **host_schedules(subject.sigma_range)}
         with progress_bar(demo.label(f"{sampler}, {subject.name}: {len(schedules)} schedules")) as bar:
             table = compare(
                 subject,
@@ -131,35 +128,33 @@ def _case(demo: _Demo, subject: Subject) -> Iterator[Table]:
         for line in (*table.lines(), *table.sentences()):
             demo.say(line)
         if sampler == SAMPLERS[0]:
-            demo.say(
-                f"The reference has {REFERENCE_LEVELS} levels; with half of them it ends {reference.error:.5f} away."
-            )
+            demo.say(reference.in_words)
             demo.say(_takeaway(subject, reference, sampler, table, schedules))
             _draw(demo, subject, reference, sampler, table, schedules)
         yield table
 
 
-def _fit(demo: _Demo, subject: Subject, sampler: str) -> Calibration:
+def _fit(demo: _Demo, subject: PlainSubject, sampler: str) -> Calibration:
     """Fit, and write the preset."""
     noise = subject.noise(demo.args.calibration_noises, demo.args.seed)
     with progress_bar(demo.label(f"Fitting {sampler} to {subject.name}")) as bar:
-        found = subject.fit(noise, sampler, demo.args.steps, effort=demo.args.effort, progress=bar)
+        calibration = subject.fit(noise, sampler, demo.args.steps, effort=demo.args.effort, progress=bar)
     name = f"{_file_name(subject)}_{sampler}"
-    preset = preset_of(found, subject, demo.args.seed, name)
+    preset = preset_of(calibration, subject, demo.args.seed, name)
     save_preset(demo.path(f"{name}.safetensors"), preset, overwrite=True)
     demo.say()
     demo.say(
-        f"{sampler}, {subject.name}: fitted in {duration(found.seconds)} on {len(noise)} noises, {found.nfe:.0f} model "
-        "evaluations per sample."
+        f"{sampler}, {subject.name}: fitted in {duration(calibration.seconds)} on {len(noise)} noises, "
+        f"{calibration.nfe:.0f} model evaluations per sample."
     )
     if sampler == SAMPLERS[0]:
         steps = demo.args.steps[0]
         demo.say(f"Share code of its {steps}-step schedule, ready for a host:\n  {to_share_code(preset, steps)}")
-    return found
+    return calibration
 
 
 def _takeaway(
-    subject: Subject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
+    subject: PlainSubject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
 ) -> str:
     """The gain as a person feels it: how many steps of `simple` reach what the fewest fitted ones reach."""
     steps = table.steps[0]
@@ -171,7 +166,7 @@ def _takeaway(
 
 def _draw(
     demo: _Demo,
-    subject: Subject,
+    subject: PlainSubject,
     reference: ConvergedEnds,
     sampler: str,
     table: Table,
@@ -193,7 +188,7 @@ def _draw(
 
 
 def _samples(
-    subject: Subject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
+    subject: PlainSubject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
 ) -> bytes:
     steps = table.steps[0]
     count = min(_COLUMNS, len(reference.noise))
@@ -201,7 +196,7 @@ def _samples(
     teacher = reference.coarse[:count]
 
     def row(label: str, schedule: str) -> Row:
-        end = end_states(subject, reference.noise[:count], sampler, schedules[schedule](steps))
+        end = reference.from_noise(subject, sampler, schedules[schedule](steps), count)
         return Row(label, f"error {table.errors[schedule][steps]:.4f}", end, teacher)
 
     best = table.best_rival(steps) or SIMPLE
@@ -225,21 +220,21 @@ def _samples(
     return sample_sheet(title, remark, rows)
 
 
-def _file_name(subject: Subject) -> str:
+def _file_name(subject: PlainSubject) -> str:
     checkpoint = subject.identity.checkpoint or subject.name
     return checkpoint.removesuffix(".safetensors")
 
 
 def _cases(text: str) -> tuple[tuple[str, float], ...]:
     """--cases: name:guidance, with commas between."""
-    found: list[tuple[str, float]] = []
+    cases: list[tuple[str, float]] = []
     for part in text.split(","):
         name, _, cfg = part.partition(":")
         try:
-            found.append((name, float(cfg or 1.0)))
+            cases.append((name, float(cfg or 1.0)))
         except ValueError:
             raise argparse.ArgumentTypeError(f"must be name:guidance with commas between, got {text!r}") from None
-    return tuple(found)
+    return tuple(cases)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""What a scheduler entry of ours answers: a preset or a curve, cut so that the host's slicing leaves the right part.
+"""The lists that our scheduler entries give: presets or curves, so that the host's slicing leaves the right part.
 
 A host asks for a schedule of `n` steps and nothing else. In img2img and in the hires pass it then takes the end of the
 list, and for some samplers it asks one step more and drops the last but one sigma.

@@ -1,4 +1,4 @@
-"""What scripts/sigmasmith_webui.py calls: make our entries, register everything, return the script class."""
+"""The entry for scripts/sigmasmith_webui.py: make our entries, register everything, return the script class."""
 
 from __future__ import annotations
 

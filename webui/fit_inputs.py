@@ -16,7 +16,7 @@ FIT_SEED = 0
 
 @dataclass(frozen=True)
 class FitInputs:
-    """What the panel asks to be fitted.
+    """A fit that the panel asks for.
 
     Args:
         sampler: the host's name of the sampler to fit for.

@@ -1,4 +1,4 @@
-"""What an image's infotext says about its schedule, and how a pasted one is read. Nothing pasted is ever evaluated.
+"""The lines about a schedule in an image's infotext, and a pasted one read back. Nothing pasted is ever evaluated.
 
     Sigmasmith preset: name (hash)          or: fallback, cosine
     Sigmasmith sigmas: sigmasmith1:...      the list the host was given, as a share code; hires pass under its own key
@@ -60,7 +60,7 @@ def written(result: ScheduleAnswer, identity: ModelIdentity, *, hires: bool, mod
 
 @dataclass(frozen=True)
 class Pasted:
-    """What a pasted infotext asks of the panel.
+    """The panel's state as a pasted infotext asks for it.
 
     Attributes:
         choice: for the preset dropdown.

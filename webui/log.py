@@ -1,4 +1,4 @@
-"""What we say in the host's log."""
+"""Our lines in the host's log."""
 
 from __future__ import annotations
 

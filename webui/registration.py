@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -77,11 +78,7 @@ def register_samplers(
         make_sampler: (function, model) -> the host's KDiffusionSampler.
     """
     for entry in entries:
-
-        def construct(model: Any, function: Callable[..., Tensor] = entry.function) -> Any:
-            return make_sampler(function, model)
-
-        data = make_data(entry.label, construct, [], dict(entry.options))
+        data = make_data(entry.label, partial(make_sampler, entry.function), [], dict(entry.options))
         if not entry.hidden:
             _put(sd_samplers.all_samplers, data, entry.label)
         sd_samplers.all_samplers_map[entry.label] = data

@@ -121,7 +121,7 @@ def own_sampler(label: str) -> OwnSampler | None:
 
 
 def written(label: str, values: Mapping[str, float | str]) -> dict[str, float | str]:
-    """What an infotext says about the options of a sampler of ours."""
+    """Key in an infotext -> value, for the options of a sampler of ours; empty for other samplers."""
     sampler = own_sampler(label)
     if sampler is None:
         return {}

@@ -97,11 +97,6 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: S
     return result.given
 
 
-def is_adaptive(preset: Preset) -> bool:
-    """Whether a preset was frozen from a pilot run, and not fitted."""
-    return preset.made.method == PILOT
-
-
 def choose(
     name: str,
     choice: PanelChoice,
@@ -125,9 +120,9 @@ def choose(
     run: dict[str, Any] = {"sampler": sampler, "guidance": guidance, "latent_shape": latent_shape}
     start = identity.sigma_max if denoise > 0.9999 else None
     if choice.preset == MATCH:
-        known = {
-            key: preset for key, preset in preset_store().presets().items() if is_adaptive(preset) == (name == ADAPTIVE)
-        }
+        presets = preset_store().presets()
+        # Frozen from a pilot run, and not fitted: those are for the adaptive entry alone.
+        known = {key: preset for key, preset in presets.items() if (preset.made.method == PILOT) == (name == ADAPTIVE)}
         match = best_match(known, identity, **run, steps=steps, denoise=denoise)
         if match is None:
             how = "freeze one with Sigmasmith Adaptive Schedule" if name == ADAPTIVE else "fit one in the panel"

@@ -1,4 +1,4 @@
-"""What a scheduler entry cannot be told by its arguments: the panel's choice and the sampling pass that is under way.
+"""The panel's choice and the sampling pass under way, which no argument of a scheduler entry tells.
 
 A host calls a scheduler with a step count alone. The script's hooks, which see the whole generation, leave here what
 they know, and take it away again; a call without it answers as the plain dropdown would.
@@ -139,7 +139,7 @@ def end(generation: Generation) -> None:
 
 
 def last_messages() -> tuple[str, ...]:
-    """What the latest finished generation said."""
+    """The sentences of the latest finished generation."""
     return _latest.said
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ...schedules.hosts.schedules import DEFAULT_HOST
+from ..asked import average
 from ..cases import SAMPLER
-from .records import HOST, OURS, PUBLISHED, Record, cases_of, steps_of
+from .records import HOST, OURS, PUBLISHED, Record
 
 BEST, ANY = "best host schedule*", "best of all*"
 
@@ -32,8 +33,8 @@ class Entry:
 
     def records(self, steps: int, cases: Iterable[str]) -> list[Record]:
         """Of one step count; empty where a case is missing."""
-        found = [self.cells.get((case, steps)) for case in cases]
-        return [record for record in found if record is not None] if None not in found else []
+        records = [self.cells.get((case, steps)) for case in cases]
+        return [record for record in records if record is not None] if None not in records else []
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class FieldResults:
 
     @property
     def base(self) -> Entry:
-        """What errors are shown beside: the best host schedule with SAMPLER."""
+        """The best host schedule with SAMPLER, which errors are shown beside."""
         return self._host(SAMPLER)
 
     @property
@@ -76,21 +77,16 @@ class FieldResults:
 
     def mean(self, entry: Entry, steps: int, figure: Callable[[Record], float]) -> float:
         """Mean of a figure over cases; NaN where it was not run."""
-        found = [figure(record) for record in entry.records(steps, self.cases)]
-        return sum(found) / len(found) if found else math.nan
-
-
-def average(values: Iterable[float]) -> float:
-    """Geometric mean; NaN of nothing."""
-    logs = [math.log(value) for value in values]
-    return math.exp(sum(logs) / len(logs)) if logs else math.nan
+        figures = [figure(record) for record in entry.records(steps, self.cases)]
+        return sum(figures) / len(figures) if figures else math.nan
 
 
 def compare(records: Sequence[Record]) -> FieldResults:
     """The comparison that these records hold."""
     entries = [*_hosts(records), *_fitted(records, PUBLISHED), *_fitted(records, OURS)]
     run = [record for record in records if record.kind != HOST] or list(records)
-    return FieldResults(tuple(entries), tuple(cases_of(records)), tuple(steps_of(run)))
+    cases = tuple(dict.fromkeys(record.case for record in records))
+    return FieldResults(tuple(entries), cases, tuple(sorted({record.steps for record in run})))
 
 
 def _hosts(records: Sequence[Record]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from ..cases import SAMPLER
 from .cases import FieldCase
 from .host_samplers import host_samplers
-from .records import HOST, Record, figures_of
+from .records import HOST, Record
 
 # Step counts that are held against twice as many of the hosts' steps.
 TWICE = (5, 8, 10)
@@ -72,21 +72,21 @@ def _at(case: FieldCase, steps: int, sieve: Sieve, pairs: Sequence[_Pair]) -> li
     default = [pair for pair in own if pair.schedule == DEFAULT_HOST]
     # By name: a pair may be among all three, and tensors have no equality to go by.
     finalists = {(p.schedule, p.sampler): p for p in [*second[: sieve.finalists], *own[: sieve.finalists], *default]}
-    found = [
+    records = [
         Record(case.key, HOST, *pair, steps, rows, error)
         for pair, (rows, error) in errors.items()
         if pair not in finalists
     ]
     for name, pair in finalists.items():
-        figures = figures_of(case.judge(case.ends(pair.run, pair.sigmas, everything)))
-        found.append(Record(case.key, HOST, *name, steps, everything, **figures))
-    return found
+        figures = asdict(case.judge(case.ends(pair.run, pair.sigmas, everything)))
+        records.append(Record(case.key, HOST, *name, steps, everything, **figures))
+    return records
 
 
 def _pairs(case: FieldCase, calls: int) -> list[_Pair]:
     """Every pair; of equal lists with one sampler the first name stays."""
     known = case.subject.sigma_range
-    found: list[_Pair] = []
+    pairs: list[_Pair] = []
     for sampler in host_samplers(known).values():
         lists: list[Tensor] = []
         for name, schedule in host_schedules(known).items():
@@ -94,5 +94,5 @@ def _pairs(case: FieldCase, calls: int) -> list[_Pair]:
             if sigmas is None or any(torch.equal(sigmas, other) for other in lists):
                 continue
             lists.append(sigmas)
-            found.append(_Pair(name, sampler.name, sampler.run, sigmas))
-    return found
+            pairs.append(_Pair(name, sampler.name, sampler.run, sigmas))
+    return pairs

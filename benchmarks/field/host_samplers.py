@@ -42,7 +42,7 @@ class FieldSampler:
         return max((steps for steps in range(1, calls + 1) if self.calls(steps) <= calls), default=0)
 
     def sigmas(self, schedule: Callable[[int], Tensor], calls: int) -> Tensor | None:
-        """What the host runs on a schedule with at most `calls` model calls; None where that is nothing."""
+        """The list that the host runs on a schedule with at most `calls` model calls; None where they pay for none."""
         steps = self.steps_for(calls)
         if steps == 0 or not self.drops_penultimate:
             return schedule(steps) if steps else None
@@ -59,8 +59,8 @@ def host_samplers(sigma_range: SigmaRange) -> dict[str, FieldSampler]:
     def two(steps: int) -> int:
         return 2 * steps - 1
 
-    found = [FieldSampler(name, own_sampler(name), one) for name in MULTISTEP_RULES if name != "ddim"]
-    found += [
+    samplers = [FieldSampler(name, own_sampler(name), one) for name in MULTISTEP_RULES if name != "ddim"]
+    samplers += [
         FieldSampler("ipndm_v", _ipndm_v, one),
         FieldSampler("uni_pc", lambda *args, **kw: sample_uni_pc(*args, variant="bh1", **kw), one, True),
         FieldSampler("uni_pc_bh2", lambda *args, **kw: sample_uni_pc(*args, variant="bh2", **kw), one, True),
@@ -69,7 +69,7 @@ def host_samplers(sigma_range: SigmaRange) -> dict[str, FieldSampler]:
         FieldSampler("dpm_2", sample_dpm_2, two, True),
         FieldSampler("exp_heun_2_x0", exp_heun(sigma_range), two),
     ]
-    return {sampler.name: sampler for sampler in found}
+    return {sampler.name: sampler for sampler in samplers}
 
 
 def _ipndm_v_weights(sigmas: Sequence[float], sigma_next: float) -> Sequence[float]:

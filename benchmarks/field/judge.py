@@ -40,7 +40,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judge:
-    """What samples are held against.
+    """Holds samples against the converged ones and a teacher's.
 
     Args:
         reference: (B, ...) converged end states.

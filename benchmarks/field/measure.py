@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import torch
 
@@ -12,7 +12,7 @@ from ..cases import SAMPLER
 from .cases import SHOWN, STEPS, FieldCase, load_field_case
 from .hindsight import Sieve, host_records
 from .methods import MULTISTEP, Method, ours, published_methods
-from .records import Record, figures_of
+from .records import Record
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ QUICK = FieldOptions(noises=32, calibration=16, steps=(5, 8, 10), fits=FieldOpti
 
 def all_methods(options: FieldOptions) -> list[Method]:
     """The methods that are asked for."""
-    found = [*published_methods(), *(ours(*fit) for fit in options.fits)]
-    return [method for method in found if options.methods is None or method.name in options.methods]
+    methods = [*published_methods(), *(ours(*fit) for fit in options.fits)]
+    return [method for method in methods if options.methods is None or method.name in options.methods]
 
 
 def measure_case(key: str, options: FieldOptions) -> tuple[list[Record], float, float]:
@@ -63,17 +63,17 @@ def measure_case(key: str, options: FieldOptions) -> tuple[list[Record], float, 
 
 
 def method_records(case: FieldCase, method: Method, steps: Sequence[int]) -> list[Record]:
-    """Fit with one method, and run what it found on the held-out noises."""
+    """Fit with one method, and run its students on the held-out noises."""
     counts = tuple(count for count in steps if method.steps is None or count in method.steps)
     if not counts:
         return []
     started, busy = time.monotonic(), time.process_time()
     fitted = method.fit(case.subject, case.calibration, counts)
-    spent = {"seconds": time.monotonic() - started, "cpu": time.process_time() - busy}
-    found: list[Record] = []
+    seconds, cpu = time.monotonic() - started, time.process_time() - busy
+    spent = {"evaluations": fitted.evaluations, "seconds": seconds, "cpu": cpu}
+    records: list[Record] = []
     for sampler, runs in fitted.students.items():
         for count, (run, sigmas) in runs.items():
-            figures = figures_of(case.judge(case.ends(run, sigmas, len(case.noise))))
-            record = Record(case.key, method.kind, method.name, sampler, count, len(case.noise), **figures)
-            found.append(Record(**{**record.__dict__, "evaluations": fitted.evaluations, **spent}))
-    return found
+            figures = {**asdict(case.judge(case.ends(run, sigmas, len(case.noise)))), **spent}
+            records.append(Record(case.key, method.kind, method.name, sampler, count, len(case.noise), **figures))
+    return records

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...cli.subjects import Subject
+from ...cli.subjects import PlainSubject
+from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import SamplerFunction
 from ...schedules.fitting.budget import Budget
 from ...schedules.fitting.direct import DirectRun
@@ -19,7 +20,7 @@ from ..published.ays import ays_schedules
 from ..published.dmn import dmn_schedules
 from ..published.gits import gits_schedules
 from ..published.sharp_euler import sharp_euler_schedules
-from ..published.trajectory import CountedModel
+from ..published.trajectory import CountedDenoiser
 from .host_samplers import host_samplers
 from .records import OURS, PUBLISHED
 
@@ -34,7 +35,7 @@ OSS_IMAGES = 8
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a method found.
+    """The students of a method and their cost.
 
     Attributes:
         students: sampler's name -> steps -> (function, sigmas).
@@ -56,7 +57,7 @@ class Method:
 
     name: str
     kind: str
-    fit: Callable[[Subject, Tensor, Sequence[int]], Fitted]
+    fit: Callable[[PlainSubject, Tensor, Sequence[int]], Fitted]
     steps: tuple[int, ...] | None = None
 
 
@@ -64,17 +65,17 @@ def published_methods() -> list[Method]:
     """Each with the sampler of its paper and with the one that we fit for."""
     return [
         _published("OSS", _oss, ("euler", SAMPLER)),
-        _published("GITS", _gits, ("ipndm", SAMPLER)),
+        _published("GITS", _of_range(gits_schedules), ("ipndm", SAMPLER)),
         _published("DMN", _dmn, ("uni_pc_bh2", SAMPLER)),
-        _published("AYS", _ays, (SAMPLER,)),
-        _published("SharpEuler", _sharp_euler, ("euler", SAMPLER)),
+        _published("AYS", _of_range(ays_schedules), (SAMPLER,)),
+        _published("SharpEuler", _of_range(sharp_euler_schedules), ("euler", SAMPLER)),
     ]
 
 
 def ours(sampler: str, effort: str, steps: tuple[int, ...] | None = None) -> Method:
     """Our fit for one sampler at one effort; `steps` as in Method."""
 
-    def fit(subject: Subject, noise: Tensor, counts: Sequence[int]) -> Fitted:
+    def fit(subject: PlainSubject, noise: Tensor, counts: Sequence[int]) -> Fitted:
         calibration = subject.fit(noise, sampler, tuple(counts), effort=effort)
         function = calibration.sampler_function()
         return Fitted({sampler: {count: (function, calibration.sigmas(count)) for count in counts}}, calibration.nfe)
@@ -82,40 +83,34 @@ def ours(sampler: str, effort: str, steps: tuple[int, ...] | None = None) -> Met
     return Method(f"ours, {effort}", OURS, fit, steps)
 
 
-Schedules = Callable[[CountedModel, Tensor, Subject, Sequence[int]], Mapping[int, Tensor]]
+Schedules = Callable[[CountedDenoiser, Tensor, PlainSubject, Sequence[int]], Mapping[int, Tensor]]
 
 
 def _published(name: str, schedules: Schedules, samplers: Iterable[str]) -> Method:
-    def fit(subject: Subject, noise: Tensor, counts: Sequence[int]) -> Fitted:
-        model = CountedModel(subject.denoiser, subject.extra_args(len(noise)))
-        found, known = schedules(model, noise, subject, counts), host_samplers(subject.sigma_range)
-        students = {each: {count: (known[each].run, found[count]) for count in counts} for each in samplers}
+    def fit(subject: PlainSubject, noise: Tensor, counts: Sequence[int]) -> Fitted:
+        model = CountedDenoiser(subject.denoiser, subject.extra_args(len(noise)))
+        sigmas, known = schedules(model, noise, subject, counts), host_samplers(subject.sigma_range)
+        students = {each: {count: (known[each].run, sigmas[count]) for count in counts} for each in samplers}
         return Fitted(students, model.rows / len(noise))
 
     return Method(name, PUBLISHED, fit)
 
 
-def _oss(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
+def _of_range(
+    schedules: Callable[[CountedDenoiser, Tensor, SigmaRange, Sequence[int]], dict[int, Tensor]],
+) -> Schedules:
+    return lambda model, noise, subject, steps: schedules(model, noise, subject.sigma_range, steps)
+
+
+def _oss(model: CountedDenoiser, noise: Tensor, subject: PlainSubject, steps: Sequence[int]) -> Mapping[int, Tensor]:
     images = noise[:OSS_IMAGES]
     run = DirectRun(subject.denoiser, images * subject.sigma_range.sigma_max, subject.extra_args(len(images)))
     nodes, budget = host_schedules(subject.sigma_range)[DEFAULT_HOST](OSS_NODES), Budget(len(images), 0.0)
-    found = published_oss(run, nodes, steps, rows=slice(0, len(images)), budget=budget)
+    schedules = published_oss(run, nodes, steps, rows=slice(0, len(images)), budget=budget).schedules
     model.rows += round(budget.nfe * len(noise))  # what each image cost
-    return found.schedules
+    return schedules
 
 
-def _gits(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
-    return gits_schedules(model, noise, subject.sigma_range, steps)
-
-
-def _dmn(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
+def _dmn(model: CountedDenoiser, noise: Tensor, subject: PlainSubject, steps: Sequence[int]) -> Mapping[int, Tensor]:
     # Of the authors' two powers the one that ends nearer on our cases.
     return dmn_schedules(subject.sigma_range, steps, power=2 if subject.sigma_range.flow else 1)
-
-
-def _ays(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
-    return ays_schedules(model, noise, subject.sigma_range, steps)
-
-
-def _sharp_euler(model: CountedModel, noise: Tensor, subject: Subject, steps: Sequence[int]) -> Mapping[int, Tensor]:
-    return sharp_euler_schedules(model, noise, subject.sigma_range, steps)

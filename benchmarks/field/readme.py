@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..asked import average
 from ..cases import SAMPLER
 from .cases import SHOWN, trained
 from .chart import Line, chart_svg
-from .entries import Entry, FieldResults, average, compare
+from .entries import Entry, FieldResults, compare
 from .records import OURS, PUBLISHED, read_records
 from .tables import leading_entry
 
@@ -73,14 +74,14 @@ def figure(comparison: FieldResults) -> str:
 
 def _drawn(comparison: FieldResults, leading: Entry | None) -> list[Entry]:
     """The hosts', the best published one with SAMPLER, and ours: the schedule alone, and all that was fitted."""
-    found = list(comparison.entries[:3])
+    drawn = list(comparison.entries[:3])
     published = [e for e in comparison.entries if e.kind == PUBLISHED and e.sampler == SAMPLER]
     rated = [e for e in published if not math.isnan(comparison.gain(e, SHOWN))]
-    found += sorted(rated, key=lambda e: -comparison.gain(e, SHOWN))[:1]
+    drawn += sorted(rated, key=lambda e: -comparison.gain(e, SHOWN))[:1]
     if leading is not None:
         plain = [e for e in comparison.entries if e.kind == OURS and e.sampler == SAMPLER]
-        found += [*plain[-1:], leading]
-    return list({id(e): e for e in found}.values())
+        drawn += [*plain[-1:], leading]
+    return list({id(e): e for e in drawn}.values())
 
 
 def _ratio(value: float) -> str:

@@ -1,15 +1,13 @@
-"""What the comparison with the field writes down: one record per run, in memory and as CSV."""
+"""The records of the comparison with the field, one per run, in memory and as CSV."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-
-from .judge import Judgement
 
 HOST, PUBLISHED, OURS = "host", "published", "ours"
 
@@ -51,11 +49,6 @@ class Record:
         return not math.isnan(self.agreement)
 
 
-def figures_of(verdict: Judgement) -> dict[str, float]:
-    """The figures of a verdict under a record's names."""
-    return asdict(verdict)
-
-
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """CSV with a head line; the folder is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,13 +77,3 @@ def _record(row: dict[str, str]) -> Record:
             case _:
                 given[name] = float(value)
     return Record(**given)
-
-
-def cases_of(records: Sequence[Record]) -> list[str]:
-    """Case names in their order."""
-    return list(dict.fromkeys(record.case for record in records))
-
-
-def steps_of(records: Sequence[Record]) -> list[int]:
-    """Step counts, ascending."""
-    return sorted({record.steps for record in records})

@@ -45,11 +45,11 @@ def _measure_all(keys: Sequence[str], options: FieldOptions, jobs: int, csv: Pat
     """Records in the order of the keys; the longest cases are started first: trained models, guided before others.
     The file grows case by case, so that a run cut short leaves what it measured."""
     order = sorted(keys, key=lambda key: (not trained(key), -FIELD_CASES[key][1]))
-    found: dict[str, list[Record]] = {}
+    measurements: dict[str, list[Record]] = {}
     records: list[Record] = []
     for key, (records, seconds, cpu) in measured(measure_case, order, options, jobs):
-        found[key] = records
-        records = [record for name in keys for record in found.get(name, [])]
+        measurements[key] = records
+        records = [record for name in keys for record in measurements.get(name, [])]
         write_records(csv, records)
         print(f"  {key}: {seconds:.0f} s, {cpu:.0f} s of processor", file=sys.stderr, flush=True)
     return records

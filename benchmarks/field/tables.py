@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..asked import average, verdict
 from ..cases import SAMPLER
-from ..promises.tables import verdict
 from .cases import SHOWN, TEACHER_STEPS, trained
-from .entries import ANY, Entry, FieldResults, average
+from .entries import ANY, Entry, FieldResults
 from .hindsight import TWICE
 from .methods import LEADING
 from .records import Record

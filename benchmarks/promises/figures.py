@@ -1,4 +1,4 @@
-"""What is measured on each case; tables.py holds it against what was asked."""
+"""The measurements of each case; tables.py holds them against the figures asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ...cli.subjects import Subject
+from ...cli.subjects import PlainSubject
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.sigmas import noise_level_start
 from ...schedules.core.step_counts import StepCounts
@@ -19,7 +19,7 @@ from ...schedules.fitting.direct import DirectRun
 from ...schedules.fitting.refine.oss import published_oss
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.presets.preset import Preset
-from ..cases import SAMPLER, STEPS, Case, Options, host_lists, load_case, reference
+from ..cases import REFERENCE_LEVELS, SAMPLER, STEPS, Case, Options, host_lists, load_case
 from .rounding import ROUNDINGS, rounded
 
 PUBLISHED_NODES = 100
@@ -98,7 +98,7 @@ def measure(key: str, options: Options) -> CaseFigures:
 
 
 def fit(
-    subject: Subject, rows: int, effort: str, steps: tuple[int, ...] = STEPS, sampler: str = SAMPLER
+    subject: PlainSubject, rows: int, effort: str, steps: tuple[int, ...] = STEPS, sampler: str = SAMPLER
 ) -> Calibration:
     return subject.fit(subject.noise(rows, 0), sampler, steps, effort=effort)
 
@@ -107,14 +107,14 @@ def measure_fits(case: Case, options: Options, figures: CaseFigures) -> Calibrat
     """Fits at both efforts and with few noises; returns the balanced one."""
     plans = [("balanced", options.calibration), ("fast", options.calibration)]
     plans += [("fast", rows) for rows in options.small if rows != options.calibration]
-    found = {f"{effort} {rows}": fit(case.subject, rows, effort) for effort, rows in plans}
-    for name, calibration in found.items():
+    fits = {f"{effort} {rows}": fit(case.subject, rows, effort) for effort, rows in plans}
+    for name, calibration in fits.items():
         figures.fitted[name] = {steps: case.error(calibration.sigmas(steps)) for steps in STEPS}
         figures.nfe[name] = calibration.nfe
-    return next(iter(found.values()))
+    return next(iter(fits.values()))
 
 
-def measure_single(subject: Subject, figures: CaseFigures) -> None:
+def measure_single(subject: PlainSubject, figures: CaseFigures) -> None:
     """Evaluations of fits for one step count; their number does not depend on how many noises there are."""
     for steps in STEPS:
         figures.single[steps] = fit(subject, 4, "fast", (steps,)).nfe
@@ -131,14 +131,14 @@ def measure_published(case: Case, options: Options, figures: CaseFigures) -> Non
     starts = {"own states": False} | ({} if subject.sigma_range.flow else {"flow states": True})
     for start, flow_states in starts.items():
         budget, rows = Budget(len(x), 0.0), slice(0, len(x))
-        found = published_oss(run, nodes, STEPS, rows=rows, budget=budget, flow_states=flow_states).schedules
-        figures.published_starts[start] = float(found[STEPS[-1]][0]) / subject.sigma_range.sigma_max
+        schedules = published_oss(run, nodes, STEPS, rows=rows, budget=budget, flow_states=flow_states).schedules
+        figures.published_starts[start] = float(schedules[STEPS[-1]][0]) / subject.sigma_range.sigma_max
         for sampler in ("euler", SAMPLER):
-            errors = {steps: case.error(found[steps], sampler) for steps in STEPS}
+            errors = {steps: case.error(schedules[steps], sampler) for steps in STEPS}
             figures.published[f"{sampler}, {start}"] = errors
 
 
-def noised(subject: Subject, clean: Tensor, sigma: float) -> Tensor:
+def noised(subject: PlainSubject, clean: Tensor, sigma: float) -> Tensor:
     """Data noised to sigma, with noise that made none of it."""
     noise = subject.noise(len(clean), 77)
     return (1.0 - sigma) * clean + sigma * noise if subject.sigma_range.flow else clean + sigma * noise
@@ -151,13 +151,13 @@ def measure_partial(case: Case, preset: Preset, options: Options, figures: CaseF
     for denoise in DENOISES:
         sigma = noise_level_start(denoise, subject.sigma_range)
         x = noised(subject, case.end, sigma)
-        start = replace(case, x=x, end=reference(subject, x, sigma))
+        start = replace(case, x=x, end=subject.teacher_ends(x, REFERENCE_LEVELS, sigma=sigma))
         noise = subject.noise(options.calibration, 0)
-        found = subject.fit(noise, SAMPLER, STEPS, effort="balanced", denoise=denoise, start_sigma=sigma)
-        figures.partial_nfe[f"{denoise:g}"] = found.nfe
+        calibration = subject.fit(noise, SAMPLER, STEPS, effort="balanced", denoise=denoise, start_sigma=sigma)
+        figures.partial_nfe[f"{denoise:g}"] = calibration.nfe
         figures.partial[f"{denoise:g}"] = {
             steps: PartialErrors(
-                start.error(found.sigmas(steps, denoise, mode="noise_level")),
+                start.error(calibration.sigmas(steps, denoise, mode="noise_level")),
                 start.error(preset.sigmas(steps, denoise, mode="noise_level")),
                 *_least(start.error, leading(start, host_cuts(subject.sigma_range, steps, sigma))),
             )
@@ -178,17 +178,17 @@ def _least(error: Callable[[Tensor], float], lists: dict[str, Tensor]) -> tuple[
 
 def host_cuts(sigma_range: SigmaRange, steps: int, sigma: float) -> dict[str, Tensor]:
     """Every host schedule from the same start sigma: its curve cut there, and its own tail that begins nearest."""
-    found: dict[str, Tensor] = {}
+    cuts: dict[str, Tensor] = {}
     for name, schedule in host_schedules(sigma_range).items():
         known = {count: schedule(count) for count in _HOST_COUNTS}
-        found[f"{name} (curve)"] = StepCounts(known, sigma_range.sigma_min).from_sigma(steps, sigma)
+        cuts[f"{name} (curve)"] = StepCounts(known, sigma_range.sigma_min).from_sigma(steps, sigma)
         tails = [schedule(count)[-(steps + 1) :] for count in range(steps, 4 * steps)]
         tails = [tail for tail in tails if float(tail[1]) < sigma]
         if tails:
             nearest = min(tails, key=lambda tail: abs(float(tail[0]) / sigma - 1.0)).clone()
             nearest[0] = sigma
-            found[f"{name} (tail)"] = nearest
-    return found
+            cuts[f"{name} (tail)"] = nearest
+    return cuts
 
 
 def measure_rounded(case: Case, preset: Preset, figures: CaseFigures) -> None:

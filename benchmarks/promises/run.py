@@ -7,6 +7,7 @@ import csv
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..cases import CASES, QUICK_CASES, REFERENCE_LEVELS, SAMPLER, STEPS, Options
@@ -43,27 +44,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _options(args: argparse.Namespace) -> Options:
     plan = _QUICK if args.quick else Options()
-    if args.noises is None and args.calibration_noises is None:
-        return plan
-    return Options(
-        noises=args.noises or plan.noises,
+    noises = args.noises or plan.noises
+    return replace(
+        plan,
+        noises=noises,
         calibration=args.calibration_noises or plan.calibration,
-        small=plan.small,
-        euler=plan.euler,
-        images=plan.images,
-        partial_noises=min(args.noises or plan.noises, plan.partial_noises),
-        rounded_noises=min(args.noises or plan.noises, plan.rounded_noises),
+        partial_noises=min(noises, plan.partial_noises),
+        rounded_noises=min(noises, plan.rounded_noises),
     )
 
 
 def _measure_all(keys: Sequence[str], options: Options, jobs: int) -> list[CaseFigures]:
     """The cases in the order given; guided ones are started first, they take twice as long."""
     order = sorted(keys, key=lambda key: -CASES[key][1])
-    found: dict[str, CaseFigures] = {}
+    figures_of: dict[str, CaseFigures] = {}
     for key, figures in measured(measure, order, options, jobs):
-        found[key] = figures
+        figures_of[key] = figures
         print(f"  {key}: measured in {figures.seconds:.0f} s", file=sys.stderr, flush=True)
-    return [found[key] for key in keys]
+    return [figures_of[key] for key in keys]
 
 
 def _write_csv(path: Path, figures: Sequence[CaseFigures]) -> None:

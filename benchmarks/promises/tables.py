@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from ..asked import average, verdict
 from ..cases import SAMPLER, STEPS
 from .figures import PUBLISHED_NODES, ROUNDED_STEPS, CaseFigures
 
 # Below this the schedules no longer differ: where the gain ends.
 _NO_GAIN = 1.05
-
-
-def average(values: Iterable[float]) -> float:
-    """Geometric mean."""
-    logs = [math.log(value) for value in values]
-    return math.exp(sum(logs) / len(logs))
-
-
-def verdict(text: str, measured: float, asked: float, *, most: bool = False) -> str:
-    """One line: what, the figure measured, the figure asked, and whether it is reached."""
-    reached = measured <= asked if most else measured >= asked
-    relation = "at most" if most else "at least"
-    return f"  {text:<66} {measured:8.2f}   asked {relation} {asked:7.2f}   {'reached' if reached else 'NOT REACHED'}"
 
 
 def grid(
@@ -133,11 +120,11 @@ def below_one(figures: Sequence[CaseFigures]) -> Iterator[str]:
                 f"{cells[one.key, count].host / cells[one.key, count].whole:.2f} ({cells[one.key, count].host_name})"
             ),
         )
-        gains = {cell: found.host / found.fitted for cell, found in cells.items()}
+        gains = {cell: errors.host / errors.fitted for cell, errors in cells.items()}
         worst = min(gains, key=lambda cell: gains[cell])
         yield verdict(f"(v) denoise {denoise}: best host / fitted, average", average(gains.values()), 1.0)
         yield verdict(f"(v) the same, worst cell ({worst[0]}, {worst[1]} steps)", gains[worst], 1 / 1.03)
-        whole = [found.host / found.whole for found in cells.values()]
+        whole = [errors.host / errors.whole for errors in cells.values()]
         yield f"      for comparison, fitted for whole runs: average {average(whole):.2f}, worst {min(whole):.2f}"
         most = max(one.partial_nfe[denoise] for one in figures) / len(STEPS)
         yield f"      evaluations per sample and step count, the images included: {most:.1f}"

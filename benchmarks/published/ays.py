@@ -16,13 +16,13 @@ from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.fitting.refine.dynamic_programming import cheapest_paths
 from ...schedules.fitting.teacher.teacher import teacher_sigmas
-from .trajectory import CountedModel, ending_in_zero, record
+from .trajectory import CountedDenoiser, ending_in_zero, record
 
 NODES = 64
 
 
 def ays_schedules(
-    model: CountedModel, noise: Tensor, sigma_range: SigmaRange, steps: Sequence[int]
+    model: CountedDenoiser, noise: Tensor, sigma_range: SigmaRange, steps: Sequence[int]
 ) -> dict[int, Tensor]:
     """Steps -> sigmas, all from one teacher of NODES evaluations per sample.
 

@@ -15,14 +15,14 @@ from ...schedules.core.noise_space import SigmaRange, shift_flow, shift_of_range
 from ...schedules.curves.by_name import CURVES
 from ...schedules.fitting.refine.dynamic_programming import cheapest_paths
 from ...schedules.fitting.refine.gits import COEFFICIENT, euler_costs
-from .trajectory import CountedModel, ending_in_zero, record
+from .trajectory import CountedDenoiser, ending_in_zero, record
 
 # The authors' defaults: nodes of the teacher, and its solver.
 NODES, TEACHER = 61, "ipndm"
 
 
 def gits_schedules(
-    model: CountedModel, noise: Tensor, sigma_range: SigmaRange, steps: Sequence[int], coefficient: float = COEFFICIENT
+    model: CountedDenoiser, noise: Tensor, sigma_range: SigmaRange, steps: Sequence[int]
 ) -> dict[int, Tensor]:
     """Steps -> sigmas, all from one teacher of NODES - 1 evaluations per sample.
 
@@ -32,7 +32,7 @@ def gits_schedules(
     nodes = teacher_nodes(sigma_range)
     trajectory = record(model, noise * sigma_range.sigma_max, nodes, TEACHER)
     costs = euler_costs(trajectory.sigmas, trajectory.states, trajectory.derivatives)
-    paths = cheapest_paths(costs, max(steps), coefficient)
+    paths = cheapest_paths(costs, max(steps), COEFFICIENT)
     return {count: ending_in_zero(trajectory.sigmas[paths[count]]) for count in steps}
 
 

@@ -14,14 +14,14 @@ from torch import Tensor
 from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.hosts.schedules import DEFAULT_HOST, host_schedules
-from .trajectory import CountedModel, Trajectory, record
+from .trajectory import CountedDenoiser, Trajectory, record
 
 # The authors' numbers on FLUX: steps of the recorded Euler runs, the exponent, the width of the smoothing in steps.
 RECORDED, EXPONENT, WIDTH = 50, 0.5, 1.0
 
 
 def sharp_euler_schedules(
-    model: CountedModel, noise: Tensor, sigma_range: SigmaRange, steps: Sequence[int]
+    model: CountedDenoiser, noise: Tensor, sigma_range: SigmaRange, steps: Sequence[int]
 ) -> dict[int, Tensor]:
     """Steps -> sigmas, all from RECORDED evaluations per sample.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,21 +15,29 @@ from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.samplers.by_name import own_sampler
 
 
+class TooManyCallsError(Exception):
+    """A denoiser was asked more often than a run may cost."""
+
+
 @dataclass
-class CountedModel:
+class CountedDenoiser:
     """A denoiser that counts the rows it is given.
 
     Args:
         model: k-diffusion's denoiser.
         extra_args: of every call.
+        most: rows that it answers for; one more raises TooManyCallsError.
     """
 
     model: Callable[..., Tensor]
     extra_args: dict[str, Any] = field(default_factory=dict)
     rows: int = 0
+    most: float = math.inf
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         self.rows += len(x)
+        if self.rows > self.most:
+            raise TooManyCallsError
         return self.model(x, sigma, **self.extra_args)
 
 
@@ -47,7 +56,7 @@ class Trajectory:
     derivatives: Array
 
 
-def record(model: CountedModel, x: Tensor, sigmas: Tensor, sampler: str) -> Trajectory:
+def record(model: CountedDenoiser, x: Tensor, sigmas: Tensor, sampler: str) -> Trajectory:
     """The trajectory of a host's sampler, by name, from x (B, ...) at sigmas[0]; sigmas (N + 1,) may stop above 0."""
     states: list[Array] = []
     outputs: list[Array] = []

@@ -35,7 +35,9 @@ from ...schedules.fitting.direct import DirectRun
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.by_name import own_sampler
 from ..analytic import power_law, random_mixture
+from ..asked import average, verdict
 from ..cases import CASES, HELD_OUT_SEED
+from ..published.trajectory import CountedDenoiser, TooManyCallsError
 from . import study_parser
 from .case import StudyCase, measured_on
 
@@ -110,33 +112,17 @@ def dpm_adaptive_runs(case: AdaptiveCase) -> Iterator[tuple[int, int, float]]:
 
     for order in (2, 3):
         for rtol in RTOLS:
-            counted = _CountedDenoiser(case.model, CALLS[1])
+            counted = CountedDenoiser(case.model, case.extra_args, most=CALLS[1] * ROWS)
             low, high = case.sigma_range.sigma_min, case.sigma_range.sigma_max
-            given: dict[str, Any] = {"extra_args": case.extra_args, "disable": True, "order": order, "rtol": rtol}
+            given: dict[str, Any] = {"disable": True, "order": order, "rtol": rtol}
             try:
                 x: Any = k.sample_dpm_adaptive(counted, case.x, low, high, atol=rtol * ATOL_SHARE, **given)
-                end = counted(x, torch.full((len(x),), low), **case.extra_args)
-            except _TooManyCallsError:
+                end = counted(x, torch.full((len(x),), low))
+            except TooManyCallsError:
                 continue
-            if counted.calls >= CALLS[0]:
-                yield order, counted.calls, case.error(end)
-
-
-class _TooManyCallsError(Exception):
-    pass
-
-
-class _CountedDenoiser:
-    """A denoiser that stops a run beyond a number of calls."""
-
-    def __init__(self, model: Callable[..., Tensor], most: int) -> None:
-        self.model, self.most, self.calls = model, most, 0
-
-    def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
-        self.calls += 1
-        if self.calls > self.most:
-            raise _TooManyCallsError
-        return self.model(x, sigma, **extra_args)
+            calls = counted.rows // ROWS
+            if calls >= CALLS[0]:
+                yield order, calls, case.error(end)
 
 
 def against_dpm_adaptive(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
@@ -146,19 +132,19 @@ def against_dpm_adaptive(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
     for case in cases:
         parts = []
         for order, calls, theirs in sorted(dpm_adaptive_runs(case)):
-            found = {method: theirs / case.adaptive(calls=calls, method=method)[0] for method in METHODS}
-            for method, ratio in found.items():
+            gains = {method: theirs / case.adaptive(calls=calls, method=method)[0] for method in METHODS}
+            for method, ratio in gains.items():
                 ratios[method].append(ratio)
-            parts.append(f"{order}/{calls}: " + " ".join(f"{ratio:.3g}" for ratio in found.values()))
+            parts.append(f"{order}/{calls}: " + " ".join(f"{ratio:.3g}" for ratio in gains.values()))
         yield (f"  {case.name:18s} order/calls  " + " | ".join(parts))
-    for method, found in ratios.items():
+    for method, gains in ratios.items():
         yield (
-            f"  {method}: error lower by {average(found):.2f}x on average over {len(found)} runs, least "
-            f"{min(found):.2f}x, above dpm_adaptive in {sum(ratio < 1.0 for ratio in found)}"
+            f"  {method}: error lower by {average(gains):.2f}x on average over {len(gains)} runs, least "
+            f"{min(gains):.2f}x, above dpm_adaptive in {sum(ratio < 1.0 for ratio in gains)}"
         )
     default = ratios["predictive"]
-    yield "  predictive, the default: " + verdict("average", average(default), 1.5)
-    yield "  predictive, the default: " + verdict("least", min(default), 1.0)
+    yield verdict("predictive, the default: average", average(default), 1.5)
+    yield verdict("predictive, the default: least", min(default), 1.0)
 
 
 def against_schedules(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
@@ -175,8 +161,9 @@ def against_schedules(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
         yield (f"  {case.name:18s} " + " | ".join(parts))
     yield (
         f"  error lower by {average(ratios):.2f}x on average, least {min(ratios):.2f}x, above it in "
-        f"{sum(ratio < 1.0 for ratio in ratios)} of {len(ratios)}   " + verdict("least", min(ratios), 1.0)
+        f"{sum(ratio < 1.0 for ratio in ratios)} of {len(ratios)}"
     )
+    yield verdict("least", min(ratios), 1.0)
 
 
 def tolerances(cases: Sequence[AdaptiveCase]) -> Iterator[str]:
@@ -223,14 +210,14 @@ def overhead(device: str = "cpu", repeats: int = 9, steps: int = 20) -> list[str
     clock = time.process_time if device == "cpu" else time.perf_counter
 
     def timed(sampler: Callable[..., Tensor], **given: Any) -> float:
-        found = []
+        times = []
         for _ in range(repeats + 1):
             wait()
             start = clock()
             sampler(model, x, sigmas, disable=True, **given)
             wait()
-            found.append((clock() - start) / steps)
-        return 1e3 * min(found[1:])
+            times.append((clock() - start) / steps)
+        return 1e3 * min(times[1:])
 
     theirs = timed(k.sample_dpmpp_2m)
     lines = [f"5. Time per step beside the model's, {device}, one latent of 4 x 128 x 128: dpmpp_2m {theirs:.2f} ms"]
@@ -241,15 +228,6 @@ def overhead(device: str = "cpu", repeats: int = 9, steps: int = 20) -> list[str
             f"{max(ours - theirs, 0.0) / 10.0:.2f} s or more"
         )
     return lines
-
-
-def average(ratios: Sequence[float]) -> float:
-    """Geometric mean."""
-    return math.exp(sum(map(math.log, ratios)) / len(ratios))
-
-
-def verdict(what: str, value: float, wanted: float) -> str:
-    return f"{what} asked at least {wanted:.2f}: {'reached' if value >= wanted else 'NOT REACHED'}"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from ...cli.subjects import Subject
+from ...cli.subjects import PlainSubject
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
-from ..cases import HELD_OUT_SEED, reference
+from ..cases import HELD_OUT_SEED, REFERENCE_LEVELS
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,13 @@ class StudyCase:
         return geometric_mean(sample_errors(end, self.end))
 
 
-def measured_on(subject: Subject, rows: int) -> dict[str, Any]:
+def measured_on(subject: PlainSubject, rows: int) -> dict[str, Any]:
     """The fields of a StudyCase for a model, but its name; on held-out noises."""
-    top = subject.sigma_range.sigma_max
-    x = subject.noise(rows, HELD_OUT_SEED) * top
+    x = subject.noise(rows, HELD_OUT_SEED) * subject.sigma_range.sigma_max
     return {
         "model": subject.denoiser,
         "sigma_range": subject.sigma_range,
         "x": x,
-        "end": reference(subject, x, top),
+        "end": subject.teacher_ends(x, REFERENCE_LEVELS),
         "extra_args": subject.extra_args(rows),
     }

@@ -133,7 +133,7 @@ def capped_2m(model: Any, x: Tensor, sigmas: Tensor, **options: Any) -> Tensor:
 
 def weighted_ratios(case: FeedbackCase) -> list[tuple[float, float]]:
     """(weighted, capped) error over that of dpmpp_2m at 5 to 20 steps."""
-    found = []
+    ratios = []
     for steps in (5, 8, 12, 20):
         for schedule in SCHEDULES:
             sigmas = case.sigmas(schedule, steps)
@@ -141,8 +141,8 @@ def weighted_ratios(case: FeedbackCase) -> list[tuple[float, float]]:
                 case.error(sampler(case.model, case.x, sigmas, extra_args=case.extra_args))
                 for sampler in (own_sampler("dpmpp_2m"), sample_weighted_2m, capped_2m)
             )
-            found.append((weighted / plain, capped / plain))
-    return found
+            ratios.append((weighted / plain, capped / plain))
+    return ratios
 
 
 def refine_row(case: FeedbackCase, name: str, schedule: str, steps: int) -> list[float]:
@@ -150,13 +150,13 @@ def refine_row(case: FeedbackCase, name: str, schedule: str, steps: int) -> list
     sampler, sigmas = own_sampler(name), case.sigmas(schedule, steps)
     first = case.run(sampler, sigmas)
     before, again = case.error(first.end), case.resample(sampler)
-    found: list[Refinement] = [
+    refinements: list[Refinement] = [
         refine(first, sigmas, again, budget=steps, sigma_min=case.sigma_range.sigma_min, share=share)
         for share in SHARES
     ]
     longer = case.run(sampler, case.sigmas(schedule, 2 * steps)).end
-    changed = float(found[1].region.mean())
-    return [*(case.error(each.end) / before for each in found), case.error(longer) / before, changed]
+    changed = float(refinements[1].region.mean())
+    return [*(case.error(each.end) / before for each in refinements), case.error(longer) / before, changed]
 
 
 def _mean(values: Any) -> float:

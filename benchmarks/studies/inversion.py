@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from ...schedules.variance.calls import sample_euler
 from ...schedules.variance.ddim import sample_ddim
 from ...schedules.variance.inversion import Inversion, InversionReport
 from ..analytic import power_law, random_mixture
+from ..asked import average, verdict
 from ..cases import load_case
 
 STEPS = (10, 20, 50)
@@ -85,23 +85,16 @@ def analytic_trips(flow: bool, images: int) -> Iterator[Trip]:
     yield from trips(f"mixture {'flow' if flow else 'VE'}", mixture, image, {}, {"karras": levels})
 
 
-def report_trips(found: Sequence[Trip]) -> Iterator[str]:
+def report_trips(trips: Sequence[Trip]) -> Iterator[str]:
     """A row per case and schedule: steps(calls) and the gain."""
     yield f"Round trip: error of the plain inversion with the same model calls / ours, at {STEPS} steps (calls of both)"
-    for case in dict.fromkeys(one.case for one in found):
-        for schedule in dict.fromkeys(one.schedule for one in found if one.case == case):
-            row = [one for one in found if (one.case, one.schedule) == (case, schedule)]
+    for case in dict.fromkeys(one.case for one in trips):
+        for schedule in dict.fromkeys(one.schedule for one in trips if one.case == case):
+            row = [one for one in trips if (one.case, one.schedule) == (case, schedule)]
             cells = "".join(f"{one.gain:8.2f} ({one.calls})".rjust(16) for one in row)
             yield f"  {case:<16}{schedule:<10}{cells}   ours {', '.join(f'{one.ours:.4f}' for one in row)}"
-    gains = [one.gain for one in found]
-    worst = min(found, key=lambda one: one.gain)
-    yield verdict("average", math.exp(sum(map(math.log, gains)) / len(gains)), 3.0)
+    gains = [one.gain for one in trips]
+    worst = min(trips, key=lambda one: one.gain)
+    yield verdict("average", average(gains), 3.0)
     yield verdict(f"worst: {worst.case}, {worst.schedule}, {worst.steps} steps", worst.gain, 3.0)
     yield f"      {sum(gain >= 3.0 for gain in gains)} of {len(gains)} cells reach 3"
-
-
-def verdict(text: str, measured: float, asked: float, *, most: bool = False) -> str:
-    """One line: what, the figure measured, the figure asked, and whether it is reached."""
-    reached = measured <= asked if most else measured >= asked
-    relation = "at most" if most else "at least"
-    return f"  {text:<66} {measured:8.2f}   asked {relation} {asked:6.2f}   {'reached' if reached else 'NOT REACHED'}"

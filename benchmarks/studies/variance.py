@@ -29,9 +29,10 @@ from ...schedules.variance.noise import NoiseKind, NoiseSource
 from ...schedules.variance.noise_steps import Form
 from ...schedules.variance.readout import NoiseLog
 from ...schedules.variance.steppers import OdeStepper, SdeStepper, Stepper
+from ..asked import verdict
 from ..cases import CASES
 from . import study_parser
-from .inversion import Trip, analytic_trips, demo_trips, report_trips, verdict
+from .inversion import Trip, analytic_trips, demo_trips, report_trips
 
 QUICK_CASES = ("digits_eps:1", "digits_flow:1")
 
@@ -85,7 +86,7 @@ def worst_score(mode: Mode, flow: bool) -> float:
     rows = NoiseSource("path" if mode.path else "white").start(x, 11, flow=flow)
     states: list[Tensor] = []
     run = {"stepper": stepper, "control": mode.control, "noise": RunNoise(rows, rows.fresh), "form": mode.form}
-    watch = lambda found: states.append(found["x"])  # noqa: E731
+    watch = lambda step: states.append(step["x"])  # noqa: E731
     states.append(sample_controlled(Blank(), x, sigmas, None, watch, **run, flow=flow, log=log))
     predicted = 0.0
     before = iter(states)  # the states that the model was asked about, and the last
@@ -228,10 +229,10 @@ def main(argv: Sequence[str]) -> int:
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     started = time.monotonic()
-    found: list[Trip] = [*analytic_trips(False, args.images), *analytic_trips(True, args.images)]
+    trips: list[Trip] = [*analytic_trips(False, args.images), *analytic_trips(True, args.images)]
     for key in QUICK_CASES if args.quick else CASES:
-        found += demo_trips(key, args.images)
-    for part in (report_trips(found), report_noise(), report_composition(), report_overhead()):
+        trips += demo_trips(key, args.images)
+    for part in (report_trips(trips), report_noise(), report_composition(), report_overhead()):
         for line in part:
             print(line, flush=True)
         print()

@@ -45,7 +45,7 @@ _FACES = (
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a network has to know about an image set before it sees it."""
+    """Facts of an image set that its networks are built from."""
 
     shape: tuple[int, int, int]
     classes: tuple[str, ...]

@@ -19,7 +19,7 @@ _PREDICTIONS: dict[str, Prediction] = {"epsilon": "eps", "eps": "eps", "v_predic
 
 
 def model_identity(sigma_range: SigmaRange, loras: tuple[str, ...] = ()) -> ModelIdentity:
-    """What is known of the loaded model.
+    """The facts known of the loaded model.
 
     Args:
         sigma_range: of the scheduler's call.

@@ -37,7 +37,7 @@ class HostRuns:
         # Whether the host scales the start by sqrt(1 + sigma**2) and not by sigma.
         self.max_denoise = bool(getattr(shared.opts, "sgm_noise_multiplier", False))
         self.timer = CallTimer(x.shape[0])
-        self.groups = RowGroups(x.shape[0], _TOO_LARGE, _free_memory)
+        self.groups = RowGroups(x.shape[0], _TOO_LARGE, torch.cuda.empty_cache)
         self.latest = x.clone()  # the latest model output of every row, for the case of an interrupt
         self._rows = slice(0, x.shape[0])
 
@@ -106,11 +106,6 @@ def _cut(value: Any, rows: slice, batch: int) -> Any:
     if isinstance(value, Tensor):
         return value[rows] if value.ndim > 0 and value.shape[0] == batch else value
     return value[rows] if isinstance(value, list) and len(value) == batch else value
-
-
-def _free_memory() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def was_stopped() -> bool:

@@ -1,4 +1,4 @@
-"""What the panel's buttons and changes do: plain values in, gradio updates out."""
+"""The functions behind the panel's buttons and changes: plain values in, gradio updates out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def refreshed(chosen: str) -> Any:
 
 
 def cost(steps: Any, noises: Any, effort: str) -> str:
-    """What a fit with these inputs costs, or what is wrong with them."""
+    """The cost of a fit with these inputs in words, or what is wrong with them."""
     try:
         return html.lines([cost_in_words(fit_inputs("", steps, noises, effort, 0, "", False))])
     except ValueError as error:
@@ -54,25 +54,19 @@ def own_tables() -> str:
     return html.lines([f"These samplers do not follow schedule types of extensions: {', '.join(names)}."])
 
 
-def will_run_noise(
-    dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any
+def will_run(
+    dark: bool,
+    preset: str,
+    code: str,
+    denoise: str,
+    steps: Any,
+    label: str,
+    scheduler: str,
+    guidance: Any,
+    strength: Any = None,
 ) -> str:
-    """What txt2img will run, with a plot."""
+    """The schedule that the tab will run in words, with a plot; a denoising strength is img2img's alone."""
     choice = PanelChoice(preset, code, denoise_mode(denoise))
-    return _will_run(dark, choice, sampler, scheduler, int(steps), float(cfg), None)
-
-
-def will_run_image(
-    dark: bool, preset: str, code: str, denoise: str, steps: Any, sampler: str, scheduler: str, cfg: Any, strength: Any
-) -> str:
-    """What img2img will run, with a plot."""
-    choice = PanelChoice(preset, code, denoise_mode(denoise))
-    return _will_run(dark, choice, sampler, scheduler, int(steps), float(cfg), float(strength))
-
-
-def _will_run(
-    dark: bool, choice: PanelChoice, label: str, scheduler: str, steps: int, guidance: float, strength: float | None
-) -> str:
     config = sampler_config(label)
     scheduler = scheduler_of(scheduler, config)
     name = scheduler_name(scheduler)
@@ -83,14 +77,21 @@ def _will_run(
     sigma_range = loaded_range()
     if sigma_range is None:
         return html.lines(["The checkpoint is not loaded yet; what will run is known when it is."])
-    slicing = slicing_for(steps, strength, drops=drops_penultimate(config))
+    strength = None if strength is None else float(strength)
+    slicing = slicing_for(int(steps), strength, drops=drops_penultimate(config))
     if slicing.runs < 1:
         return _warned("At this denoising strength nothing runs.")
     identity = model_identity(sigma_range)
     try:
         known = known_function(label) or None
         chosen = choose(
-            name, choice, identity, sampler=known, guidance=guidance, steps=slicing.total, denoise=slicing.denoise
+            name,
+            choice,
+            identity,
+            sampler=known,
+            guidance=float(guidance),
+            steps=slicing.total,
+            denoise=slicing.denoise,
         )
         result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     except ValueError as error:
@@ -200,7 +201,7 @@ def pasted_denoise(params: dict[str, Any]) -> Any:
 
 
 def pasted_message(params: dict[str, Any]) -> Any:
-    """What to say about a pasted infotext."""
+    """A sentence about a pasted infotext, where there is something to say."""
     pasted = infotext.pasted(params, preset_store())
     return gr.update(value=html.lines([pasted.message] if pasted is not None else []))
 

@@ -1,4 +1,4 @@
-"""What the panel says, as HTML: the schedule that will run, a preset with its plot, what the last run did."""
+"""The panel's texts as HTML: the schedule that will run, a preset with its plot, the last run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lines(texts: Iterable[str], *, kind: str = "") -> str:
 
 
 def report(texts: Iterable[str]) -> str:
-    """What a run or a fit said; texts with tables in them in a fixed pitch."""
+    """The sentences of a run or a fit; texts with tables in them in a fixed pitch."""
     body = "".join(f"<pre>{escape(text)}</pre>" if "\n" in text else f"<p>{escape(text)}</p>" for text in texts if text)
     return f'<div class="{_BOX}"><b>Last run</b>{body}</div>' if body else ""
 
@@ -36,7 +36,7 @@ def plot(schedule: ScheduleAnswer, slicing: Slicing, *, flow: bool, sigma_max: f
 
 
 def preset_facts(preset: Preset) -> list[str]:
-    """What a preset is, in sentences."""
+    """Sentences about a preset: name, model, errors, author, notes."""
     model = preset.model
     kind = "exact list, never interpolated" if preset.exact else "other counts are interpolated"
     where = [text for text in (model.family, model.checkpoint or "") if text]

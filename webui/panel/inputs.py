@@ -29,7 +29,7 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the person has set.
+    """The values that a person has set.
 
     Args:
         values: by field; those that the host left out are the defaults.
@@ -58,7 +58,7 @@ class Inputs:
 
 
 def denoise_mode(chosen: Any) -> DenoiseMode:
-    """What the panel's choice for a denoising strength below 1 means."""
+    """The denoise mode for the panel's choice at a denoising strength below 1."""
     return "noise_level" if chosen == NOISE_LEVEL else "steps"
 
 

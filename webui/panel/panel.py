@@ -185,7 +185,7 @@ class Panel:
             own = [parts[name] for name in ("dark", "preset", "code", "denoise")]
             watched = [self.host[name] for name in WATCHED if self._decides(name)]
             arguments = {
-                "fn": actions.will_run_image if not self.fits else actions.will_run_noise,
+                "fn": actions.will_run,
                 "inputs": own + watched,
                 "outputs": [parts["will_run"]],
                 "_js": _DARK,

@@ -10,7 +10,7 @@ from sigmasmith.benchmarks.cases import CASES, STEPS, host_lists, load_case
 from sigmasmith.benchmarks.promises.figures import CaseFigures, PartialErrors, host_cuts, noised
 from sigmasmith.benchmarks.promises.rounding import rounded, to_fp8
 from sigmasmith.benchmarks.promises.run import main
-from sigmasmith.benchmarks.promises.tables import average, csv_rows, report, verdict
+from sigmasmith.benchmarks.promises.tables import csv_rows, report
 from sigmasmith.cli.subjects import demo_subject
 
 
@@ -45,13 +45,6 @@ def test_every_figure_is_printed_with_what_was_asked_and_whether_it_is_reached()
     assert "fitted for whole runs: average 0.30" in text
     assert "the images included: 280.0" in text
     assert len({row[:4] for row in csv_rows([made_up("a")])}) == len(list(csv_rows([made_up("a")])))
-
-
-def test_a_verdict_knows_which_side_is_better():
-    assert verdict("", 1.0, 1.0).endswith(" reached")
-    assert verdict("", 0.9, 1.0).endswith("NOT REACHED")
-    assert verdict("", 0.9, 1.0, most=True).endswith(" reached")
-    assert average([1.0, 4.0]) == pytest.approx(2.0)
 
 
 def test_a_schedule_that_starts_lower_starts_with_less_noise():

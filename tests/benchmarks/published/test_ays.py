@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from sigmasmith.benchmarks.analytic import GaussianTeacher, power_law, random_mixture
 from sigmasmith.benchmarks.published.ays import NODES, ays_schedules, klub_costs, squared_distances
-from sigmasmith.benchmarks.published.trajectory import CountedModel
+from sigmasmith.benchmarks.published.trajectory import CountedDenoiser
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.fitting.refine.dynamic_programming import cheapest_paths
@@ -70,7 +70,7 @@ def test_a_gaussians_distances_are_those_of_its_recorded_trajectory():
 @pytest.mark.parametrize("flow", [False, True])
 def test_schedules_come_from_one_teacher(flow):
     known = SigmaRange(0.003, 1.0, flow=True) if flow else SigmaRange(0.0292, 14.6146)
-    model = CountedModel(random_mixture(1, power_law(12, 1.2), flow=flow))
+    model = CountedDenoiser(random_mixture(1, power_law(12, 1.2), flow=flow))
     found = ays_schedules(model, torch.randn(6, 12, generator=torch.Generator().manual_seed(0)), known, (4, 9))
     assert model.rows == 6 * NODES
     for steps, sigmas in found.items():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sigmasmith.benchmarks.analytic import power_law, random_mixture
 from sigmasmith.benchmarks.published.gits import NODES, gits_schedules, teacher_nodes
-from sigmasmith.benchmarks.published.trajectory import CountedModel
+from sigmasmith.benchmarks.published.trajectory import CountedDenoiser
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
 
@@ -14,7 +14,7 @@ from sigmasmith.schedules.core.sigmas import check_sigmas
 @pytest.mark.parametrize("flow", [False, True])
 def test_schedules_come_from_one_teacher(flow):
     known = SigmaRange(0.003, 1.0, flow=True) if flow else SigmaRange(0.0292, 14.6146)
-    model = CountedModel(random_mixture(1, power_law(12, 1.2), flow=flow))
+    model = CountedDenoiser(random_mixture(1, power_law(12, 1.2), flow=flow))
     nodes = teacher_nodes(known)
     assert len(nodes) == NODES
     assert float(nodes[-1]) == pytest.approx(known.sigma_min)

@@ -12,7 +12,7 @@ from sigmasmith.benchmarks.published.sharp_euler import (
     sharp_euler_schedules,
     step_density,
 )
-from sigmasmith.benchmarks.published.trajectory import CountedModel, Trajectory
+from sigmasmith.benchmarks.published.trajectory import CountedDenoiser, Trajectory
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
 
@@ -51,7 +51,7 @@ def test_a_row_counts_by_its_profile_not_by_its_size():
 @pytest.mark.parametrize("flow", [False, True])
 def test_schedules_come_from_one_recording(flow):
     known = SigmaRange(0.003, 1.0, flow=True) if flow else SigmaRange(0.0292, 14.6146)
-    model = CountedModel(random_mixture(1, power_law(12, 1.2), flow=flow))
+    model = CountedDenoiser(random_mixture(1, power_law(12, 1.2), flow=flow))
     noise = torch.randn(6, 12, generator=torch.Generator().manual_seed(0))
     found = sharp_euler_schedules(model, noise, known, (4, 9))
     assert model.rows == 6 * RECORDED

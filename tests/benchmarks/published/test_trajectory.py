@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, power_law
-from sigmasmith.benchmarks.published.trajectory import CountedModel, ending_in_zero, record
+from sigmasmith.benchmarks.published.trajectory import CountedDenoiser, ending_in_zero, record
 from sigmasmith.schedules.curves.by_name import CURVES
 
 
 @pytest.mark.parametrize("sampler", ["euler", "ipndm", "dpmpp_2m"])
 def test_a_recorded_run_holds_every_state_and_derivative(sampler):
     teacher = GaussianTeacher(torch.zeros(5).double(), power_law(5, 1.0))
-    model = CountedModel(lambda x, sigma: teacher(x, sigma))
+    model = CountedDenoiser(lambda x, sigma: teacher(x, sigma))
     sigmas = CURVES["karras"](200, 0.03, 14.6)
     x = 14.6 * torch.randn(3, 5, generator=torch.Generator().manual_seed(0)).double()
     run = record(model, x, sigmas[:-1], sampler)

@@ -42,12 +42,6 @@ def test_a_run_beyond_the_range_of_calls_is_left_out(cases, monkeypatch):
     assert list(adaptive.dpm_adaptive_runs(cases["mixture_flow:1"])) == []
 
 
-def test_averages_and_verdicts():
-    assert adaptive.average([1.0, 4.0]) == pytest.approx(2.0)
-    assert adaptive.verdict("least", 1.0, 1.0).endswith(": reached")
-    assert adaptive.verdict("least", 0.99, 1.0).endswith("NOT REACHED")
-
-
 def test_the_overhead_is_a_time_per_step():
     lines = adaptive.overhead(repeats=1, steps=4)
     assert len(lines) == 4
