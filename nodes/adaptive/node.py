@@ -6,13 +6,12 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..fit.existing import preset_fingerprint
 from ..fit.inputs import outputs
 from ..fit.node import node_output
-from ..fit.request import FitRequest
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_sampler
 from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
+from ..presets.written import preset_fingerprint
 from ..schema import CATEGORY, schema
 from ..text import parse_steps
 
@@ -181,7 +180,7 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
         check: bool = True,
         **inputs: Any,
     ) -> io.NodeOutput:
-        from .work import Freeze, freeze
+        from .work import FitRequest, Freeze, freeze
 
         base = FitRequest(
             guider=cfg_guider(model, positive, negative, cfg),

@@ -6,7 +6,9 @@ from comfy_api.latest import io
 
 from ..inputs import noise_seed_input, sampler_name_input
 from ..schema import PresetType, advanced
-from .request import METHODS
+
+# As calibrate takes them: the fit of this pack, and the recursive search of Optimal Stepsize (arXiv:2503.21774).
+METHODS = ("gauss_newton", "oss")
 
 
 def settings() -> list[io.Input]:

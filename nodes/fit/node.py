@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
@@ -11,20 +11,26 @@ from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
 from ..plot_picture import plot_images
+from ..presets.written import preset_fingerprint
 from ..schema import CATEGORY, schema
 from ..text import parse_steps
-from .existing import preset_fingerprint
 from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings
-from .request import FitRequest, FitResult
+
+if TYPE_CHECKING:
+    from .request import FitResult
 
 SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
 
 
-def fitted(request: FitRequest, cls: type[io.ComfyNode]) -> io.NodeOutput:
-    """The output of a Fit node."""
-    from .work import fit
+def fitted(cls: type[io.ComfyNode], **inputs: Any) -> io.NodeOutput:
+    """The output of a Fit node.
 
-    return node_output(fit(request), cls)
+    Args:
+        inputs: of FitRequest.
+    """
+    from .work import FitRequest, fit
+
+    return node_output(fit(FitRequest(node_id=cls.hidden.unique_id, **inputs)), cls)
 
 
 def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
@@ -126,14 +132,13 @@ class SigmasmithFit(FitNode):
         **inputs: Any,
     ) -> io.NodeOutput:
         more = tuple(inputs.pop(f"positive_{number}", None) for number in (2, 3, 4))
-        request = FitRequest(
+        return fitted(
+            cls,
             guider=cfg_guider(model, positive, negative, cfg),
             low_guider=None if model_low is None else cfg_guider(model_low, positive, negative, cfg_low or cfg),
             positives=tuple(prompt for prompt in more if prompt is not None),
-            node_id=cls.hidden.unique_id,
             **inputs,
         )
-        return fitted(request, cls)
 
 
 class SigmasmithFitGuider(FitNode):
@@ -168,5 +173,4 @@ class SigmasmithFitGuider(FitNode):
 
     @classmethod
     def execute(cls, guider_low: Any = None, **inputs: Any) -> io.NodeOutput:
-        request = FitRequest(low_guider=guider_low, low_input="guider_low", node_id=cls.hidden.unique_id, **inputs)
-        return fitted(request, cls)
+        return fitted(cls, low_guider=guider_low, low_input="guider_low", **inputs)

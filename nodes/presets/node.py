@@ -7,11 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
-from ...schedules.presets.share_code import to_share_code
 from ...schedules.samplers.fitted import NAME as MULTISTEP
 from ..host import folders
 from ..schema import CATEGORY, PresetType, schema, text_ui
-from . import store as preset_store
 
 
 class SigmasmithSavePreset(io.ComfyNode):
@@ -45,7 +43,9 @@ class SigmasmithSavePreset(io.ComfyNode):
     def execute(
         cls, preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool
     ) -> io.NodeOutput:
-        path = preset_store.save_as(preset, name, author, licence, notes, overwrite)
+        from .store import save_as, to_share_code
+
+        path = save_as(preset, name, author, licence, notes, overwrite)
         code = to_share_code(preset)
         return io.NodeOutput(preset, code, ui=text_ui(f"Saved as {name} ({path.name}).\n{code}"))
 
@@ -64,7 +64,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "preset",
-                    options=[preset_store.NO_FILE, *folders.preset_names()],
+                    options=[folders.NO_FILE, *folders.preset_names()],
                     tooltip="A preset in models/sigmasmith. Press R after putting a new file there.",
                 ),
                 io.String.Input(
@@ -82,15 +82,21 @@ class SigmasmithLoadPreset(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, preset: str | None = None, share_code: str | None = None) -> bool | str:
-        return preset_store.check_choice(preset, "" if share_code is None else share_code)
+        from .store import check_choice
+
+        return check_choice(preset, "" if share_code is None else share_code)
 
     @classmethod
     def fingerprint_inputs(cls, preset: str = "", share_code: str = "", **_: Any) -> str:
-        return preset_store.load_fingerprint(preset or "", share_code or "")
+        from .store import load_fingerprint
+
+        return load_fingerprint(preset or "", share_code or "")
 
     @classmethod
     def execute(cls, preset: str, share_code: str = "") -> io.NodeOutput:
-        loaded = preset_store.load(preset, share_code)
+        from .store import load
+
+        loaded = load(preset, share_code)
         info = preset_info(loaded)
         return io.NodeOutput(loaded, info, ui=text_ui(info))
 

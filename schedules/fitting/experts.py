@@ -53,18 +53,20 @@ def levels_with_boundary(levels: Array, boundary: float | None) -> Array:
     return levels
 
 
-def switch_sentences(schedules: Mapping[int, Tensor], boundary: float) -> list[str]:
-    """For every step count, after which step the second model takes over."""
-    found: list[str] = []
+def switch_sentences(schedules: Mapping[int, Tensor], boundary: float | None) -> list[str]:
+    """For every step count, after which step the second model takes over; none without a boundary."""
+    if boundary is None:
+        return []
+    said: list[str] = []
     for steps, sigmas in sorted(schedules.items()):
         switch = steps_above(sigmas, boundary)
         if switch == 0:
-            found.append(f"At {steps} steps the second model runs every step.")
+            said.append(f"At {steps} steps the second model runs every step.")
         elif switch == steps:
-            found.append(f"At {steps} steps the first model runs every step.")
+            said.append(f"At {steps} steps the first model runs every step.")
         else:
-            found.append(
+            said.append(
                 f"At {steps} steps switch to the second model after step {switch} of {steps}, "
                 f"at sigma {float(sigmas[switch]):.4g}."
             )
-    return found
+    return said

@@ -20,7 +20,6 @@ from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_
 from ..core.step_counts import StepCounts
 from ..core.types import Schedule
 from ..curves.fallback import fallback_sigmas
-from ..hosts.schedules import DEFAULT_HOST, host_schedules
 
 # Steps of the schedule that tells where a denoise starts: as fine as the hosts' own table.
 _FINE = 1_000
@@ -114,13 +113,13 @@ def partial_start(
     denoise: float,
     sigma: float | None,
     sigma_range: SigmaRange,
-    hosts: Mapping[str, Schedule],
+    default: Schedule,
     steps: tuple[int, ...],
 ) -> PartialStart | None:
     """The start of runs at this denoise, or None where they are whole ones.
 
     Args:
-        sigma: where they start; None: where the host's default among `hosts` does.
+        sigma: where they start; None: where `default`, the host's own schedule, does.
         steps: the counts to fit, each of which must be what is left of int(steps / denoise) steps.
     Raises:
         ValueError: names the argument.
@@ -131,6 +130,5 @@ def partial_start(
         return None
     if max(steps) / denoise > MAX_STEPS:
         raise ValueError(f"steps: {max(steps)} at denoise {denoise:g} are the end of more than {MAX_STEPS} steps")
-    default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
     start = float(default(_FINE)[-(int(_FINE * denoise) + 1)]) if sigma is None else float(sigma)
     return PartialStart(denoise, float(np.float32(start)), sigma_range)
