@@ -10,9 +10,8 @@ from ..host import messages
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
-from ..plot_picture import plot_images
 from ..presets.written import preset_fingerprint
-from ..schema import CATEGORY, schema
+from ..schema import CATEGORY, number, schema
 from ..text import parse_steps
 from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings
 
@@ -35,6 +34,8 @@ def fitted(cls: type[io.ComfyNode], **inputs: Any) -> io.NodeOutput:
 
 def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
     """A result as the node gives it out and shows it."""
+    from ..plot_picture import plot_images
+
     # In place of the last progress line, which would stay below the node.
     messages.show("\n".join(title for title, *_ in result.plots), cls.hidden.unique_id)
     plot = plot_images(result.plots)
@@ -104,15 +105,13 @@ class SigmasmithFit(FitNode):
                     "of Wan 2.2; model is then the high-noise one. The fit runs them as two KSamplers (Advanced) do.",
                 ),
                 boundary_input(),
-                io.Float.Input(
+                number(
                     "cfg_low",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
+                    0.0,
+                    (0.0, 100.0, 0.1),
+                    "The guidance you will use with model_low. 0: the same as cfg.",
                     round=0.01,
                     optional=True,
-                    tooltip="The guidance you will use with model_low. 0: the same as cfg.",
                 ),
                 denoise_input(),
                 method_input(),

@@ -7,9 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
-from ...schedules.samplers.fitted import NAME as MULTISTEP
 from ..host import folders
-from ..schema import CATEGORY, PresetType, schema, text_ui
+from ..sampler_names import MULTISTEP
+from ..schema import CATEGORY, PresetType, choice, schema, switch, text, text_ui
 
 
 class SigmasmithSavePreset(io.ComfyNode):
@@ -27,11 +27,11 @@ class SigmasmithSavePreset(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 PresetType.Input("preset", tooltip="What to save."),
-                io.String.Input("name", default="my_preset", tooltip="Name of the preset; a/b makes a folder a."),
-                io.String.Input("author", default="", tooltip="Whom to thank. Empty keeps what the preset has."),
-                io.String.Input("licence", default="", tooltip="Such as CC0-1.0. Empty keeps what the preset has."),
-                io.String.Input("notes", default="", multiline=True, tooltip="Anything else to know about it."),
-                io.Boolean.Input("overwrite", default=False, tooltip="Replace a preset that has this name."),
+                text("name", "my_preset", "Name of the preset; a/b makes a folder a."),
+                text("author", "", "Whom to thank. Empty keeps what the preset has."),
+                text("licence", "", "Such as CC0-1.0. Empty keeps what the preset has."),
+                text("notes", "", "Anything else to know about it.", multiline=True),
+                switch("overwrite", False, "Replace a preset that has this name."),
             ],
             outputs=[
                 PresetType.Output(display_name="preset", tooltip="The same preset."),
@@ -62,16 +62,16 @@ class SigmasmithLoadPreset(io.ComfyNode):
             description="Loads a preset from models/sigmasmith, or from a share code that somebody sent you.",
             search_aliases=["sigmasmith", "preset", "share code"],
             inputs=[
-                io.Combo.Input(
+                choice(
                     "preset",
-                    options=[folders.NO_FILE, *folders.preset_names()],
-                    tooltip="A preset in models/sigmasmith. Press R after putting a new file there.",
+                    [folders.NO_FILE, *folders.preset_names()],
+                    "A preset in models/sigmasmith. Press R after putting a new file there.",
                 ),
-                io.String.Input(
+                text(
                     "share_code",
-                    default="",
+                    "",
+                    "A line that begins with sigmasmith1:. Where one is here, the file is not used.",
                     optional=True,
-                    tooltip="A line that begins with sigmasmith1:. Where one is here, the file is not used.",
                 ),
             ],
             outputs=[
