@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from .host.samplers import sampler_names
+from .schema import choice, number, whole
 
 
 def conditioned_model(model: str, positive: str, negative: str) -> list[io.Input]:
@@ -18,17 +19,15 @@ def conditioned_model(model: str, positive: str, negative: str) -> list[io.Input
 
 def cfg_input(tooltip: str) -> io.Input:
     """The guidance."""
-    return io.Float.Input("cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip=tooltip)
+    return number("cfg", 8.0, (0.0, 100.0, 0.1), tooltip, round=0.01)
 
 
 def sampler_name_input(tooltip: str) -> io.Input:
     """One of the host's samplers."""
     names = sampler_names()
-    return io.Combo.Input(
-        "sampler_name", options=names, default="dpmpp_2m" if "dpmpp_2m" in names else None, tooltip=tooltip
-    )
+    return choice("sampler_name", names, tooltip, default="dpmpp_2m" if "dpmpp_2m" in names else None)
 
 
 def noise_seed_input(name: str, tooltip: str, default: int = 0) -> io.Input:
     """Seed of start noises that are not an image's: it stays when a graph is queued again."""
-    return io.Int.Input(name, default=default, min=0, max=2**32 - 1, control_after_generate=False, tooltip=tooltip)
+    return whole(name, default, (0, 2**32 - 1), tooltip, control_after_generate=False)

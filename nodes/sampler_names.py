@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ..schedules.core.types import SamplerFunction
 
+MULTISTEP = "sigmasmith_multistep"
+
 
 def _adaptive() -> SamplerFunction:
     from .host.adaptive import sample_by_steps
@@ -41,7 +43,7 @@ def _weighted() -> SamplerFunction:
 SAMPLERS: dict[str, Callable[[], SamplerFunction]] = {
     "sigmasmith_adaptive": _adaptive,
     "sigmasmith_2m_weighted": _weighted,
-    "sigmasmith_multistep": _multistep,
+    MULTISTEP: _multistep,
     "sigmasmith_ddim": _ddim,
 }
 

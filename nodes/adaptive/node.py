@@ -6,14 +6,13 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..fit.existing import preset_fingerprint
 from ..fit.inputs import outputs
 from ..fit.node import node_output
-from ..fit.request import FitRequest
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_sampler
 from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
-from ..schema import CATEGORY, schema
+from ..presets.written import preset_fingerprint
+from ..schema import CATEGORY, choice, number, schema, switch, text, whole
 from ..text import parse_steps
 
 METHODS = {
@@ -38,47 +37,40 @@ class SigmasmithAdaptiveSampler(io.ComfyNode):
             search_aliases=["sigmasmith", "adaptive", "dpm_adaptive", "error control", "pid", "unipc"],
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Int.Input(
+                whole(
                     "calls",
-                    default=20,
-                    min=2,
-                    max=1000,
-                    tooltip="Model calls for each image, all of them used: the time it takes, as steps of dpmpp_2m.",
+                    20,
+                    (2, 1000),
+                    "Model calls for each image, all of them used: the time it takes, as steps of dpmpp_2m.",
                 ),
-                io.Float.Input(
+                number(
                     "tolerance",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.0001,
-                    round=0.000001,
-                    tooltip="0: the calls decide. Above 0: stops as soon as every step's error is below this, with at "
+                    0.0,
+                    (0.0, 1.0, 0.0001),
+                    "0: the calls decide. Above 0: stops as soon as every step's error is below this, with at "
                     "most that many calls. 0.03 is coarse, 0.003 fine, in latents of standard deviation 1.",
+                    round=0.000001,
                 ),
-                io.Combo.Input(
+                choice(
                     "method",
-                    options=list(METHODS),
-                    tooltip="Predictive needs the fewest calls. The embedded ones measure the error of every step and "
+                    list(METHODS),
+                    "Predictive needs the fewest calls. The embedded ones measure the error of every step and "
                     "take steps back that were too long.",
                 ),
-                io.Float.Input(
+                number(
                     "max_step",
-                    default=4.0,
-                    min=0.05,
-                    max=10.0,
-                    step=0.05,
+                    4.0,
+                    (0.05, 10.0, 0.05),
+                    "The longest step in log sigma, where the calls allow it: 0.7 halves the noise.",
                     optional=True,
-                    tooltip="The longest step in log sigma, where the calls allow it: 0.7 halves the noise.",
                 ),
-                io.Float.Input(
+                number(
                     "min_step",
-                    default=0.001,
-                    min=0.0001,
-                    max=0.04,
-                    step=0.0001,
+                    0.001,
+                    (0.0001, 0.04, 0.0001),
+                    "The shortest step in log sigma.",
                     round=0.00001,
                     optional=True,
-                    tooltip="The shortest step in log sigma.",
                 ),
             ],
             outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and the like.")],
@@ -122,33 +114,31 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
                 io.Latent.Input("latent", tooltip="An empty latent of the size you will use."),
                 cfg_input("The guidance you will use."),
                 sampler_name_input("The sampler that you will use with the schedule; what counts is its order."),
-                io.String.Input(
+                text(
                     "steps",
-                    default="10, 20",
-                    tooltip="Step counts to show and to compare, such as 10 or 5, 8, 10, 20. The usual others are in "
+                    "10, 20",
+                    "Step counts to show and to compare, such as 10 or 5, 8, 10, 20. The usual others are in "
                     "the preset as well.",
                 ),
-                io.Int.Input("noises", default=3, min=1, max=32, tooltip="Start noises of the pilot run."),
-                io.Int.Input(
-                    "pilot_calls", default=40, min=8, max=200, tooltip="Model calls of the pilot run for each noise."
-                ),
+                whole("noises", 3, (1, 32), "Start noises of the pilot run."),
+                whole("pilot_calls", 40, (8, 200), "Model calls of the pilot run for each noise."),
                 noise_seed_input(
                     "calibration_seed",
                     "Seed of the noises of the pilot run. It has nothing to do with the seed of your images.",
                 ),
-                io.String.Input(
+                text(
                     "name",
-                    default="my_adaptive",
-                    tooltip="The preset is saved under this name in models/sigmasmith. Where it exists and fits the "
+                    "my_adaptive",
+                    "The preset is saved under this name in models/sigmasmith. Where it exists and fits the "
                     "inputs, it is returned at once, without a model call.",
                 ),
-                io.Boolean.Input("refit", default=False, tooltip="Run the pilot anew and replace the preset."),
-                io.Boolean.Input(
+                switch("refit", False, "Run the pilot anew and replace the preset."),
+                switch(
                     "check",
-                    default=True,
-                    optional=True,
-                    tooltip="Also run the schedule and four of the host's on the pilot's noises, and take the best. "
+                    True,
+                    "Also run the schedule and four of the host's on the pilot's noises, and take the best. "
                     "Costs five runs for each of the steps.",
+                    optional=True,
                 ),
             ],
             outputs=outputs(),
@@ -181,7 +171,7 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
         check: bool = True,
         **inputs: Any,
     ) -> io.NodeOutput:
-        from .work import Freeze, freeze
+        from .work import FitRequest, Freeze, freeze
 
         base = FitRequest(
             guider=cfg_guider(model, positive, negative, cfg),

@@ -13,18 +13,20 @@ from ...schedules.adaptive.equidistribution import frozen_sigmas, order_of
 from ...schedules.adaptive.pilot import Pilot, run_pilot
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.types import Baselines
+from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.made import PILOT, HowMade
 from ...schedules.presets.preset import FITTED, Preset
-from ..fit.existing import existing_in_words, existing_preset, note_own
+from ..fit.existing import existing_in_words, existing_preset
 from ..fit.request import FitRequest, FitResult
 from ..host.counted import CountedModel
-from ..host.fit import progress_bar
 from ..host.guard import check_fittable
+from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import check_sampler, draws_noise, fit_sampler
 from ..host.subject import Subject, subject_of
-from ..presets.store import checked_path
+from ..presets.written import note_written
 from ..text import parse_steps, plot_sentence
 
 # Frozen without a call of the model, so they are always in the preset: hosts ask for other counts than were typed.
@@ -57,23 +59,21 @@ def freeze(request: Freeze) -> FitResult:
     base = request.base
     steps = parse_steps(base.steps)
     check_sampler(base.sampler_name)
-    path = checked_path(base.name)
-    subject = subject_of((base.guider,), base.latent, base.noises, base.sampler_name, steps)
-    baselines = {name: subject.baselines[name] for name in COMPARED if name in subject.baselines}
-    if path.is_file() and not base.refit:
-        preset = existing_preset(base, path, subject, steps)
-        report = existing_in_words(base, preset, subject, {count: count for count in steps})
+    subject = subject_of((base.guider,), base.latent, base.noises, base.sampler_name)
+    hosts = {name: subject.baselines[name] for name in COMPARED if name in subject.baselines}
+    baselines = usable(hosts, steps)
+    path, preset = existing_preset(base, subject, steps)
+    if preset is not None:
+        report = existing_in_words(base, preset, {count: count for count in steps})
     else:
         preset, report = _frozen(request, steps, subject, baselines)
         save_preset(path, preset, overwrite=True)
-        note_own(path)
+        note_written(path)
     plots = [_plot(preset, count, baselines) for count in steps]
     return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
 
 
-def _frozen(
-    request: Freeze, steps: tuple[int, ...], subject: Subject, baselines: Mapping[str, Any]
-) -> tuple[Preset, str]:
+def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines: Baselines) -> tuple[Preset, str]:
     """The preset of a new pilot run, and the report."""
     base = request.base
     check_fittable(base.guider, "pilot run")
@@ -160,7 +160,7 @@ def _progress(runs: GuiderRuns, total: int, node_id: Any) -> Callable[[], None]:
     return tick
 
 
-def _plot(preset: Preset, count: int, baselines: Mapping[str, Any]) -> tuple[str, Tensor, Mapping[str, Tensor]]:
+def _plot(preset: Preset, count: int, baselines: Baselines) -> tuple[str, Tensor, Mapping[str, Tensor]]:
     title = plot_sentence(count, preset.origin.get(count, "fitted"), preset.errors.get(count, {}))
     return title, preset.sigmas(count), {name: made(count) for name, made in baselines.items()}
 

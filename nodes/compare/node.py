@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..host.guiders import cfg_guider
 from ..host.samplers import sampler_names
 from ..inputs import cfg_input, conditioned_model, noise_seed_input
-from ..schema import CATEGORY, PresetType, schema
+from ..schema import CATEGORY, PresetType, schema, text, whole
 from ..text import parse_steps
 from .grid import parse_samplers
 
@@ -87,48 +87,38 @@ def _run_inputs() -> list[io.Input]:
 
 def _choice_inputs() -> list[io.Input]:
     return [
-        io.String.Input(
+        text(
             "schedules",
-            default="simple, karras, beta\nsigmasmith_optimal",
-            multiline=True,
-            tooltip="Names of the scheduler list, and curves with settings to try, one curve a line: "
+            "simple, karras, beta\nsigmasmith_optimal",
+            "Names of the scheduler list, and curves with settings to try, one curve a line: "
             "karras rho: 3, 5, 7 or cosine offset: 0.008, 0.03. Several settings, with ; between them, are combined.",
+            multiline=True,
         ),
-        io.String.Input(
+        text(
             "samplers",
-            default="euler, dpmpp_2m",
-            tooltip="Names of the sampler list. Samplers that draw noise draw the same in every cell.",
+            "euler, dpmpp_2m",
+            "Names of the sampler list. Samplers that draw noise draw the same in every cell.",
         ),
-        io.String.Input(
-            "steps",
-            default="6, 10",
-            tooltip="Step counts to compare at, such as 6, 10, 20. Empty: those of the connected sigmas.",
-        ),
-        io.Int.Input(
+        text("steps", "6, 10", "Step counts to compare at, such as 6, 10, 20. Empty: those of the connected sigmas."),
+        whole(
             "seeds",
-            default=4,
-            min=2,
-            max=64,
-            tooltip="Start noises that every cell runs. More tell smaller differences from chance, and take longer.",
+            4,
+            (2, 64),
+            "Start noises that every cell runs. More tell smaller differences from chance, and take longer.",
         ),
         noise_seed_input(
             "first_seed",
             "The first start noise; the next ones follow. Take others than those a preset was fitted on.",
             default=1000,
         ),
-        io.Int.Input(
+        whole(
             "reference_steps",
-            default=100,
-            min=16,
-            max=1000,
-            tooltip="Steps of the reference that errors are measured from. It is also run with half as many, to see "
+            100,
+            (16, 1000),
+            "Steps of the reference that errors are measured from. It is also run with half as many, to see "
             "whether it has converged.",
         ),
-        io.String.Input(
-            "filename_prefix",
-            default="sigmasmith/compare",
-            tooltip="Where the numbers go in the output folder, as a CSV file.",
-        ),
+        text("filename_prefix", "sigmasmith/compare", "Where the numbers go in the output folder, as a CSV file."),
     ]
 
 

@@ -17,10 +17,10 @@ from ...schedules.fitting.sketch import Sketch
 from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
 from ...schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
 from ...schedules.presets.preset import Preset
-from ..host.fit import progress_bar
 from ..host.guard import check_fittable
 from ..host.latents import latent_rows
 from ..host.noise_levels import check_same_noise, sigma_range_of
+from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import sampler_names
 from ..registration import SCHEDULER_NAMES

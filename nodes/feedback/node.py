@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io, ui
 
 from ..inputs import cfg_input, conditioned_model
-from ..schema import CATEGORY, schema
+from ..schema import CATEGORY, number, schema, whole
 
 if TYPE_CHECKING:
     from .work import FeedbackResult
@@ -18,7 +18,7 @@ def sampling_inputs() -> list[io.Input]:
     return [
         *conditioned_model("The model to sample with.", "What to show.", "What to leave out."),
         io.Latent.Input("latent", tooltip="An empty latent, or an image to change; its noise mask is kept."),
-        io.Int.Input("seed", default=0, min=0, max=2**64 - 1, tooltip="Seed of the noise, as in KSampler."),
+        whole("seed", 0, (0, 2**64 - 1), "Seed of the noise, as in KSampler."),
         cfg_input("Guidance."),
         io.Sampler.Input(
             "sampler",
@@ -78,20 +78,17 @@ class SigmasmithRefine(io.ComfyNode):
             search_aliases=["sigmasmith", "error", "detail", "inpaint", "resample", "uncertainty"],
             inputs=[
                 *sampling_inputs(),
-                io.Int.Input(
+                whole(
                     "budget",
-                    default=16,
-                    min=2,
-                    max=10_000,
-                    tooltip="Model calls that may be spent beyond the run itself. Once to twice its steps do well.",
+                    16,
+                    (2, 10_000),
+                    "Model calls that may be spent beyond the run itself. Once to twice its steps do well.",
                 ),
-                io.Float.Input(
+                number(
                     "share",
-                    default=0.25,
-                    min=0.01,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Share of the pixels to sample again, the worst first, with their neighbours. 1: all.",
+                    0.25,
+                    (0.01, 1.0, 0.01),
+                    "Share of the pixels to sample again, the worst first, with their neighbours. 1: all.",
                 ),
                 io.Mask.Input(
                     "mask", optional=True, tooltip="Only where this is white may pixels change. Shape of the image."

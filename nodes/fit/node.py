@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
@@ -10,25 +10,32 @@ from ..host import messages
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
-from ..plot_picture import plot_images
-from ..schema import CATEGORY, schema
+from ..presets.written import preset_fingerprint
+from ..schema import CATEGORY, number, schema
 from ..text import parse_steps
-from .existing import preset_fingerprint
 from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings
-from .request import FitRequest, FitResult
+
+if TYPE_CHECKING:
+    from .request import FitResult
 
 SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
 
 
-def fitted(request: FitRequest, cls: type[io.ComfyNode]) -> io.NodeOutput:
-    """The output of a Fit node."""
-    from .work import fit
+def fitted(cls: type[io.ComfyNode], **inputs: Any) -> io.NodeOutput:
+    """The output of a Fit node.
 
-    return node_output(fit(request), cls)
+    Args:
+        inputs: of FitRequest.
+    """
+    from .work import FitRequest, fit
+
+    return node_output(fit(FitRequest(node_id=cls.hidden.unique_id, **inputs)), cls)
 
 
 def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
     """A result as the node gives it out and shows it."""
+    from ..plot_picture import plot_images
+
     # In place of the last progress line, which would stay below the node.
     messages.show("\n".join(title for title, *_ in result.plots), cls.hidden.unique_id)
     plot = plot_images(result.plots)
@@ -98,15 +105,13 @@ class SigmasmithFit(FitNode):
                     "of Wan 2.2; model is then the high-noise one. The fit runs them as two KSamplers (Advanced) do.",
                 ),
                 boundary_input(),
-                io.Float.Input(
+                number(
                     "cfg_low",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
+                    0.0,
+                    (0.0, 100.0, 0.1),
+                    "The guidance you will use with model_low. 0: the same as cfg.",
                     round=0.01,
                     optional=True,
-                    tooltip="The guidance you will use with model_low. 0: the same as cfg.",
                 ),
                 denoise_input(),
                 method_input(),
@@ -126,14 +131,13 @@ class SigmasmithFit(FitNode):
         **inputs: Any,
     ) -> io.NodeOutput:
         more = tuple(inputs.pop(f"positive_{number}", None) for number in (2, 3, 4))
-        request = FitRequest(
+        return fitted(
+            cls,
             guider=cfg_guider(model, positive, negative, cfg),
             low_guider=None if model_low is None else cfg_guider(model_low, positive, negative, cfg_low or cfg),
             positives=tuple(prompt for prompt in more if prompt is not None),
-            node_id=cls.hidden.unique_id,
             **inputs,
         )
-        return fitted(request, cls)
 
 
 class SigmasmithFitGuider(FitNode):
@@ -168,5 +172,4 @@ class SigmasmithFitGuider(FitNode):
 
     @classmethod
     def execute(cls, guider_low: Any = None, **inputs: Any) -> io.NodeOutput:
-        request = FitRequest(low_guider=guider_low, low_input="guider_low", node_id=cls.hidden.unique_id, **inputs)
-        return fitted(request, cls)
+        return fitted(cls, low_guider=guider_low, low_input="guider_low", **inputs)

@@ -14,8 +14,6 @@ from ..host.samplers import sampler_names
 
 # Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
 CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
-# As calibrate takes them: the fit of this pack, and the recursive search of Optimal Stepsize (arXiv:2503.21774).
-METHODS = ("gauss_newton", "oss")
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class FitRequest:
         low_input: name of the input that it came from.
         boundary: share of noise at which it does.
         denoise: of the runs that the fit is for.
-        method: how schedules are searched for, one of METHODS.
+        method: how schedules are searched for, as calibrate takes it.
     """
 
     guider: Any
@@ -52,7 +50,7 @@ class FitRequest:
     low_input: str = "model_low"
     boundary: float = 0.875
     denoise: float = 1.0
-    method: str = METHODS[0]
+    method: str = "gauss_newton"
 
     def __post_init__(self) -> None:
         if self.low_guider is not None and self.sampler_name == NAME:

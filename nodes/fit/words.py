@@ -6,43 +6,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...schedules.fitting.calibration import Calibration
-from ...schedules.fitting.effort import effort_named
-from ...schedules.fitting.memory import in_bytes, memory_of_fit
+from ...schedules.fitting.memory import in_bytes
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.presets.preset import Preset
-from ...schedules.samplers.fitted import NAME
 from ..host import messages
 from ..host.experts import ExpertRuns
-from ..host.fit import free_memory
+from ..host.progress import free_memory
 from ..host.runs import GuiderRuns
 from ..host.subject import Subject
 from ..text import duration, plot_sentence
 from .request import FitRequest, FitResult
 
 
-def say_memory(request: FitRequest, steps: tuple[int, ...], runs: GuiderRuns | ExpertRuns) -> str:
-    """How much memory the fit will take, said before it begins; a warning where there is less."""
-    shape, rows = tuple(runs.noise.shape[1:]), runs.noise.shape[0]
-    # Two calls per step: how often a sampler calls the model is not known before it runs.
-    kept = memory_of_fit(
-        shape,
-        rows,
-        steps,
-        effort_named(request.effort),
-        samplers=len(request.samplers),
-        calls_per_step=2,
-        coefficients=NAME in request.samplers,
-    )
+def say_memory(kept: int, runs: GuiderRuns | ExpertRuns, node_id: Any) -> str:
+    """How much memory the fit will take, said before it begins; a warning where there is less.
+
+    Args:
+        kept: bytes that the fit keeps at most.
+    """
+    rows, *shape = runs.noise.shape
     said = (
         f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "
         f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time."
     )
-    messages.say(said, request.node_id)
+    messages.say(said, node_id)
     if kept > free_memory():
         messages.say(
             f"{in_bytes(free_memory())} of the computer's memory are free, fewer than the fit may keep "
             f"({in_bytes(kept)}); lower noises, the step counts or the size of the latent if it slows down",
-            request.node_id,
+            node_id,
             warning=True,
         )
     return said

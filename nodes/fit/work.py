@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,24 +12,28 @@ from ...schedules.core.types import Baselines
 from ...schedules.fitting.budget import OutOfTimeError
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
+from ...schedules.fitting.effort import effort_named
+from ...schedules.fitting.experts import switch_sentences
 from ...schedules.fitting.journal import prune_records
+from ...schedules.fitting.memory import memory_of_fit
 from ...schedules.fitting.partial import PartialStart, partial_start
 from ...schedules.fitting.settings import Cost, Records, Sampling, Searching, samplers_by_name, step_counts
-from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.lists import usable
+from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.preset import Preset
+from ...schedules.samplers.fitted import NAME
 from ..host import folders
 from ..host.experts import ExpertRuns
-from ..host.fit import progress_bar
 from ..host.guard import check_fittable
 from ..host.identity import conditioning_digest
+from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
 from ..host.subject import Subject, subject_of
-from ..presets.store import checked_path
+from ..presets.written import note_written
 from ..text import parse_steps
-from .existing import existing_in_words, existing_preset, note_own
+from .existing import existing_in_words, existing_preset
 from .request import FitRequest, FitResult
 from .words import fit_in_words, notes_of, result_of, say_memory
 
@@ -46,25 +49,18 @@ def fit(request: FitRequest) -> FitResult:
     request = replace(request, name=request.name.strip())
     steps = parse_steps(request.steps)
     check_fit_sampler(request.sampler_name, request.choose_sampler)
-    path = checked_path(request.name)
     subject = subject_of(
-        request.guiders,
-        request.latent,
-        request.noises,
-        request.sampler_name,
-        steps,
-        request.boundary,
-        request.low_input,
+        request.guiders, request.latent, request.noises, request.sampler_name, request.boundary, request.low_input
     )
+    path, preset = existing_preset(request, subject, steps)
+    hosts, sigma_range = subject.baselines, subject.identity.sigma_range
+    start = partial_start(request.denoise, None, sigma_range, hosts[DEFAULT_HOST], steps)
     # The host cuts a run below denoise 1 out of a longer list; at denoise 1 both counts are one.
     full = {count: steps_before_truncation(count, request.denoise) for count in steps}
-    baselines = subject.baselines
-    start = partial_start(request.denoise, None, subject.identity.sigma_range, baselines, steps)
-    if start is not None:  # cut, a schedule is asked for other step counts, which another pack's may not have
-        baselines = usable(start.cut_all(baselines), steps, logging.getLogger(LOGGER_NAME))
-    if path.is_file() and not request.refit:
-        preset = existing_preset(request, path, subject, steps)
-        report = existing_in_words(request, preset, subject, full)
+    baselines = usable(hosts if start is None else start.cut_all(hosts), steps)
+    if preset is not None:
+        switches = switch_sentences({count: preset.schedules[full[count]] for count in steps}, subject.boundary)
+        report = existing_in_words(request, preset, full, switches)
     else:
         preset, report = _fit_anew(request, path, steps, subject, start, baselines)
     return result_of(preset, full, baselines, report)
@@ -79,19 +75,26 @@ def _fit_anew(
     baselines: Baselines,
 ) -> tuple[Preset, str]:
     """The preset of a new fit, saved, and the report."""
-    key = _fit_key(request, subject, steps)
-    for guider in request.guiders:
-        check_fittable(guider)
     samplers = [fit_sampler(name) for name in request.samplers]
-    each = [
-        GuiderRuns(guider, subject.latents, request.calibration_seed, request.positives) for guider in request.guiders
-    ]
-    runs = each[0] if subject.boundary is None else ExpertRuns(each[0], each[1], subject.boundary)
+    runs = _runs_of(request, subject)
+    minutes = request.minutes or None
+    cost = Cost(minutes, progress_bar(runs, request.node_id, minutes))
+    # Two calls per step: how often a sampler calls the model is not known before it runs.
+    kept = memory_of_fit(
+        subject.latent_shape,
+        request.noises,
+        steps,
+        effort_named(request.effort),
+        samplers=len(samplers),
+        calls_per_step=2,
+        method=request.method,
+        coefficients=NAME in request.samplers,
+    )
     notes = [sampler.note for sampler in samplers if sampler.note] + notes_of(request, subject)
     if start is not None and isinstance(runs, StartsFromImages) and runs.has_images:
         notes.append("The runs started from the images of the latent.")
-    memory = say_memory(request, steps, runs)
-    calibration = _calibrated(request, samplers, subject, start, baselines, runs, key)
+    memory = say_memory(kept, runs, request.node_id)
+    calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost)
     made = replace(calibration.made, models=subject.made.models)
     notes = made.sentences() + notes
     preset = calibration.to_preset(
@@ -101,42 +104,49 @@ def _fit_anew(
         made=made,
         seeds=tuple(range(request.calibration_seed, request.calibration_seed + request.noises)),
         name=request.name,
-        notes="\n".join([*notes, *subject.switches(calibration.schedules)]),
+        notes="\n".join([*notes, *switch_sentences(calibration.schedules, subject.boundary)]),
         tool="Sigmasmith for ComfyUI",
     )
     save_preset(path, preset, overwrite=True)
-    note_own(path)
+    note_written(path)
     costs = [runs.costs] if isinstance(runs, ExpertRuns) else []
     return preset, fit_in_words(request, calibration, [*notes, *costs, memory])
+
+
+def _runs_of(request: FitRequest, subject: Subject) -> GuiderRuns | ExpertRuns:
+    """The runs of one guider, or of two in turn."""
+    for guider in request.guiders:
+        check_fittable(guider)
+    each = [
+        GuiderRuns(guider, subject.latents, request.calibration_seed, request.positives) for guider in request.guiders
+    ]
+    return each[0] if subject.boundary is None else ExpertRuns(each[0], each[1], subject.boundary)
 
 
 def _calibrated(
     request: FitRequest,
     samplers: list[FitSampler],
+    steps: tuple[int, ...],
     subject: Subject,
     start: PartialStart | None,
     baselines: Baselines,
     runs: GuiderRuns | ExpertRuns,
-    key: str,
+    cost: Cost,
 ) -> Calibration:
-    minutes = request.minutes or None
+    key = _fit_key(request, subject, steps)
     prune_records(folders.unfinished_folder(), keep=key)
     sampling = Sampling(
         subject.identity.sigma_range,
         samplers_by_name([sampler.function for sampler in samplers]),
-        step_counts(parse_steps(request.steps)),
+        step_counts(steps),
         start,
         subject.boundary,
         request.calibration_seed,
     )
+    records = Records(folders.unfinished_folder() / key)
     try:
         return solve_schedules(
-            runs,
-            runs.noise,
-            sampling,
-            Searching(baselines, request.effort, request.method),
-            Cost(minutes, progress_bar(runs, request.node_id, minutes)),
-            Records(folders.unfinished_folder() / key),
+            runs, runs.noise, sampling, Searching(baselines, request.effort, request.method), cost, records
         )
     except OutOfTimeError:
         raise ValueError(

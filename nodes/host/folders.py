@@ -8,10 +8,13 @@ from pathlib import Path
 import folder_paths
 from comfy.cli_args import args
 
-from ...schedules.presets.folder import preset_files
+from ...schedules.presets.checks import PresetError
+from ...schedules.presets.folder import free_path, preset_files
 
 FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
+# First entry of the dropdown: it must never be empty, and a share code needs no file.
+NO_FILE = "(share code)"
 
 
 def add_preset_folder() -> None:
@@ -28,6 +31,18 @@ def preset_folders() -> list[Path]:
 def preset_folder() -> Path:
     """Where presets are written."""
     return preset_folders()[0]
+
+
+def checked_path(name: str) -> Path:
+    """The file of a preset name where presets are written.
+
+    Raises:
+        ValueError: names the input `name`.
+    """
+    try:
+        return free_path(preset_folder(), name.strip())
+    except PresetError as error:
+        raise ValueError(f"name: {error}") from None
 
 
 def forget_presets() -> None:

@@ -55,12 +55,9 @@ class GuiderRuns:
         self.preview: Tensor | None = None  # the first row of the latest model output
         self.prompt_of_row = prompt_rows(1 + len(positives), noise.shape[0], seed)
         self.guider = self._prepared(guider, positives)
-        self.groups = RowGroups(
-            first_chunk(guider.model_patcher, tuple(noise.shape)),
-            _TOO_LARGE,
-            lambda: comfy.model_management.soft_empty_cache(True),
-        )
         self._rows = slice(0, noise.shape[0])
+        chunk = first_chunk(guider.model_patcher, tuple(noise.shape))
+        self.groups = RowGroups(chunk, _TOO_LARGE, lambda: comfy.model_management.soft_empty_cache(True))
 
     @property
     def chunk(self) -> int:

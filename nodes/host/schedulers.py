@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import comfy.samplers
 from torch import Tensor
 
-from ...schedules.hosting import LOGGER_NAME
-from ...schedules.hosting.lists import as_run, usable
-from ...schedules.hosts.schedules import published_lists
-from ..registration import SCHEDULER_NAMES
-from .noise_levels import NoiseLevels, is_flow
+from ...schedules.hosting.lists import as_run
+from .noise_levels import is_flow
 
 
 def scheduler_registry() -> tuple[Any, ...]:
@@ -32,19 +28,6 @@ def drops_penultimate(sampler: str) -> bool:
 def dropdown_names() -> list[str]:
     """The list object of the host's scheduler dropdown, ours and other packs' entries included."""
     return comfy.samplers.SCHEDULER_NAMES
-
-
-def host_baselines(levels: NoiseLevels, sampler: str, steps: tuple[int, ...]) -> Mapping[str, Callable[[int], Tensor]]:
-    """The schedules that this host offers for a model: its dropdown, other packs' entries, and its fixed lists.
-
-    As the KSampler would run them with this sampler. What cannot be brought to the contract of a sigma list at the
-    asked step counts is left out.
-    """
-    drops = drops_penultimate(sampler)
-    others = [name for name in dropdown_names() if name not in SCHEDULER_NAMES]
-    found = {name: dropdown_schedule(levels.sampling, name, drops) for name in others}
-    found |= published_lists(levels.sigma_range, levels.table)
-    return usable(found, steps, logging.getLogger(LOGGER_NAME))
 
 
 def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:

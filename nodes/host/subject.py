@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
 
+from ...schedules.core.types import Baselines
 from ...schedules.curves.guidance import GuidanceCurve
-from ...schedules.fitting.experts import switch_sentences
+from ...schedules.hosts.schedules import published_lists
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.made import HowMade
+from ..registration import SCHEDULER_NAMES
 from .guidance import guidance_curve_of
 from .guiders import guidance_of
 from .identity import conditioning_digest, dtype_of, model_identity
 from .latents import latent_rows
-from .noise_levels import noise_levels_of
-from .schedulers import host_baselines
+from .noise_levels import NoiseLevels, noise_levels_of
+from .schedulers import dropdown_names, dropdown_schedule, drops_penultimate
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Subject:
         guidance: the guidance, where it is one number and the same for all.
         dtype: of the first model's weights.
         latents: (rows, ...) float32 CPU, what the noise is put on.
-        baselines: the host's schedules for the first model, name -> steps -> sigmas.
+        baselines: the host's schedules for the first model; see host_baselines.
         boundary: sigma from which upwards the first of two models runs.
         made: names two models and their boundary; empty for one.
     """
@@ -60,7 +62,7 @@ class Subject:
     guidance: float | None
     dtype: str
     latents: Tensor
-    baselines: Mapping[str, Callable[[int], Tensor]]
+    baselines: Baselines
     boundary: float | None = None
     made: HowMade = field(default_factory=HowMade)
 
@@ -69,17 +71,12 @@ class Subject:
         """Of one sample."""
         return tuple(self.latents.shape[1:])
 
-    def switches(self, schedules: Mapping[int, Tensor]) -> list[str]:
-        """After which step the second model takes over, for every step count."""
-        return [] if self.boundary is None else switch_sentences(schedules, self.boundary)
-
 
 def subject_of(
     guiders: Sequence[Any],
     latent: dict[str, Any],
     rows: int,
     sampler: str,
-    steps: tuple[int, ...],
     share: float = 1.0,
     low_input: str = "model_low",
 ) -> Subject:
@@ -88,7 +85,7 @@ def subject_of(
     Args:
         guiders: one, or two: the second's model runs below the boundary.
         latent: the LATENT; `rows`: how many samples of it are asked for.
-        sampler, steps: what the baselines are for.
+        sampler: that the baselines are for.
         share: of noise at the boundary.
         low_input: name of the input that the second guider came from.
     Raises:
@@ -105,8 +102,19 @@ def subject_of(
         guidance = guidance if guidance == models[1].guidance else None
         identity = _of_both(identity, models[1].identity)
     latents, levels = latent_rows(model, latent, rows), noise_levels_of(model)
-    baselines = host_baselines(levels, sampler, steps)
+    baselines = host_baselines(levels, sampler)
     return Subject(models, identity, guidance, dtype_of(model), latents, baselines, boundary, made)
+
+
+def host_baselines(levels: NoiseLevels, sampler: str) -> Baselines:
+    """The schedules that this host offers for a model: its dropdown, other packs' entries, and its fixed lists.
+
+    As the KSampler would run them with this sampler. Another pack's may raise anything.
+    """
+    drops = drops_penultimate(sampler)
+    others = [name for name in dropdown_names() if name not in SCHEDULER_NAMES]
+    dropdown = {name: dropdown_schedule(levels.sampling, name, drops) for name in others}
+    return dropdown | published_lists(levels.sigma_range, levels.table)
 
 
 def guided_model(guider: Any) -> GuidedModel:

@@ -7,11 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
-from ...schedules.presets.share_code import to_share_code
-from ...schedules.samplers.fitted import NAME as MULTISTEP
 from ..host import folders
-from ..schema import CATEGORY, PresetType, schema, text_ui
-from . import store as preset_store
+from ..sampler_names import MULTISTEP
+from ..schema import CATEGORY, PresetType, choice, schema, switch, text, text_ui
 
 
 class SigmasmithSavePreset(io.ComfyNode):
@@ -29,11 +27,11 @@ class SigmasmithSavePreset(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 PresetType.Input("preset", tooltip="What to save."),
-                io.String.Input("name", default="my_preset", tooltip="Name of the preset; a/b makes a folder a."),
-                io.String.Input("author", default="", tooltip="Whom to thank. Empty keeps what the preset has."),
-                io.String.Input("licence", default="", tooltip="Such as CC0-1.0. Empty keeps what the preset has."),
-                io.String.Input("notes", default="", multiline=True, tooltip="Anything else to know about it."),
-                io.Boolean.Input("overwrite", default=False, tooltip="Replace a preset that has this name."),
+                text("name", "my_preset", "Name of the preset; a/b makes a folder a."),
+                text("author", "", "Whom to thank. Empty keeps what the preset has."),
+                text("licence", "", "Such as CC0-1.0. Empty keeps what the preset has."),
+                text("notes", "", "Anything else to know about it.", multiline=True),
+                switch("overwrite", False, "Replace a preset that has this name."),
             ],
             outputs=[
                 PresetType.Output(display_name="preset", tooltip="The same preset."),
@@ -45,7 +43,9 @@ class SigmasmithSavePreset(io.ComfyNode):
     def execute(
         cls, preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool
     ) -> io.NodeOutput:
-        path = preset_store.save_as(preset, name, author, licence, notes, overwrite)
+        from .store import save_as, to_share_code
+
+        path = save_as(preset, name, author, licence, notes, overwrite)
         code = to_share_code(preset)
         return io.NodeOutput(preset, code, ui=text_ui(f"Saved as {name} ({path.name}).\n{code}"))
 
@@ -62,16 +62,16 @@ class SigmasmithLoadPreset(io.ComfyNode):
             description="Loads a preset from models/sigmasmith, or from a share code that somebody sent you.",
             search_aliases=["sigmasmith", "preset", "share code"],
             inputs=[
-                io.Combo.Input(
+                choice(
                     "preset",
-                    options=[preset_store.NO_FILE, *folders.preset_names()],
-                    tooltip="A preset in models/sigmasmith. Press R after putting a new file there.",
+                    [folders.NO_FILE, *folders.preset_names()],
+                    "A preset in models/sigmasmith. Press R after putting a new file there.",
                 ),
-                io.String.Input(
+                text(
                     "share_code",
-                    default="",
+                    "",
+                    "A line that begins with sigmasmith1:. Where one is here, the file is not used.",
                     optional=True,
-                    tooltip="A line that begins with sigmasmith1:. Where one is here, the file is not used.",
                 ),
             ],
             outputs=[
@@ -82,15 +82,21 @@ class SigmasmithLoadPreset(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, preset: str | None = None, share_code: str | None = None) -> bool | str:
-        return preset_store.check_choice(preset, "" if share_code is None else share_code)
+        from .store import check_choice
+
+        return check_choice(preset, "" if share_code is None else share_code)
 
     @classmethod
     def fingerprint_inputs(cls, preset: str = "", share_code: str = "", **_: Any) -> str:
-        return preset_store.load_fingerprint(preset or "", share_code or "")
+        from .store import load_fingerprint
+
+        return load_fingerprint(preset or "", share_code or "")
 
     @classmethod
     def execute(cls, preset: str, share_code: str = "") -> io.NodeOutput:
-        loaded = preset_store.load(preset, share_code)
+        from .store import load
+
+        loaded = load(preset, share_code)
         info = preset_info(loaded)
         return io.NodeOutput(loaded, info, ui=text_ui(info))
 

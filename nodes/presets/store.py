@@ -10,26 +10,14 @@ from pathlib import Path
 
 from ...schedules.presets.checks import PresetError
 from ...schedules.presets.file import MAX_BYTES, file_holds, load_preset, save_preset
-from ...schedules.presets.folder import free_path, preset_file
+from ...schedules.presets.folder import preset_file
 from ...schedules.presets.preset import Preset
-from ...schedules.presets.share_code import from_share_code
+from ...schedules.presets.share_code import from_share_code, to_share_code
 from ..host import folders
 
-# First entry of the dropdown: it must never be empty, and a share code needs no file.
-NO_FILE = "(share code)"
+__all__ = ["check_choice", "file_of", "load", "load_fingerprint", "save_as", "to_share_code"]
+
 _CODE = re.compile(r"[\s\"'`<>]*sigmasmith[0-9]+:", re.IGNORECASE)
-
-
-def checked_path(name: str) -> Path:
-    """File of a preset name in the folder that presets are written to.
-
-    Raises:
-        ValueError: names the input `name`.
-    """
-    try:
-        return free_path(folders.preset_folder(), name.strip())
-    except PresetError as error:
-        raise ValueError(f"name: {error}") from None
 
 
 def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool) -> Path:
@@ -38,7 +26,7 @@ def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, ov
     Raises:
         ValueError: names the input. Nothing is written then.
     """
-    path = checked_path(name)
+    path = folders.checked_path(name)
     fields = {"author": author.strip(), "licence": licence.strip(), "notes": notes.strip()}
     try:
         named = replace(preset, name=name.strip(), **{key: text for key, text in fields.items() if text})
@@ -95,7 +83,7 @@ def file_of(choice: str) -> Path:
         ValueError: names the input `preset`, with the nearest names where there is no such preset.
     """
     name = choice.strip().removesuffix(folders.SUFFIX)
-    if name in ("", NO_FILE):
+    if name in ("", folders.NO_FILE):
         raise ValueError("preset: choose a preset, or paste a share code into share_code")
     try:
         path = preset_file(folders.preset_folders(), name)

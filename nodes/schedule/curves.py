@@ -11,7 +11,7 @@ from ...schedules.core.sigmas import check_steps, steps_before_truncation
 from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
 from ..host.metadata import note_run
 from ..host.noise_levels import sigma_range_of
-from ..schema import CATEGORY, schema, text_ui
+from ..schema import CATEGORY, choice, number, schema, text, text_ui, whole
 from ..text import parse_settings, will_run
 
 
@@ -32,10 +32,8 @@ def common() -> list[io.Input]:
     """The inputs of every curve node."""
     return [
         io.Model.Input("model", tooltip="Its noise range is used, whatever model it is."),
-        io.Int.Input("steps", default=20, min=1, max=10_000, tooltip="Steps that will run."),
-        io.Float.Input(
-            "denoise", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Below 1 to change an image, as in KSampler."
-        ),
+        whole("steps", 20, (1, 10_000), "Steps that will run."),
+        number("denoise", 1.0, (0.0, 1.0, 0.01), "Below 1 to change an image, as in KSampler."),
     ]
 
 
@@ -52,12 +50,8 @@ class SigmasmithCosine(io.ComfyNode):
             search_aliases=["sigmasmith", "cosine", "sigmas"],
             inputs=[
                 *common(),
-                io.Float.Input(
-                    "offset", default=0.008, min=0.0, max=1.0, step=0.001, tooltip="Noise kept in the first timesteps."
-                ),
-                io.Float.Input(
-                    "max_beta", default=0.999, min=0.5, max=0.9999, step=0.0001, tooltip="Clip near pure noise."
-                ),
+                number("offset", 0.008, (0.0, 1.0, 0.001), "Noise kept in the first timesteps."),
+                number("max_beta", 0.999, (0.5, 0.9999, 0.0001), "Clip near pure noise."),
             ],
             outputs=[io.Sigmas.Output(display_name="sigmas", tooltip="steps + 1 noise levels, the last 0.")],
         )
@@ -85,13 +79,8 @@ class SigmasmithCurve(io.ComfyNode):
             search_aliases=["sigmasmith", "karras", "exponential", "laplace", "tangent", "beta", "sigmas"],
             inputs=[
                 *common(),
-                io.Combo.Input("curve", options=list(CURVES), tooltip="The family of the schedule."),
-                io.String.Input(
-                    "settings",
-                    default="",
-                    optional=True,
-                    tooltip="Empty for the usual ones, or such as rho=5. " + " | ".join(known),
-                ),
+                choice("curve", list(CURVES), "The family of the schedule."),
+                text("settings", "", "Empty for the usual ones, or such as rho=5. " + " | ".join(known), optional=True),
             ],
             outputs=[io.Sigmas.Output(display_name="sigmas", tooltip="steps + 1 noise levels, the last 0.")],
         )

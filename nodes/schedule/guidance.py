@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ...schedules.curves.guidance import SHAPES, UNITS, SigmaAxis, guidance_curve, parse_values
 from ..host.guidance import percent_to_sigma_of, with_guidance
 from ..host.noise_levels import sigma_range_of
-from ..schema import CATEGORY, schema, text_ui
+from ..schema import CATEGORY, choice, number, schema, text, text_ui
 
 
 class SigmasmithGuidance(io.ComfyNode):
@@ -28,51 +28,45 @@ class SigmasmithGuidance(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="Any model that is sampled with one CFG and a negative prompt."),
-                io.Combo.Input(
+                choice(
                     "shape",
-                    options=list(SHAPES),
-                    tooltip="Interval: the sampler's CFG between start and end. Rising: from outside at start to the "
+                    list(SHAPES),
+                    "Interval: the sampler's CFG between start and end. Rising: from outside at start to the "
                     "sampler's CFG at end; falling: the other way. List: the CFGs in values.",
                 ),
-                io.Float.Input(
+                number(
                     "start",
-                    default=0.2,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.01,
+                    0.2,
+                    (0.0, 1000.0, 0.01),
+                    "Where it begins, in the unit below. 0 percent is pure noise; a sigma is highest there.",
                     round=0.0001,
-                    tooltip="Where it begins, in the unit below. 0 percent is pure noise; a sigma is highest there.",
                 ),
-                io.Float.Input(
+                number(
                     "end",
-                    default=0.9,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.01,
+                    0.9,
+                    (0.0, 1000.0, 0.01),
+                    "Where it ends, in the unit below. 1 percent, or sigma 0, is the finished image.",
                     round=0.0001,
-                    tooltip="Where it ends, in the unit below. 1 percent, or sigma 0, is the finished image.",
                 ),
-                io.Combo.Input(
+                choice(
                     "unit",
-                    options=list(UNITS),
-                    tooltip="Percent: share of the run from 0 to 1, as in Apply ControlNet. Log sigma: share of the "
+                    list(UNITS),
+                    "Percent: share of the run from 0 to 1, as in Apply ControlNet. Log sigma: share of the "
                     "model's noise range, even in the logarithm. Sigma: the noise level itself.",
                 ),
-                io.Float.Input(
+                number(
                     "outside",
-                    default=1.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
+                    1.0,
+                    (0.0, 100.0, 0.1),
+                    "CFG outside the interval, or at the low end of a ramp. 1 is without guidance.",
                     round=0.01,
-                    tooltip="CFG outside the interval, or at the low end of a ramp. 1 is without guidance.",
                 ),
-                io.String.Input(
+                text(
                     "values",
-                    default="",
-                    optional=True,
-                    tooltip="For the shape list: CFGs spread evenly from start to end, such as 1, 7, 5, or each with "
+                    "",
+                    "For the shape list: CFGs spread evenly from start to end, such as 1, 7, 5, or each with "
                     "its place in the unit, such as 0.2: 1, 0.4: 7, 0.9: 3. Straight lines between them.",
+                    optional=True,
                 ),
             ],
             outputs=[

@@ -5,8 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
-from ...schedules.samplers.fitted import NAME
-from ..host.multistep import multistep_sampler
+from ..sampler_names import MULTISTEP
 from ..schema import CATEGORY, PresetType, schema, text_ui
 
 
@@ -35,13 +34,15 @@ class SigmasmithMultistep(io.ComfyNode):
 
     @classmethod
     def execute(cls, preset: Preset) -> io.NodeOutput:
+        from ..host.multistep import multistep_sampler
+
         info = coefficients_info(preset)
         return io.NodeOutput(multistep_sampler(preset, cls.hidden.unique_id), info, ui=text_ui(info))
 
 
 def coefficients_info(preset: Preset) -> str:
     """Which step counts of a preset have coefficients."""
-    if not preset.coefficients and preset.sampler == NAME:
+    if not preset.coefficients and preset.sampler == MULTISTEP:
         return (
             "This preset holds no coefficients: none held on noises they had not seen, or it came as a share code, "
             "which leaves them out. The sampler runs as dpmpp_2m."

@@ -11,7 +11,7 @@ from ..host.metadata import note_run
 from ..host.noise_levels import check_same_noise
 from ..host.watch import with_preset
 from ..registration import remember
-from ..schema import CATEGORY, PresetType, schema, text_ui
+from ..schema import CATEGORY, PresetType, choice, number, schema, text_ui, whole
 from ..text import plain_list
 from .words import MODES, schedule_info
 
@@ -30,19 +30,12 @@ class SigmasmithSchedule(io.ComfyNode):
             search_aliases=["sigmasmith", "sigmas", "scheduler", "preset"],
             inputs=[
                 PresetType.Input("preset", tooltip="From Fit Schedule or Load Preset."),
-                io.Int.Input("steps", default=10, min=1, max=10_000, tooltip="Steps that will run."),
-                io.Float.Input(
-                    "denoise",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Below 1 to change an image: its share.",
-                ),
-                io.Combo.Input(
+                whole("steps", 10, (1, 10_000), "Steps that will run."),
+                number("denoise", 1.0, (0.0, 1.0, 0.01), "Below 1 to change an image: its share."),
+                choice(
                     "mode",
-                    options=list(MODES),
-                    tooltip="Below denoise 1. Host: the end of a longer schedule, as KSampler does it; where it starts "
+                    list(MODES),
+                    "Below denoise 1. Host: the end of a longer schedule, as KSampler does it; where it starts "
                     "depends on the schedule. Noise level: starts where the share of noise is denoise, always.",
                 ),
             ],

@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..schema import CATEGORY, schema
+from ..schema import CATEGORY, choice, number, schema, switch, text, whole
 from .noise import NOISES, SAMPLERS_OWN
 
 _CURVE = "A number, or over the run: cosine 1 to 0 | linear 1 to 0 | window 1 from 5 to 0.3 (sigmas) | list 1, 0.5, 0 "
@@ -18,14 +18,14 @@ _SEEDS += "included. More images than seeds count on from the last. Empty: the s
 def noise_inputs(*first: str) -> list[io.Input]:
     """Where noise comes from, as inputs."""
     return [
-        io.Combo.Input(
+        choice(
             "noise",
-            options=[*first, *NOISES],
-            tooltip="Per image: a picture does not depend on the others in its batch. One path: with another step "
+            [*first, *NOISES],
+            "Per image: a picture does not depend on the others in its batch. One path: with another step "
             "count the same noise comes, finer or coarser, so the composition stays. On the CPU every machine draws "
             "the same.",
         ),
-        io.String.Input("seeds", default="", optional=True, tooltip=_SEEDS),
+        text("seeds", "", _SEEDS, optional=True),
     ]
 
 
@@ -44,45 +44,33 @@ class SigmasmithVariance(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Sampler.Input("sampler", tooltip="From KSamplerSelect or a Sampler node."),
-                io.String.Input(
-                    "eta",
-                    default="cosine 1 to 0",
-                    tooltip="0 deterministic to 1 full noise. Empty: the sampler's own. " + _CURVE,
-                ),
-                io.String.Input("s_noise", default="1", tooltip="Factor of all noise, 0 to 2. " + _CURVE),
-                io.Float.Input(
+                text("eta", "cosine 1 to 0", "0 deterministic to 1 full noise. Empty: the sampler's own. " + _CURVE),
+                text("s_noise", "1", "Factor of all noise, 0 to 2. " + _CURVE),
+                number(
                     "posterior",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Needs eta 1 or empty. Variance of the noise between its lower bound (0) and its upper "
+                    0.0,
+                    (0.0, 1.0, 0.01),
+                    "Needs eta 1 or empty. Variance of the noise between its lower bound (0) and its upper "
                     "bound (1), on a logarithmic scale.",
                 ),
-                io.String.Input(
+                text(
                     "clamp",
-                    default="0",
-                    tooltip="0 to 1: how strongly each channel's spread is held where it belongs at every noise level, "
+                    "0",
+                    "0 to 1: how strongly each channel's spread is held where it belongs at every noise level, "
                     "by at most 10 % a step. " + _CURVE,
                 ),
-                io.Float.Input(
+                number(
                     "s_churn",
-                    default=0.0,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.1,
-                    tooltip="Noise added before steps and removed by them, as in EDM; divided by the number of steps.",
+                    0.0,
+                    (0.0, 1000.0, 0.1),
+                    "Noise added before steps and removed by them, as in EDM; divided by the number of steps.",
                 ),
-                io.Float.Input(
-                    "s_tmin", default=0.0, min=0.0, max=1000.0, step=0.01, tooltip="Smallest sigma that is churned."
-                ),
-                io.Float.Input(
-                    "s_tmax", default=1000.0, min=0.0, max=1000.0, step=0.01, tooltip="Largest sigma that is churned."
-                ),
-                io.String.Input(
+                number("s_tmin", 0.0, (0.0, 1000.0, 0.01), "Smallest sigma that is churned."),
+                number("s_tmax", 1000.0, (0.0, 1000.0, 0.01), "Largest sigma that is churned."),
+                text(
                     "restarts",
-                    default="",
-                    tooltip="Intervals of sigmas that are run again, such as 0.3-1.1 x2, 2-5: at the lower end noise "
+                    "",
+                    "Intervals of sigmas that are run again, such as 0.3-1.1 x2, 2-5: at the lower end noise "
                     "takes the run back to the upper one. Every repeat costs the steps inside.",
                 ),
                 *noise_inputs(SAMPLERS_OWN),
@@ -118,31 +106,25 @@ class SigmasmithDDIM(io.ComfyNode):
             search_aliases=["sigmasmith", "ddim", "inversion", "unsample", "deterministic"],
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.String.Input(
-                    "eta", default="0", tooltip="0 is deterministic, 1 full noise; inversion adds none. " + _CURVE
-                ),
+                text("eta", "0", "0 is deterministic, 1 full noise; inversion adds none. " + _CURVE),
                 *noise_inputs(),
-                io.Int.Input(
+                whole(
                     "corrections",
-                    default=12,
-                    min=0,
-                    max=100,
-                    tooltip="Inversion: most model calls per step. One already takes most of the error; more are made "
+                    12,
+                    (0, 100),
+                    "Inversion: most model calls per step. One already takes most of the error; more are made "
                     "only where they are needed. 0 is the plain inversion.",
                 ),
-                io.Float.Input(
+                number(
                     "tolerance",
-                    default=0.005,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    tooltip="Inversion: the error of a step, as a share of the latent's spread, that ends its "
-                    "corrections.",
+                    0.005,
+                    (0.0, 1.0, 0.001),
+                    "Inversion: the error of a step, as a share of the latent's spread, that ends its corrections.",
                 ),
-                io.Boolean.Input(
+                switch(
                     "check",
-                    default=False,
-                    tooltip="Inversion: also run back and report the round-trip error. One more model call per step.",
+                    False,
+                    "Inversion: also run back and report the round-trip error. One more model call per step.",
                 ),
             ],
             outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and its relatives.")],

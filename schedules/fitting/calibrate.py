@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.run import Run, StartsFromImages
 from ..core.types import Baselines, Progress, SamplerFunction
-from ..hosts.schedules import host_schedules
+from ..hosts.schedules import DEFAULT_HOST, host_schedules
 from ..presets.made import HowMade
 from .budget import Budget
 from .calibration import Calibration
@@ -94,9 +94,9 @@ def calibrate(
     check_noise(noise)
     if boundary is None and low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
-    own = host_schedules(sigma_range)
-    hosts = own if baselines is None else baselines
-    start = partial_start(denoise, start_sigma, sigma_range, {**own, **hosts}, counts)
+    hosts = host_schedules(sigma_range) if baselines is None else baselines
+    default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
+    start = partial_start(denoise, start_sigma, sigma_range, default, counts)
     sampling = Sampling(sigma_range, samplers_by_name(sampler), counts, start, boundary, seed)
     if run is None:
         if denoiser is None:
@@ -141,11 +141,12 @@ def solve_schedules(
         raise ValueError(
             f"method: {searching.method} solves schedules alone; to fit coefficients too give gauss_newton"
         )
+    identity = _identity(batch, sampling, searching)
     more = sampling.fits_coefficients or sampling.draws_noise or searching.method != "gauss_newton"
     effort = effort_for(searching.effort, sampling.steps, more=more)
     limit = effort.limit(sampling.steps, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
-    journal = None if records.folder is None else Journal(records.folder, _identity(batch, sampling, searching))
+    journal = None if records.folder is None else Journal(records.folder, identity)
     held = max(2, rows // 4)
     problems = [
         Problem(

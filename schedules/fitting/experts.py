@@ -53,8 +53,10 @@ def levels_with_boundary(levels: Array, boundary: float | None) -> Array:
     return levels
 
 
-def switch_sentences(schedules: Mapping[int, Tensor], boundary: float) -> list[str]:
-    """For every step count, after which step the second model takes over."""
+def switch_sentences(schedules: Mapping[int, Tensor], boundary: float | None) -> list[str]:
+    """For every step count, after which step the second model takes over; none without a boundary."""
+    if boundary is None:
+        return []
     sentences: list[str] = []
     for steps, sigmas in sorted(schedules.items()):
         switch = steps_above(sigmas, boundary)

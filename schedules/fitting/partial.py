@@ -20,7 +20,6 @@ from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_
 from ..core.step_counts import StepCounts
 from ..core.types import Schedule
 from ..curves.fallback import fallback_sigmas
-from ..hosts.schedules import DEFAULT_HOST
 
 # Steps of the schedule that tells where a denoise starts: as fine as the hosts' own table.
 _FINE = 1_000
@@ -112,13 +111,13 @@ def partial_start(
     denoise: float,
     sigma: float | None,
     sigma_range: SigmaRange,
-    hosts: Mapping[str, Schedule],
+    default: Schedule,
     steps: tuple[int, ...],
 ) -> PartialStart | None:
     """The start of runs at this denoise, or None where they are whole ones.
 
     Args:
-        sigma: where they start; None: where the host's default among `hosts` does.
+        sigma: where they start; None: where `default`, the host's own schedule, does.
         steps: the counts to fit, each of which must be what is left of int(steps / denoise) steps.
     Raises:
         ValueError: names the argument.
@@ -129,7 +128,5 @@ def partial_start(
         return None
     if max(steps) / denoise > MAX_STEPS:
         raise ValueError(f"steps: {max(steps)} at denoise {denoise:g} are the end of more than {MAX_STEPS} steps")
-    if sigma is None and DEFAULT_HOST not in hosts:
-        raise ValueError(f"denoise: the host has no schedule {DEFAULT_HOST}, which says where such a run starts")
-    start = hosts[DEFAULT_HOST](_FINE)[-(int(_FINE * denoise) + 1)] if sigma is None else sigma
-    return PartialStart(denoise, float(np.float32(float(start))), sigma_range)
+    start = float(default(_FINE)[-(int(_FINE * denoise) + 1)]) if sigma is None else float(sigma)
+    return PartialStart(denoise, float(np.float32(start)), sigma_range)

@@ -65,8 +65,7 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     unchecked = [str(count) for count in problem.steps if not rows[count].errors]
     if unchecked:
         notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
-    if problem.sampling.boundary is not None:
-        notes += switch_sentences(schedules, problem.sampling.boundary)
+    notes += switch_sentences(schedules, problem.sampling.boundary)
     report = Report(
         rows=rows,
         held_out=problem.held_out.stop - problem.held_out.start,

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..core.sigmas import check_sigmas, finish_sigmas, resample_sigmas
 from ..core.types import Schedule
 from ..presets.checks import check_label
+from . import LOGGER_NAME
 
 if TYPE_CHECKING:
     from ..presets.preset import Preset
@@ -70,15 +71,15 @@ def as_run(sigmas: Tensor, steps: int, drops: bool) -> Tensor:
     return keep_contract(torch.cat([sigmas[:-2], sigmas[-1:]]) if drops else sigmas, steps)
 
 
-def usable(schedules: Mapping[str, Schedule], steps: Sequence[int], log: logging.Logger) -> dict[str, Schedule]:
+def usable(schedules: Mapping[str, Schedule], steps: Sequence[int]) -> dict[str, Schedule]:
     """The schedules that can be compared at these step counts; the log says why others cannot."""
-    return {name: made for name, made in schedules.items() if _answers(name, made, steps, log)}
+    return {name: schedule for name, schedule in schedules.items() if _answers(name, schedule, steps)}
 
 
-def _answers(name: str, schedule: Schedule, steps: Sequence[int], log: logging.Logger) -> bool:
+def _answers(name: str, schedule: Schedule, steps: Sequence[int]) -> bool:
     try:
         check_label("name", name)  # it goes into the preset's errors
         return all(len(schedule(count)) == count + 1 for count in steps)
     except Exception as error:  # another pack's function may raise anything
-        log.info("Sigmasmith: the schedule %s is not compared: %s", name, error)
+        logging.getLogger(LOGGER_NAME).info("Sigmasmith: the schedule %s is not compared: %s", name, error)
         return False

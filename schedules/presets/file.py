@@ -107,7 +107,7 @@ def save_preset(path: str | Path, preset: Preset, *, overwrite: bool = False, wo
         PresetError: the file exists and `overwrite` is False, another differs from it only in case, the name lacks
             the suffix, or it cannot be written.
     """
-    path = Path(path)
+    path, data = Path(path), to_bytes(preset, workflow)
     if path.suffix != SUFFIX:
         raise PresetError(f"{path.name}: the file name must end in {SUFFIX}")
     if path.is_dir():
@@ -116,7 +116,6 @@ def save_preset(path: str | Path, preset: Preset, *, overwrite: bool = False, wo
         raise PresetError(f"{path.name}: exists already, and overwriting was not asked for")
     if path.parent.is_dir() and (other := find_case_collision(path.name, os.listdir(path.parent))):
         raise PresetError(f"{path.name}: differs only in case from {shown(other)}, one file on Windows and macOS")
-    data = to_bytes(preset, workflow)
     # Beside the target, so that the replacement is one rename on one file system.
     temporary = path.with_name(f".sigmasmith-{secrets.token_hex(8)}.tmp")
     try:

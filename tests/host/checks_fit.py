@@ -127,7 +127,7 @@ def test_a_preset_is_saved_and_found_in_folders_and_offered_in_the_dropdown():
     path = store.save_as(preset, "shelf/mine", "", "", "", overwrite=False)  # the very same: no error
     assert path == store.file_of("shelf/mine")
     assert "did you mean shelf/mine" in raises(ValueError, store.file_of, "shelf/mime")
-    assert "differs only in case" in raises(ValueError, store.checked_path, "shelf/Mine")
+    assert "differs only in case" in raises(ValueError, folders.checked_path, "shelf/Mine")
 
 
 def test_the_memory_is_stated_before_the_first_model_call():
@@ -251,8 +251,8 @@ def test_an_unknown_sampler_is_told_with_the_nearest_names():
 
 def test_fit_for_a_sampler_that_drops_the_penultimate_sigma_compares_what_the_host_runs():
     model = model_of("eps")
-    schedules = part("nodes.host.schedulers").host_baselines(
-        part("nodes.host.noise_levels").noise_levels_of(model), "dpm_2", (6,)
+    schedules = part("nodes.host.subject").host_baselines(
+        part("nodes.host.noise_levels").noise_levels_of(model), "dpm_2"
     )
     k = comfy.samplers.KSampler(model, 6, torch.device("cpu"), "dpm_2", "karras", 1.0)
     assert torch.allclose(schedules["karras"](6), k.sigmas)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 from modules import sd_schedulers
 from torch import Tensor
 
-from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.lists import as_run, usable
 from ..registration import LABELS
 from .slicing import drops_penultimate
@@ -25,7 +23,7 @@ def baselines(sampler: Any, steps: tuple[int, ...]) -> dict[str, Callable[[int],
         for entry in sd_schedulers.schedulers
         if entry.function is not None and entry.name not in LABELS
     }
-    return usable(dropdown, steps, logging.getLogger(LOGGER_NAME))
+    return usable(dropdown, steps)
 
 
 def _dropdown_schedule(entry: Any, sampler: Any) -> Callable[[int], Tensor]:

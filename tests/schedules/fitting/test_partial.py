@@ -29,9 +29,9 @@ from .test_journal import Counting, Interrupted, slow_calls  # noqa: F401 (a fix
 
 def start_of(denoise: float, flow: bool) -> PartialStart:
     known = range_of(flow)
-    found = partial_start(denoise, None, known, host_schedules(known), (5,))
-    assert found is not None
-    return found
+    start = partial_start(denoise, None, known, host_schedules(known)["simple"], (5,))
+    assert start is not None
+    return start
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A fit on the host's side: guider, noises, latents, progress bar with preview."""
+"""The host's progress bar with a preview, how long it will take in words, and the memory that is free."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import comfy.model_management
-import comfy.sample
-import comfy.samplers
 import comfy.utils
 import latent_preview
 import torch
@@ -51,11 +49,12 @@ def progress_bar(
             preview = previewer(runs.preview)
         bar.update_absolute(done, total, preview)
         left = runs.timer.first_estimate(done, total)
-        if left is not None:
-            messages.say(takes_about(work, left, minutes if minutes and left > 60.0 * minutes else None, more), node_id)
-            texts.restart()
-        elif runs.timer.told and texts.due():
-            messages.show(f"{message}; {duration(runs.timer.seconds_left(done, total))}{more}", node_id)
+        if left is None:
+            if runs.timer.told and texts.due():
+                messages.show(f"{message}; {duration(runs.timer.seconds_left(done, total))}{more}", node_id)
+            return
+        messages.say(takes_about(work, left, minutes if minutes and left > 60.0 * minutes else None, more), node_id)
+        texts.restart()
 
     return progress
 
