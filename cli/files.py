@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
+
+from ..schedules.presets.file import replace_file
 
 
 def write_file(path: Path, data: bytes | str) -> None:
@@ -14,21 +14,10 @@ def write_file(path: Path, data: bytes | str) -> None:
     Raises:
         ValueError: says why it cannot be written.
     """
-    content = data.encode("utf-8") if isinstance(data, str) else data
-    # Beside the target, so that the replacement is one rename on one file system.
-    temporary = path.with_name(f".sigmasmith-{secrets.token_hex(8)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(path, data.encode("utf-8") if isinstance(data, str) else data)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def check_target(path: Path, suffix: str, *, replace: bool) -> None:

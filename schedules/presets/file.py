@@ -116,6 +116,15 @@ def save_preset(path: str | Path, preset: Preset, *, overwrite: bool = False, wo
         raise PresetError(f"{path.name}: exists already, and overwriting was not asked for")
     if path.parent.is_dir() and (other := find_case_collision(path.name, os.listdir(path.parent))):
         raise PresetError(f"{path.name}: differs only in case from {shown(other)}, one file on Windows and macOS")
+    try:
+        replace_file(path, data)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        raise PresetError(f"{path.name}: cannot be written: {_reason(error)}") from error
+    return path
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes or replaces a file in one piece, or raises and leaves it as it was; missing folders are made."""
     # Beside the target, so that the replacement is one rename on one file system.
     temporary = path.with_name(f".sigmasmith-{secrets.token_hex(8)}.tmp")
     try:
@@ -125,12 +134,9 @@ def save_preset(path: str | Path, preset: Preset, *, overwrite: bool = False, wo
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        raise PresetError(f"{path.name}: cannot be written: {_reason(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    return path
 
 
 def load_preset(path: str | Path) -> Preset:
