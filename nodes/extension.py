@@ -43,7 +43,7 @@ NODES: list[type[io.ComfyNode]] = [
 
 
 class SigmasmithExtension(ComfyExtension):
-    """What the host asks for the nodes."""
+    """The host's way to the nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         # Here and not in on_load, which hosts before 2026 do not call. Both are idempotent.

@@ -1,4 +1,4 @@
-"""What people type and read in nodes: curve settings, sigma lists, and the sentences of schedules/core/words.py."""
+"""Texts that people type and read in nodes: curve settings, and the sentences of schedules/core/words.py."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve:
     Raises:
         ValueError: names the input `settings`.
     """
-    found: dict[str, float] = {}
+    settings: dict[str, float] = {}
     known = ", ".join(allowed) if allowed else "none"
     for part in filter(None, (piece.strip() for piece in re.split(r"[,;\n]", text))):
         name, sign, value = (piece.strip() for piece in part.partition("="))
@@ -36,8 +36,8 @@ def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve:
         low, high = allowed[name]
         if not low <= number <= high:
             raise ValueError(f"settings: {name} must be from {low:g} to {high:g}, got {value}")
-        found[name] = number
-    return found
+        settings[name] = number
+    return settings
 
 
 def will_run(sigmas: Tensor) -> str:

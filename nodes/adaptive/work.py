@@ -91,7 +91,7 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
     for count in checked:
         hosts = {name: made(count) for name, made in baselines.items()}
         errors[count] = _errors(base, runs, tick, pilot, {FITTED: schedules[count], **hosts})
-    origin = {count: min(found, key=lambda name: found[name]) for count, found in errors.items()}
+    origin = {count: min(listed, key=lambda name: listed[name]) for count, listed in errors.items()}
     for count, name in origin.items():
         if name != FITTED:
             schedules[count] = baselines[name](count)
@@ -126,7 +126,7 @@ def _errors(
     schedules: Mapping[str, Tensor],
 ) -> dict[str, float]:
     """Geometric mean over the pilot's noises of the distance to its end states, by schedule."""
-    function, found = fit_sampler(base.sampler_name).function, {}
+    function, errors = fit_sampler(base.sampler_name).function, {}
     for name, sigmas in schedules.items():
         ends: list[Tensor] = []
 
@@ -137,8 +137,8 @@ def _errors(
         runs(_counted(capture, tick), sigmas, slice(0, base.noises))
         error = geometric_mean(sample_errors(ends[0], pilot.end))
         if torch.isfinite(torch.tensor(error)):
-            found[name] = error
-    return found
+            errors[name] = error
+    return errors
 
 
 def _counted(sampler: Callable[..., Tensor], tick: Callable[[], None]) -> Callable[..., Tensor]:

@@ -1,4 +1,4 @@
-"""What a person types to compare: names of schedules and samplers, and curve settings. Parsed, never executed."""
+"""Names of schedules and samplers, and curve settings. Parsed, never executed."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def parse_schedules(text: str, names: Iterable[str]) -> list[Choice]:
         ValueError: names the input `schedules`.
     """
     known = [*dict.fromkeys([*names, *CURVES])]
-    found: list[Choice] = []
+    choices: list[Choice] = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
         if ":" in line or "=" in line:
-            found += _curve_line(line, known)
+            choices += _curve_line(line, known)
         else:
-            found += [Choice(_known(name, known, "schedules")) for name in _names(line)]
-        if len(found) > MAX_SCHEDULES:
+            choices += [Choice(_known(name, known, "schedules")) for name in _names(line)]
+        if len(choices) > MAX_SCHEDULES:
             raise ValueError(f"schedules: that makes more than {MAX_SCHEDULES} schedules; give fewer values")
-    return list({choice.label: choice for choice in found}.values())
+    return list({choice.label: choice for choice in choices}.values())
 
 
 def parse_samplers(text: str, names: Iterable[str]) -> list[str]:

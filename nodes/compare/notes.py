@@ -1,4 +1,4 @@
-"""What a person should know about the schedules of a comparison, in sentences."""
+"""Sentences on the schedules of a comparison that a person should know."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def fallbacks(model: Any, schedules: Iterable[str]) -> Iterator[str]:
 
 
 def preset_differences(preset: Preset, label: str, guider: Any, latent_shape: tuple[int, ...]) -> list[str]:
-    """What is not as it was when the connected preset was fitted."""
+    """One sentence for each thing that is not as it was when the connected preset was fitted."""
     identity = model_identity(guider.model_patcher)
-    found = preset.differences(
+    differences = preset.differences(
         identity, guidance=guidance_of(guider), latent_shape=latent_shape, start_sigma=identity.sigma_max
     )
-    return [f"{label}: {sentence}" for sentence in found]
+    return [f"{label}: {sentence}" for sentence in differences]

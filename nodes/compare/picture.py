@@ -76,8 +76,8 @@ class _Scale:
 
     def __init__(self, cells: Sequence[Cell], left: float) -> None:
         self.left = left
-        self.found = {id(cell): error_interval(cell) for cell in cells if not cell.failed}
-        means = [found.mean for found in self.found.values()]
+        self.intervals = {id(cell): error_interval(cell) for cell in cells if not cell.failed}
+        means = [interval.mean for interval in self.intervals.values()]
         low, high = (math.log(min(means)), math.log(max(means))) if means else (0.0, 1.0)
         room = max(0.5 * (high - low), 0.3)
         self.low, self.high = low - room, high + room
@@ -89,12 +89,12 @@ class _Scale:
         return self.left + share * (_BAR - 20)
 
     def draw(self, draw: Any, top: float, cell: Cell, colour: Any) -> None:
-        found = self.found.get(id(cell))
-        if found is None:
+        interval = self.intervals.get(id(cell))
+        if interval is None:
             return
         middle = top + _LETTER / 2 + 4
-        draw.line([(self.at(found.low), middle), (self.at(found.high), middle)], fill=colour, width=5)
-        x = self.at(found.mean)
+        draw.line([(self.at(interval.low), middle), (self.at(interval.high), middle)], fill=colour, width=5)
+        x = self.at(interval.mean)
         draw.ellipse([x - 9, middle - 9, x + 9, middle + 9], fill=colour)
 
 
@@ -146,9 +146,9 @@ def _sheet(
         for x, column in enumerate(columns):
             if (row, column) in pictures:
                 values = (pictures[row, column][seed] * 255.0).round().byte().contiguous()
-                found = Image.frombytes("RGB", (values.shape[1], values.shape[0]), values.numpy().tobytes())
-                found = found.resize((width, height), Image.Resampling.LANCZOS)
-                image.paste(found, (_LABEL + x * (tile + _GAP), top))
+                picture = Image.frombytes("RGB", (values.shape[1], values.shape[0]), values.numpy().tobytes())
+                picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+                image.paste(picture, (_LABEL + x * (tile + _GAP), top))
     return image
 
 

@@ -54,10 +54,10 @@ def named_runner(name: str, runs: GuiderRuns) -> Runner:
             f"samplers: {name} replaces all of the noise in every step and comes to no end that its errors could be "
             "measured from; look at its images instead"
         )
-    found = fit_sampler(name)
-    note = f"{name} draws noise that cannot be given to it; it ran without noise (eta 0)." if found.note else ""
-    noisy = "noise_sampler" in inspect.signature(found.function).parameters
-    function = _on_path(found.function, runs) if noisy else found.function
+    chosen = fit_sampler(name)
+    note = f"{name} draws noise that cannot be given to it; it ran without noise (eta 0)." if chosen.note else ""
+    noisy = "noise_sampler" in inspect.signature(chosen.function).parameters
+    function = _on_path(chosen.function, runs) if noisy else chosen.function
     return Runner(name, function, drops_penultimate(name), noisy, note)
 
 
@@ -92,7 +92,7 @@ def _on_path(function: SamplerFunction, runs: GuiderRuns) -> SamplerFunction:
 
 
 def schedule_names(model: Any) -> list[str]:
-    """What may be typed into `schedules` beside curves: the dropdown's names, and the lists of the host's own nodes."""
+    """Names that `schedules` takes beside curves: the dropdown's names, and the lists of the host's own nodes."""
     return [*dropdown_names(), *_fixed_lists(model)]
 
 
@@ -107,9 +107,9 @@ def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tens
     Raises:
         ValueError: names the input `schedules`.
     """
-    found = sigma_range_of(model)
+    levels = sigma_range_of(model)
     if choice.settings or choice.name not in schedule_names(model):
-        return CURVES[choice.name](steps, found.sigma_min, found.sigma_max, flow=found.flow, **choice.settings)
+        return CURVES[choice.name](steps, levels.sigma_min, levels.sigma_max, flow=levels.flow, **choice.settings)
     lists = _fixed_lists(model)
     make = lists.get(choice.name) or dropdown_schedule(model_sampling_of(model), choice.name, drops)
     try:

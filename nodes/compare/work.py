@@ -60,7 +60,7 @@ class CompareRequest:
 
 @dataclass(frozen=True)
 class CompareResult:
-    """What was found.
+    """The numbers of a comparison, and samples to show.
 
     Attributes:
         comparison: numbers.
@@ -131,7 +131,7 @@ def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]
 
 
 def preset_label(preset: Preset) -> str:
-    """What the report calls a connected preset."""
+    """The report's name for a connected preset."""
     return f"preset {preset.name or preset.short_hash}"
 
 
@@ -237,7 +237,7 @@ class _Running:
         return list(filter(None, notes))
 
     def _unseen_noise(self, name: str) -> str:
-        """What to say of a connected sampler that draws noise which cannot be given to it."""
+        """A sentence on a connected sampler that draws noise which cannot be given to it."""
         plan = next(plan for plan in self.plans if plan.runner.label == name)
         if plan.runner.noisy:
             return ""

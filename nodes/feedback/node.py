@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io, ui
 
 from ..inputs import cfg_input, conditioned_model
-from ..schema import CATEGORY, number, schema, whole
+from ..schema import CATEGORY, number, schema, text_ui, whole
 
 if TYPE_CHECKING:
     from .work import FeedbackResult
@@ -28,10 +28,11 @@ def sampling_inputs() -> list[io.Input]:
     ]
 
 
-def node_output(found: FeedbackResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
+def node_output(result: FeedbackResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
     """A result as the nodes give it out and show it."""
-    shown: dict[str, Any] = ui.PreviewImage(found.picture, cls=cls).as_dict()
-    return io.NodeOutput(found.latent, found.picture, found.mask, found.report, ui=shown | {"text": (found.report,)})
+    picture, report = result.picture, result.report
+    shown: dict[str, Any] = ui.PreviewImage(picture, cls=cls).as_dict()
+    return io.NodeOutput(result.latent, picture, result.mask, report, ui=shown | text_ui(report))
 
 
 class SigmasmithErrorMap(io.ComfyNode):

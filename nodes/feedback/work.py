@@ -18,7 +18,7 @@ from ..host.noise_levels import sigma_range_of
 
 @dataclass(frozen=True)
 class FeedbackResult:
-    """What a node gives out.
+    """The outputs of a node.
 
     Args:
         picture: (B, H, W, 3); frames of a video in turn.
@@ -57,7 +57,7 @@ def refined(budget: int, share: float, mask: Tensor | None = None, **inputs: Any
     sigmas = check_sigmas(request.sigmas)
     runs = ObservedRuns(request, len(sigmas) - 1 + budget)
     allowed = _allowed(mask, request, runs.samples)
-    found = refine(
+    refinement = refine(
         runs.first(keep_states=True),
         sigmas,
         runs.again,
@@ -67,10 +67,10 @@ def refined(budget: int, share: float, mask: Tensor | None = None, **inputs: Any
         allowed=allowed,
     )
     pixels = pixels_per_value(request.model)
-    picture = heat_image(found.after, pixels)[0]
-    region = found.region.cpu().reshape(-1, *found.region.shape[-2:])
+    picture = heat_image(refinement.after, pixels)[0]
+    region = refinement.region.cpu().reshape(-1, *refinement.region.shape[-2:])
     region = region.repeat_interleave(pixels, dim=1).repeat_interleave(pixels, dim=2)
-    return FeedbackResult(_latent_of(request, found.end), picture, region, refinement_in_words(found))
+    return FeedbackResult(_latent_of(request, refinement.end), picture, region, refinement_in_words(refinement))
 
 
 def _ends_in_zero(sigmas: Any) -> bool:

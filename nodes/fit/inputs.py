@@ -1,4 +1,4 @@
-"""What both Fit nodes take and give out."""
+"""The inputs and outputs of both Fit nodes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def latent_input() -> io.Input:
 
 
 def denoise_input() -> io.Input:
-    """What the fit is for: whole images, or images that are changed."""
+    """The denoise that the fit is for: whole images, or images that are changed."""
     return number(
         "denoise",
         1.0,

@@ -44,7 +44,7 @@ def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
 
 
 class FitNode(io.ComfyNode):
-    """What the host asks both Fit nodes before it runs them."""
+    """The checks of both Fit nodes that the host asks for before it runs them."""
 
     @classmethod
     def validate_inputs(

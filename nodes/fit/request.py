@@ -1,4 +1,4 @@
-"""What a Fit node is asked for and gives out."""
+"""The inputs and outputs of a Fit node as values."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FitRequest:
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a Fit node gives out.
+    """The outputs of a Fit node.
 
     Args:
         sigmas: the schedule of the first step count typed.

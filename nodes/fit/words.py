@@ -1,4 +1,4 @@
-"""What a fit says and shows: the memory it will take, the notes that its preset keeps, the report, the plots."""
+"""The words and plots of a fit: the memory it will take, the notes that its preset keeps, the report, the plots."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def say_memory(kept: int, runs: GuiderRuns | ExpertRuns, node_id: Any) -> str:
 
 
 def notes_of(request: FitRequest, subject: Subject) -> list[str]:
-    """What the report says of the inputs, and the preset keeps."""
+    """Sentences on the inputs for the report, which the preset keeps."""
     notes: list[str] = []
     if "noise_mask" in request.latent:
         notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")

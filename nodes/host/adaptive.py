@@ -89,11 +89,11 @@ def guidance_jumps(guider: Any) -> tuple[float, ...]:
 
 
 def one_level_readers(guider: Any, extra_args: dict[str, Any]) -> list[str]:
-    """What on the model takes the first image's noise level for that of all, in words."""
-    found = step_state(guider)
+    """Names of patches on the model that take the first image's noise level for that of all."""
+    readers = step_state(guider)
     if "denoise_mask_function" in extra_args.get("model_options", {}):
-        found.append("Differential Diffusion")
+        readers.append("Differential Diffusion")
     curve = guidance_curve_of(guider.model_patcher)
     if curve is not None and not curve.jumps:  # rows at different levels would each cost a model call of their own
-        found.append("a Sigmasmith Guidance curve")
-    return found
+        readers.append("a Sigmasmith Guidance curve")
+    return readers

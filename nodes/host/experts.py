@@ -43,7 +43,7 @@ class ExpertRuns:
 
     @property
     def costs(self) -> str:
-        """What the second model costs beside its calls, in words."""
+        """A sentence on the cost of the second model beside its calls."""
         return (
             f"The models took turns {self.turns} times; loading them and all else beside their calls took "
             f"{duration(self.seconds)}."

@@ -1,4 +1,4 @@
-"""What a fit cannot run through: model patches that keep state from step to step. They are named, never ignored."""
+"""Model patches that a fit cannot run through, for they keep state from step to step; named, never ignored."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _KNOWN = {"easycache": "EasyCache", "lazycache": "LazyCache", "teacache": "TeaCa
 
 def check_fittable(guider: Any, work: str = "fit") -> None:
     """Raise ValueError that names everything in the way of a fit or a comparison (`work`), and what to do."""
-    found = step_state(guider)
-    if found:
+    kept = step_state(guider)
+    if kept:
         raise ValueError(
-            f"model: {in_words(found)} keep{'s' if len(found) == 1 else ''} state from step to step, so schedules "
+            f"model: {in_words(kept)} keep{'s' if len(kept) == 1 else ''} state from step to step, so schedules "
             f"cannot be compared through it. Bypass it (Ctrl+B) for the {work}; the schedule works with it too."
         )
 
 
 def step_state(guider: Any) -> list[str]:
-    """What on the model keeps state from step to step, in words."""
+    """Names of all on the model that keeps state from step to step."""
     return list(dict.fromkeys(_in_the_way(guider)))
 
 

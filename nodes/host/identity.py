@@ -23,7 +23,7 @@ _patch_digests: OrderedDict[Any, str] = OrderedDict()
 
 
 def model_identity(model: Any) -> ModelIdentity:
-    """What a preset records of a model."""
+    """The identity of a model as a preset records it."""
     sampling, sigma_range = model_sampling_of(model), sigma_range_of(model)
     path = checkpoint_path(model)
     return ModelIdentity(
@@ -41,7 +41,7 @@ def model_identity(model: Any) -> ModelIdentity:
 
 
 def prediction_of(sampling: Any) -> Prediction | None:
-    """What the network predicts. X0, EDM and V subclass EPS, so they are asked first."""
+    """The kind of the network's output. X0, EDM and V subclass EPS, so they are asked first."""
     kinds = comfy.model_sampling
     order: list[tuple[str, Prediction]] = [
         ("CONST", "flow"),
@@ -111,12 +111,12 @@ def _weights_digest(model: Any) -> str:
         for strength, patch, strength_model, offset, function in patches[name]:
             _feed(digest, [float(strength), float(strength_model), offset, function is not None])
             _feed(digest, patch)
-    found = digest.hexdigest()[:16]
+    text = digest.hexdigest()[:16]
     if key is not None:
-        _patch_digests[key] = found
+        _patch_digests[key] = text
         while len(_patch_digests) > 32:
             _patch_digests.popitem(last=False)
-    return found
+    return text
 
 
 def conditioning_digest(conditioning: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a person is told in the log and on the page, and the stop that they ask for there."""
+"""Messages to a person in the log and on the page, and the stop that they ask for there."""
 
 from __future__ import annotations
 

@@ -139,13 +139,13 @@ def _file_of(node: NodeValues) -> Path | None:
     for name, folder in _FOLDERS.items():
         chosen = node.values.get(name)
         if isinstance(chosen, str) and chosen.endswith(".safetensors"):
-            found = folder_paths.get_full_path(folder, chosen)
-            return Path(found) if found else None
+            path = folder_paths.get_full_path(folder, chosen)
+            return Path(path) if path else None
     return None
 
 
 def _asked(node: NodeValues, peeked: _Peeked) -> _Peeked:
-    """What a ModelSampling node of the host makes of the noise levels."""
+    """The noise levels as a ModelSampling node of the host makes them."""
     known = _NODE_CLASSES[node.kind]
     values = {name: value for name, value in node.values.items() if value is not None}
     if hasattr(known, "define_schema"):
@@ -155,8 +155,8 @@ def _asked(node: NodeValues, peeked: _Peeked) -> _Peeked:
 
 def _peeked(path: Path) -> _Peeked:
     """The host's model of a file without its network, remembered until the file changes."""
-    found = os.stat(path)
-    key = (str(path), found.st_mtime_ns, found.st_size)
+    stat = os.stat(path)
+    key = (str(path), stat.st_mtime_ns, stat.st_size)
     if key not in _known:
         weights = _shapes(path)
         prefix = comfy.model_detection.unet_prefix_from_state_dict(weights)

@@ -13,7 +13,7 @@ from . import messages, metadata
 
 
 class Answer(Protocol):
-    """What goes back: a JSON value, or bytes where `data` is given."""
+    """An answer to the page: a JSON value, or bytes where `data` is given."""
 
     @property
     def status(self) -> int: ...
@@ -24,7 +24,7 @@ class Answer(Protocol):
 
 
 class Handlers(Protocol):
-    """What is mounted. Paths are whole; headers have lower-case names; every request is a POST."""
+    """The routes to mount. Paths are whole; headers have lower-case names; every request is a POST."""
 
     def limit(self, path: str) -> int | None:
         """Most bytes of a body that are read; None for a path that there is not."""

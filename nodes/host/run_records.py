@@ -22,7 +22,7 @@ Graph = Mapping[str, Any]
 
 
 class RunRecords:
-    """What was noted, by prompt; a few thousand prompts back."""
+    """The runs that were noted, by prompt; a few thousand prompts back."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, tuple[dict[str, Any], dict[str, str]]] = OrderedDict()

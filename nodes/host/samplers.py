@@ -146,5 +146,5 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 def _default(function: Callable[..., Any], name: str, missing: float) -> Any:
     """Default value of a parameter; `missing` where there is no such parameter."""
-    found = inspect.signature(function).parameters.get(name)
-    return missing if found is None else found.default
+    parameter = inspect.signature(function).parameters.get(name)
+    return missing if parameter is None else parameter.default

@@ -1,4 +1,4 @@
-"""What is fitted, asked of the host once and in one place: from here on only plain values travel."""
+"""The subject of a fit, asked of the host once and in one place: from here on only plain values travel."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GuidedModel:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is fitted: one model, or two in turn.
+    """The subject of a fit: one model, or two in turn.
 
     Attributes:
         models: one, or two, the first for the high noise levels.
@@ -151,7 +151,7 @@ def check_pair(first: GuidedModel, second: GuidedModel, low_input: str) -> None:
 
 
 def _of_both(first: ModelIdentity, second: ModelIdentity) -> ModelIdentity:
-    """What holds for both models."""
+    """The identity that holds for both models."""
     names = ("parameters", "checkpoint", "checkpoint_hash", "patches")
     differing = [name for name in names if getattr(first, name) != getattr(second, name)]
     family = first.family if first.family == second.family else ""

@@ -98,7 +98,7 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
             noise_scale=_noise_scale(sampling),
             inversion=inversion,
             log=log,
-            report=lambda found: tell(found.text(), node_id),
+            report=lambda record: tell(record.text(), node_id),
         )
         if log.steps and any(eta.values):
             tell(log.text(), node_id)

@@ -59,22 +59,22 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
 def run_differences(
     guider: Any, preset: Preset, noise: Tensor, sampler: Any, sigmas: Tensor, kwargs: dict[str, Any]
 ) -> list[str]:
-    """What is not as it was when the preset was fitted, in sentences."""
+    """One sentence for each thing that is not as it was when the preset was fitted."""
     model = guider.model_patcher
     riding = getattr(model_sampling_of(model), PRESET_ATTRIBUTE, None)
-    found: list[str] = []
+    said: list[str] = []
     if riding is None:
-        found.append(
+        said.append(
             "A ModelSampling node behind Sigmasmith Apply Schedule rebuilt the noise levels and dropped the preset. "
             "Move Apply behind it, directly in front of the sampler."
         )
     elif not was_handed_out(sigmas):
-        found.append(
+        said.append(
             "The model carries a preset, but this run uses another scheduler. "
             "Choose sigmasmith_optimal, or connect Sigmasmith Schedule, to use the preset."
         )
     guidance = getattr(guider, "cfg", None)
-    return found + preset.differences(
+    return said + preset.differences(
         model_identity(model),
         sampler=_same_or_running(preset.sampler, sampler),
         guidance=float(guidance) if isinstance(guidance, (int, float)) else None,

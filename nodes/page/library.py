@@ -20,7 +20,7 @@ from .library_card import card
 
 
 class LibraryError(ValueError):
-    """What a person asked for cannot be done; `status` is the HTTP status that says so."""
+    """A person's wish that cannot be done; `status` is the HTTP status that says so."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -191,7 +191,7 @@ class Library:
             return workflow_of(file.read(MAX_BYTES + 1))
 
     def _card(self, path: Path) -> dict[str, Any]:
-        """What is shown of a file, read anew only where it has changed."""
+        """The card of a file, read anew only where it has changed."""
         try:
             status = path.stat()
             stamp = (status.st_mtime_ns, status.st_size)

@@ -1,4 +1,4 @@
-"""What the library shows of one preset, in plain values and finished words."""
+"""The card of one preset in the library, in plain values and finished words."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def live_curve(request: LiveRequest, sources: Sources) -> dict[str, Any]:
 
 
 def shared_preset(request: LiveRequest, sources: Sources) -> Preset:
-    """What a share code of this node holds: its preset, or the curve as an exact list.
+    """The preset that a share code of this node holds: its own, or the curve as an exact list.
 
     Raises:
         ValueError: the node has no schedule; names the input.
@@ -112,11 +112,11 @@ def _of_preset(
 
 def _linked(node: NodeValues, *names: str) -> str:
     """A hint where inputs get their values from links that only a run can follow."""
-    found = [name for name in names if name in node.linked]
-    if not found:
+    linked = [name for name in names if name in node.linked]
+    if not linked:
         return ""
-    are = "comes" if len(found) == 1 else "come"
-    return f"{' and '.join(found)} {are} through a link; drawn for the default."
+    are = "comes" if len(linked) == 1 else "come"
+    return f"{' and '.join(linked)} {are} through a link; drawn for the default."
 
 
 def _preset_of(chain: tuple[NodeValues, ...], sources: Sources) -> Preset:

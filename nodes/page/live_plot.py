@@ -85,15 +85,15 @@ def stock_curves(drawn: Drawn) -> dict[str, Tensor]:
     if steps > MAX_STOCK_STEPS:
         return {}
     table = drawn.model.table if drawn.model is not None and _same_range(drawn) else None
-    found: dict[str, Tensor] = {}
+    lists: dict[str, Tensor] = {}
     try:
         made = host_schedules(drawn.sigma_range, table, webui=False)
     except ValueError:  # a table unlike any
         return {}
     for name in [name for name in STOCK if name != drawn.own][: MAX_OTHERS - len(drawn.others)]:
         with contextlib.suppress(ValueError):
-            found[name] = made[name](steps)
-    return found
+            lists[name] = made[name](steps)
+    return lists
 
 
 def _same_range(drawn: Drawn) -> bool:

@@ -1,4 +1,4 @@
-"""What the page says about a node and its surroundings, checked: nothing of it is trusted."""
+"""The page's words about a node and its surroundings, checked: nothing of it is trusted."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _HOST = re.compile(r"[A-Za-z0-9.\-_]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: a JSON value, or bytes with a file name."""
+    """An answer to the page: a JSON value, or bytes with a file name."""
 
     status: int = 200
     value: Any = None
@@ -212,12 +212,12 @@ def _parsed(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
     """The JSON object in a body."""
     _check_type(headers, "application/json")
     try:
-        found = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        content = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except (RecursionError, ValueError):
         raise ValueError("The request is not valid JSON.") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError("The request must be a JSON object.")
-    return found
+    return content
 
 
 def _no_constant(name: str) -> Any:

@@ -102,7 +102,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
 
 
 def preset_info(preset: Preset) -> str:
-    """What a preset is for, in words."""
+    """A preset's purpose in words."""
     model = preset.model
     facts = [
         f"Fitted for {preset.counts_in_words}" + (" (exact lists, never interpolated)" if preset.exact else ""),

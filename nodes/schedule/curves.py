@@ -17,9 +17,9 @@ from ..text import parse_settings, will_run
 
 def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings: float) -> Tensor:
     """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it."""
-    found = sigma_range_of(model)
+    levels = sigma_range_of(model)
     full = steps_before_truncation(check_steps(steps), denoise)
-    return CURVES[curve](full, found.sigma_min, found.sigma_max, flow=found.flow, **settings)[-(steps + 1) :].clone()
+    return CURVES[curve](full, levels.sigma_min, levels.sigma_max, flow=levels.flow, **settings)[-(steps + 1) :].clone()
 
 
 def node_output(sigmas: Tensor) -> io.NodeOutput:

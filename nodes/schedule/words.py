@@ -1,4 +1,4 @@
-"""What a schedule will do, in words: for the node that runs and for its curve on the page."""
+"""A schedule's run in words: for the node that runs and for its curve on the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
 
 
 def schedule_info(preset: Preset, sigmas: Tensor) -> str:
-    """What a schedule will do, in words.
+    """A schedule's run in words.
 
     Args:
         sigmas: (steps + 1,) as the preset gives them.

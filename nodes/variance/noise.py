@@ -1,4 +1,4 @@
-"""What a person may choose and type about noise."""
+"""The choices of noise, and seeds as a person types them."""
 
 from __future__ import annotations
 

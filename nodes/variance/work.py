@@ -56,10 +56,10 @@ def ddim(node_id: Any, eta: str, noise: str, corrections: int, tolerance: float,
 
 def noise_source(noise: str, seeds: str) -> NoiseSource | None:
     """Where noise comes from; None for the sampler's own."""
-    found = parse_seeds(seeds)
+    numbers = parse_seeds(seeds)
     if noise == SAMPLERS_OWN:
-        if found:
+        if numbers:
             raise ValueError(f"seeds: {SAMPLERS_OWN} noise has one seed for the whole batch; choose another noise")
         return None
     kind, on_cpu = NOISES[noise]
-    return NoiseSource("path" if kind == "path" else "white", found, on_cpu)
+    return NoiseSource("path" if kind == "path" else "white", numbers, on_cpu)
