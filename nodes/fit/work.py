@@ -54,7 +54,7 @@ def fit(request: FitRequest) -> FitResult:
     )
     path, preset = existing_preset(request, subject, steps)
     hosts, sigma_range = subject.baselines, subject.identity.sigma_range
-    start = partial_start(request.denoise, None, sigma_range, hosts[DEFAULT_HOST], steps)
+    start = partial_start(request.denoise, None, sigma_range, hosts.get(DEFAULT_HOST), steps)
     # The host cuts a run below denoise 1 out of a longer list; at denoise 1 both counts are one.
     full = {count: steps_before_truncation(count, request.denoise) for count in steps}
     baselines = usable(hosts if start is None else start.cut_all(hosts), steps)

@@ -111,13 +111,13 @@ def partial_start(
     denoise: float,
     sigma: float | None,
     sigma_range: SigmaRange,
-    default: Schedule,
+    default: Schedule | None,
     steps: tuple[int, ...],
 ) -> PartialStart | None:
     """The start of runs at this denoise, or None where they are whole ones.
 
     Args:
-        sigma: where they start; None: where `default`, the host's own schedule, does.
+        sigma: where they start; None: where `default`, the host's own schedule, does, which must then be there.
         steps: the counts to fit, each of which must be what is left of int(steps / denoise) steps.
     Raises:
         ValueError: names the argument.
@@ -128,5 +128,7 @@ def partial_start(
         return None
     if max(steps) / denoise > MAX_STEPS:
         raise ValueError(f"steps: {max(steps)} at denoise {denoise:g} are the end of more than {MAX_STEPS} steps")
+    if sigma is None and default is None:
+        raise ValueError(f"denoise: the host has no schedule that says where a run at denoise {denoise:g} starts")
     start = float(default(_FINE)[-(int(_FINE * denoise) + 1)]) if sigma is None else float(sigma)
     return PartialStart(denoise, float(np.float32(start)), sigma_range)

@@ -58,6 +58,13 @@ def test_every_host_schedule_is_cut_at_the_start_and_keeps_the_contract(flow, de
         assert float(sigmas[0]) == start.sigma
 
 
+def test_a_host_without_its_default_is_asked_for_it_below_denoise_1_alone():
+    known = range_of(False)
+    assert partial_start(1.0, None, known, None, (5,)) is None
+    with pytest.raises(ValueError, match=r"denoise: the host has no schedule that says where a run at denoise 0\.5"):
+        partial_start(0.5, None, known, None, (5,))
+
+
 def test_a_cut_that_a_host_can_make_itself_is_that_tail():
     start = start_of(0.5, False)
     karras = host_schedules(VE)["karras"]
