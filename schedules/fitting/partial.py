@@ -128,7 +128,8 @@ def partial_start(
         return None
     if max(steps) / denoise > MAX_STEPS:
         raise ValueError(f"steps: {max(steps)} at denoise {denoise:g} are the end of more than {MAX_STEPS} steps")
-    if sigma is None and default is None:
-        raise ValueError(f"denoise: the host has no schedule that says where a run at denoise {denoise:g} starts")
-    start = float(default(_FINE)[-(int(_FINE * denoise) + 1)]) if sigma is None else float(sigma)
-    return PartialStart(denoise, float(np.float32(start)), sigma_range)
+    if sigma is None:
+        if default is None:
+            raise ValueError(f"denoise: the host has no schedule that says where a run at denoise {denoise:g} starts")
+        sigma = float(default(_FINE)[-(int(_FINE * denoise) + 1)])
+    return PartialStart(denoise, float(np.float32(sigma)), sigma_range)
