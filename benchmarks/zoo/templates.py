@@ -39,8 +39,11 @@ def draw_templates(source: Source, count: int, channels: int, size: int, seed: i
     return centred / centred.std()
 
 
-def _sample_photographs(count: int, size: int, rng: np.random.Generator) -> Tensor:
-    """Crops of the two photographs of scikit-learn, a temple and a flower (CC-BY-2.0, danielbuechele and vultilion)."""
+def photograph_crops(count: int, size: int, rng: np.random.Generator) -> Tensor:
+    """(count, 3, size, size) float64 in [-1, 1]: crops of the two photographs of scikit-learn, a temple and a flower.
+
+    Both are CC-BY-2.0, by danielbuechele and vultilion.
+    """
     from sklearn.datasets import load_sample_images
 
     photographs = load_sample_images().images
@@ -52,7 +55,7 @@ def _sample_photographs(count: int, size: int, rng: np.random.Generator) -> Tens
         top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
         crop = picture[:, :, top : top + side, left : left + side]
         crop = crop.flip(3) if rng.random() < 0.5 else crop
-        crops.append(functional.adaptive_avg_pool2d(crop, size)[0])
+        crops.append(functional.adaptive_avg_pool2d(crop, size)[0] / 127.5 - 1)
     return torch.stack(crops)
 
 
@@ -85,7 +88,7 @@ def _shapes(count: int, size: int, rng: np.random.Generator) -> Tensor:
 
 
 _PAINTERS = {
-    "sample_photographs": _sample_photographs,
+    "sample_photographs": photograph_crops,
     "clipart": _clipart,
     "letters": _letters,
     "shapes": _shapes,

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
-from ...demo.models.train import draw_sigmas, train
+from ...demo.models.network import UNet
+from ...demo.models.train import train
 from .data import PICTURE_SETS, Part, load_pictures
+from .judge import denoising_error
 from .network import PredictingDenoiser
 from .recipes import RECIPES, Recipe, build_denoiser
 from .spectra import to_cosines, wiener_denoiser
 from .weights import PROBE_ROWS, TrainedNetwork, read_autoencoder, weight_file, write_trained
 
 _LABEL_DROPOUT = 0.15
-# Of the training levels of noise prediction and v: centre and spread of log sigma for data of standard deviation 1,
-# and the share that is spread evenly in log sigma, without which the far end of a wide range is never seen.
-_LOG_SIGMA, _EVEN = (0.2, 1.6), 0.15
-_JUDGED_LEVELS = 8
+# Of the training levels: spread of log sigma (flow: of log s / (1 - s), the logit-normal of SD3, arXiv:2403.03206), and
+# the share that is spread evenly over the range, without which the far end of a wide one is never seen.
+_SPREAD, _EVEN, _FLOW_TOP = 1.5, 0.15, 1e3
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Samples:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.zoo.train", description=__doc__)
-    parser.add_argument("name", choices=tuple(RECIPES))
+    parser.add_argument("name", choices=[name for name, recipe in RECIPES.items() if recipe.teacher is None])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--iterations", type=int, default=None, help="default: the recipe's")
     parser.add_argument("--out", type=Path, default=None, help="default: the zoo's own file")
@@ -64,7 +65,7 @@ def train_recipe(recipe: Recipe, seed: int) -> TrainedNetwork:
     start = time.process_time()
     denoiser = train(
         denoiser,
-        _loss,
+        _loss_at(recipe.log_sigma),
         data.values,
         data.labels,
         iterations=recipe.iterations,
@@ -109,40 +110,32 @@ def load_samples(recipe: Recipe, part: Part) -> Samples:
     return Samples((images - centre) / scale, labels, centre, scale)
 
 
-def denoising_error(model: PredictingDenoiser, judged: object, values: Tensor, labels: Tensor | None) -> float:
-    """Mean square error of `judged` in units of the data's variance, averaged over eight levels even in log sigma
-    (flow: in log of s / (1 - s)), from .1 to 10, on 512 fixed draws."""
-    assert callable(judged)
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.randint(len(values), (512,), generator=generator)
-    clean, extra = values[rows], {} if labels is None else {"labels": labels[rows]}
-    errors = []
-    for level in torch.logspace(-1, 1, _JUDGED_LEVELS):
-        sigma = (level / (1 + level) if model.flow else level).expand(len(rows))
-        noised = model.noised(clean, torch.randn(clean.shape, generator=generator), sigma)
-        errors.append((judged(noised, sigma, **extra) - clean).square().mean().item())
-    return sum(errors) / len(errors)
+def _loss_at(log_sigma: float) -> Callable[[PredictingDenoiser, Tensor, Tensor, Generator], Tensor]:
+    """The training loss with levels about exp(log_sigma)."""
+
+    def loss(denoiser: PredictingDenoiser, images: Tensor, labels: Tensor, generator: Generator) -> Tensor:
+        dropped = torch.rand(len(labels), generator=generator) < _LABEL_DROPOUT
+        labels = labels.masked_fill(dropped | torch.tensor(denoiser.arch.classes == 0), denoiser.arch.classes)
+        sigma = draw_levels(denoiser, log_sigma, len(images), generator)
+        noised = denoiser.noised(images, torch.randn(images.shape, generator=generator), sigma)
+        # bfloat16 products make a U-Net a third faster on processors that have them, and a transformer slower.
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=isinstance(denoiser.network, UNet)):
+            denoised = denoiser(noised, sigma, labels=labels)
+        return (denoiser.loss_weight(sigma) * (denoised - images).square().mean(dim=(1, 2, 3))).mean()
+
+    return loss
 
 
-def _loss(denoiser: PredictingDenoiser, images: Tensor, labels: Tensor, generator: Generator) -> Tensor:
-    dropped = torch.rand(len(labels), generator=generator) < _LABEL_DROPOUT
-    labels = labels.masked_fill(dropped | torch.tensor(denoiser.arch.classes == 0), denoiser.arch.classes)
-    sigma = _training_sigmas(denoiser, len(images), generator)
-    noised = denoiser.noised(images, torch.randn(images.shape, generator=generator), sigma)
-    # bfloat16 products make a U-Net a third faster on processors that have them, and a transformer slower.
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not hasattr(denoiser.network, "blocks")):
-        denoised = denoiser(noised, sigma, labels=labels)
-    return (denoiser.loss_weight(sigma) * (denoised - images).square().mean(dim=(1, 2, 3))).mean()
-
-
-def _training_sigmas(denoiser: PredictingDenoiser, rows: int, generator: Generator) -> Tensor:
+def draw_levels(denoiser: PredictingDenoiser, log_sigma: float, rows: int, generator: Generator) -> Tensor:
+    """Training levels (rows,), within the denoiser's range."""
+    ends = [denoiser.sigma_min, denoiser.sigma_max]
     if denoiser.flow:
-        return draw_sigmas(denoiser, rows, generator)
-    low, high = torch.tensor([denoiser.sigma_min, denoiser.sigma_max]).log()
-    centre, spread = _LOG_SIGMA
-    middle = (centre + spread * torch.randn(rows, generator=generator)).clamp(low, high)
+        ends = [ends[0] / (1 - ends[0]), _FLOW_TOP]
+    low, high = torch.tensor(ends).log()
+    middle = (log_sigma + _SPREAD * torch.randn(rows, generator=generator)).clamp(low, high)
     even = low + (high - low) * torch.rand(rows, generator=generator)
-    return torch.where(torch.rand(rows, generator=generator) < _EVEN, even, middle).exp()
+    level = torch.where(torch.rand(rows, generator=generator) < _EVEN, even, middle).exp()
+    return level / (1 + level) if denoiser.flow else level
 
 
 if __name__ == "__main__":

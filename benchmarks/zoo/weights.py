@@ -42,9 +42,9 @@ def weight_file(name: str) -> Path:
     return FOLDER / f"{name}.safetensors"
 
 
-def read_trained(name: str) -> TrainedNetwork:
-    """The network in weights/NAME.safetensors."""
-    state, settings = read_state(weight_file(name))
+def read_trained(name: str, folder: Path = FOLDER) -> TrainedNetwork:
+    """The network in FOLDER/NAME.safetensors."""
+    state, settings = read_state(folder / f"{name}.safetensors")
     recipe = Recipe(**settings["recipe"])
     channels, size, _ = settings["shape"]
     denoiser = build_denoiser(recipe, channels, size, settings["classes"])
