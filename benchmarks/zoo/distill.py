@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -25,10 +25,10 @@ from ...schedules.samplers.rules import own_sampler
 from .judge import denoising_error, probe_values
 from .members import zoo_subject
 from .network import PredictingDenoiser
-from .recipes import RECIPES
+from .recipes import RECIPES, Recipe
 from .weights import TrainedNetwork, read_trained, weight_file, write_trained
 
-_GUIDANCE, _STEPS, _TRAJECTORIES, _AT_ONCE, _SEED = 2.0, 40, 4_096, 256, 7
+_GUIDANCE, _STEPS, _TRAJECTORIES, _AT_ONCE, _SEED = 2.0, 40, 2_048, 256, 7
 # Above this the weights of low levels, where the end is all but given, would drown the high ones.
 _LARGEST_WEIGHT = 10.0
 
@@ -38,25 +38,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("name", choices=[name for name, recipe in RECIPES.items() if recipe.teacher])
     name = parser.parse_args(argv).name
     torch.set_num_threads(1)
-    torch.manual_seed(_SEED)
-    recipe = RECIPES[name]
+    network = distil_recipe(RECIPES[name])
+    print(network.settings)
+    write_trained(weight_file(name), RECIPES[name], network)
+
+
+def distil_recipe(recipe: Recipe) -> TrainedNetwork:
+    """The student, judged on the same data as its teacher."""
     assert recipe.teacher is not None
     teacher = read_trained(recipe.teacher)
     start = time.process_time()
     states, sigmas, labels = draw_trajectories(
         zoo_subject(recipe.teacher, _GUIDANCE), rows=_TRAJECTORIES, at_once=_AT_ONCE
     )
-    teacher.denoiser.requires_grad_(True)
-
-    def loss(student: PredictingDenoiser, rows: Tensor, labels: Tensor, generator: Generator) -> Tensor:
-        level = torch.randint(len(sigmas), (len(rows),), generator=generator)
-        sigma, state = sigmas[level], rows[torch.arange(len(rows)), level]
-        error = (student(state, sigma, labels=labels) - rows[:, -1]).square().mean(dim=(1, 2, 3))
-        return (student.loss_weight(sigma).clamp(max=_LARGEST_WEIGHT) * error).mean()
-
     student = train(
-        teacher.denoiser,
-        loss,
+        teacher.denoiser.requires_grad_(True),
+        _loss_on(sigmas),
         states,
         labels,
         iterations=recipe.iterations,
@@ -67,14 +64,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     values, probe_labels = probe_values(teacher)
     settings = teacher.settings | {
         "seed": _SEED,
-        "guidance": _GUIDANCE,
+        "guidance": _GUIDANCE if teacher.settings["classes"] else None,
         "minutes": round((time.process_time() - start) / 60, 1),
         "held_out_loss": round(denoising_error(student, student, values, probe_labels), 5),
     }
     del settings["recipe"], settings["train_loss"]
-    print(settings)
-    network = TrainedNetwork(student, settings, teacher.mean, teacher.spectrum, teacher.probe, teacher.labels)
-    write_trained(weight_file(name), recipe, network)
+    return TrainedNetwork(student, settings, teacher.mean, teacher.spectrum, teacher.probe, teacher.labels)
+
+
+def _loss_on(sigmas: Tensor) -> Callable[[PredictingDenoiser, Tensor, Tensor, Generator], Tensor]:
+    """The loss on whole trajectories (rows, len(sigmas) + 1, ...): each row at a level drawn for it."""
+
+    def loss(student: PredictingDenoiser, rows: Tensor, labels: Tensor, generator: Generator) -> Tensor:
+        level = torch.randint(len(sigmas), (len(rows),), generator=generator)
+        sigma, state = sigmas[level], rows[torch.arange(len(rows)), level]
+        error = (student(state, sigma, labels=labels) - rows[:, -1]).square().mean(dim=(1, 2, 3))
+        return (student.loss_weight(sigma).clamp(max=_LARGEST_WEIGHT) * error).mean()
+
+    return loss
 
 
 def draw_trajectories(subject: Subject, *, rows: int, at_once: int) -> tuple[Tensor, Tensor, Tensor]:

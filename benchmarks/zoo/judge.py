@@ -38,6 +38,5 @@ def probe_values(network: TrainedNetwork) -> tuple[Tensor, Tensor | None]:
         return network.probe, network.labels if network.settings["classes"] else None
     recipe = network.settings["recipe"]
     crops = photograph_crops(_CROPS, recipe["size"], np.random.default_rng(_SEED)).float()
-    if recipe["autoencoder"]:
-        return read_autoencoder(recipe["autoencoder"])[0].encode(crops), None
-    return (crops - network.settings["centre"]) / network.settings["scale"], None
+    values = read_autoencoder(recipe["autoencoder"])[0].encode(crops) if recipe["autoencoder"] else crops
+    return (values - network.settings["centre"]) / network.settings["scale"], None

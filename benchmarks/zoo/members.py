@@ -107,9 +107,9 @@ def member_pictures(name: str, states: Tensor) -> Tensor:
     if name in DEMO_NAMES:
         return states
     _, settings = read_state(weight_file(name))
-    if settings["recipe"]["autoencoder"]:
-        return read_autoencoder(settings["recipe"]["autoencoder"])[0].decode(states)
-    return states * settings["scale"] + settings["centre"]
+    values = states * settings["scale"] + settings["centre"]
+    autoencoder = settings["recipe"]["autoencoder"]
+    return read_autoencoder(autoencoder)[0].decode(values) if autoencoder else values
 
 
 def _network_subject(member: Member, guidance: float) -> Subject:

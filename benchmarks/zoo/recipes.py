@@ -62,8 +62,8 @@ RECIPES: dict[str, Recipe] = {
     "photographs16_flow": Recipe(
         "photographs", 16, "flow", "flow3", "transformer", 96, 2, 5_000, depth=4, batch=32, peak_rate=1e-3
     ),
-    "emoji16_v": Recipe("emoji", 16, "v", "zero_snr", "unet", 32, 1, 8_000, with_classes=True),
-    "photographs32_eps": Recipe("photographs", 32, "eps", "sd", "unet", 24, 1, 5_000, batch=32, log_sigma=0.0),
+    "emoji16_v": Recipe("emoji", 16, "v", "zero_snr", "unet", 40, 2, 6_000, with_classes=True),
+    "photographs32_eps": Recipe("photographs", 32, "eps", "sd", "unet", 32, 2, 5_000, batch=32, log_sigma=0.0),
     "lowercase16_flow": Recipe(
         "lowercase",
         16,
@@ -78,7 +78,7 @@ RECIPES: dict[str, Recipe] = {
         batch=32,
         peak_rate=1e-3,
     ),
-    "clipart_latent_eps": Recipe("clipart", 32, "eps", "sd", "unet", 40, 1, 5_000, autoencoder="autoencoder"),
+    "clipart_latent_eps": Recipe("clipart", 32, "eps", "sd", "unet", 40, 1, 4_500, autoencoder="autoencoder"),
     "photographs_latent_flow": Recipe(
         "photographs",
         32,
@@ -93,8 +93,19 @@ RECIPES: dict[str, Recipe] = {
         batch=32,
         peak_rate=1e-3,
     ),
-    "emoji16_distilled": Recipe(
-        "emoji", 16, "v", "zero_snr", "unet", 32, 1, 2_000, with_classes=True, teacher="emoji16_v", peak_rate=5e-4
+    "photographs16_distilled": Recipe(
+        "photographs",
+        16,
+        "flow",
+        "flow3",
+        "transformer",
+        96,
+        2,
+        1_500,
+        depth=4,
+        batch=32,
+        peak_rate=5e-4,
+        teacher="photographs16_flow",
     ),
 }
 

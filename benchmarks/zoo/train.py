@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def train_recipe(recipe: Recipe, seed: int) -> TrainedNetwork:
     """The moving average of the weights after the recipe's iterations, with its losses on seen and held-out data."""
-    data, held_out = load_samples(recipe, "train"), load_samples(recipe, "held_out")
+    data, held_out = load_samples(recipe)
     _, channels, size, _ = data.values.shape
     classes = len(PICTURE_SETS[recipe.data].classes) if recipe.with_classes else 0
     denoiser = build_denoiser(recipe, channels, size, classes)
@@ -97,17 +97,20 @@ def train_recipe(recipe: Recipe, seed: int) -> TrainedNetwork:
     return TrainedNetwork(denoiser, settings, mean, spectrum, probe, labels)
 
 
-def load_samples(recipe: Recipe, part: Part) -> Samples:
-    """The recipe's data, moved and scaled by two numbers of its training part."""
-    images, labels = load_pictures(recipe.data, recipe.size, part)
-    if not recipe.with_classes:
-        labels = torch.zeros_like(labels)
+def load_samples(recipe: Recipe) -> tuple[Samples, Samples]:
+    """Training and held-out data, moved and scaled by two numbers of the training part."""
+    parts: tuple[Part, ...] = ("train", "held_out")
+    (seen, labels), (unseen, unseen_labels) = (load_pictures(recipe.data, recipe.size, part) for part in parts)
     if recipe.autoencoder is not None:
-        autoencoder, _ = read_autoencoder(recipe.autoencoder)
-        return Samples(torch.cat([autoencoder.encode(rows) for rows in images.split(256)]), labels, 0.0, 1.0)
-    seen = images if part == "train" else load_pictures(recipe.data, recipe.size, "train")[0]
+        encode = read_autoencoder(recipe.autoencoder)[0].encode
+        seen, unseen = (torch.cat([encode(rows) for rows in images.split(256)]) for images in (seen, unseen))
+    if not recipe.with_classes:
+        labels, unseen_labels = torch.zeros_like(labels), torch.zeros_like(unseen_labels)
     centre, scale = round(seen.mean().item(), 4), round(seen.std().item(), 4)
-    return Samples((images - centre) / scale, labels, centre, scale)
+    return (
+        Samples((seen - centre) / scale, labels, centre, scale),
+        Samples((unseen - centre) / scale, unseen_labels, centre, scale),
+    )
 
 
 def _loss_at(log_sigma: float) -> Callable[[PredictingDenoiser, Tensor, Tensor, Generator], Tensor]:
