@@ -16,7 +16,7 @@ from ...schedules.presets.identity import ModelIdentity, Prediction
 from .data import PICTURE_SETS
 from .mixtures import MixtureSettings, mixture_subject
 from .recipes import RANGES, Recipe
-from .weights import FOLDER, read_autoencoder, read_trained, weight_file
+from .weights import AUTOENCODER, FOLDER, read_autoencoder, read_trained, weight_file
 
 Kind = Literal["mixture", "unet", "transformer"]
 
@@ -172,7 +172,7 @@ _SOURCE_LICENCES = {
     "letters": PICTURE_SETS["lowercase"].licence,
     "shapes": "none: drawn at random",
 }
-NETWORKS = tuple(sorted(path.stem for path in FOLDER.glob("*.safetensors") if path.stem != "autoencoder"))
+NETWORKS = tuple(sorted(path.stem for path in FOLDER.glob("*.safetensors") if path.stem != AUTOENCODER))
 MEMBERS: dict[str, Member] = {
     **{name: _trained_member(name) for name in NETWORKS},
     **{name: _demo_member(name) for name in DEMO_NAMES},

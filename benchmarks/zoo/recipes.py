@@ -36,8 +36,8 @@ class Recipe:
         autoencoder: the file whose latents it works on; None for pixels.
         teacher: the network it is distilled from; None for one trained on data.
         iterations, batch, peak_rate: of the training.
-        log_sigma: centre of the training levels of noise prediction and v: EDM's, moved to data of standard deviation
-            1 and up a little, because SD's range reaches higher.
+        log_sigma, spread: centre and spread of log sigma (flow: of log s / (1 - s), SD3's logit-normal) in training:
+            EDM's, moved to data of standard deviation 1 and up a little, because SD's range reaches higher.
     """
 
     data: str
@@ -54,6 +54,7 @@ class Recipe:
     teacher: str | None = None
     batch: int = 64
     log_sigma: float = -0.4
+    spread: float = 1.5
     peak_rate: float = 2e-3
 
 
@@ -62,7 +63,9 @@ RECIPES: dict[str, Recipe] = {
     "photographs16_flow": Recipe(
         "photographs", 16, "flow", "flow3", "transformer", 96, 2, 5_000, depth=4, batch=32, peak_rate=1e-3
     ),
-    "emoji16_v": Recipe("emoji", 16, "v", "zero_snr", "unet", 40, 2, 6_000, with_classes=True),
+    "emoji16_v": Recipe(
+        "emoji", 16, "v", "zero_snr", "unet", 40, 2, 7_000, with_classes=True, log_sigma=0.2, spread=1.6
+    ),
     "photographs32_eps": Recipe("photographs", 32, "eps", "sd", "unet", 32, 2, 5_000, batch=32, log_sigma=0.0),
     "lowercase16_flow": Recipe(
         "lowercase",

@@ -24,9 +24,9 @@ from .spectra import to_cosines, wiener_denoiser
 from .weights import PROBE_ROWS, TrainedNetwork, read_autoencoder, weight_file, write_trained
 
 _LABEL_DROPOUT = 0.15
-# Of the training levels: spread of log sigma (flow: of log s / (1 - s), the logit-normal of SD3, arXiv:2403.03206), and
-# the share that is spread evenly over the range, without which the far end of a wide one is never seen.
-_SPREAD, _EVEN, _FLOW_TOP = 1.5, 0.15, 1e3
+# Share of the training levels that is spread evenly over the range, without which the far end of a wide one is never
+# seen; and where that ends for flow, in s / (1 - s).
+_EVEN, _FLOW_TOP = 0.15, 1e3
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def train_recipe(recipe: Recipe, seed: int) -> TrainedNetwork:
     start = time.process_time()
     denoiser = train(
         denoiser,
-        _loss_at(recipe.log_sigma),
+        _loss_at(recipe.log_sigma, recipe.spread),
         data.values,
         data.labels,
         iterations=recipe.iterations,
@@ -113,13 +113,13 @@ def load_samples(recipe: Recipe) -> tuple[Samples, Samples]:
     )
 
 
-def _loss_at(log_sigma: float) -> Callable[[PredictingDenoiser, Tensor, Tensor, Generator], Tensor]:
-    """The training loss with levels about exp(log_sigma)."""
+def _loss_at(log_sigma: float, spread: float) -> Callable[[PredictingDenoiser, Tensor, Tensor, Generator], Tensor]:
+    """The training loss at levels of that centre and spread."""
 
     def loss(denoiser: PredictingDenoiser, images: Tensor, labels: Tensor, generator: Generator) -> Tensor:
         dropped = torch.rand(len(labels), generator=generator) < _LABEL_DROPOUT
         labels = labels.masked_fill(dropped | torch.tensor(denoiser.arch.classes == 0), denoiser.arch.classes)
-        sigma = draw_levels(denoiser, log_sigma, len(images), generator)
+        sigma = draw_levels(denoiser, (log_sigma, spread), len(images), generator)
         noised = denoiser.noised(images, torch.randn(images.shape, generator=generator), sigma)
         # bfloat16 products make a U-Net a third faster on processors that have them, and a transformer slower.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=isinstance(denoiser.network, UNet)):
@@ -129,13 +129,13 @@ def _loss_at(log_sigma: float) -> Callable[[PredictingDenoiser, Tensor, Tensor, 
     return loss
 
 
-def draw_levels(denoiser: PredictingDenoiser, log_sigma: float, rows: int, generator: Generator) -> Tensor:
-    """Training levels (rows,), within the denoiser's range."""
+def draw_levels(denoiser: PredictingDenoiser, normal: tuple[float, float], rows: int, generator: Generator) -> Tensor:
+    """Training levels (rows,) within the denoiser's range; `normal` is centre and spread of their logarithm."""
     ends = [denoiser.sigma_min, denoiser.sigma_max]
     if denoiser.flow:
         ends = [ends[0] / (1 - ends[0]), _FLOW_TOP]
     low, high = torch.tensor(ends).log()
-    middle = (log_sigma + _SPREAD * torch.randn(rows, generator=generator)).clamp(low, high)
+    middle = (normal[0] + normal[1] * torch.randn(rows, generator=generator)).clamp(low, high)
     even = low + (high - low) * torch.rand(rows, generator=generator)
     level = torch.where(torch.rand(rows, generator=generator) < _EVEN, even, middle).exp()
     return level / (1 + level) if denoiser.flow else level

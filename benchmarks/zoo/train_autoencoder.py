@@ -14,9 +14,8 @@ from ...demo.models.train import train
 from ...demo.models.weights import write_network
 from .data import Part, load_pictures
 from .network import Autoencoder
-from .weights import weight_file
+from .weights import AUTOENCODER, weight_file
 
-AUTOENCODER = "autoencoder"
 SETS, SIZE = ("clipart", "photographs"), 32
 
 _WIDTH, _ITERATIONS, _BATCH, _PEAK_RATE, _SEED = 40, 3_500, 64, 2e-3, 0

@@ -13,6 +13,7 @@ from .network import Autoencoder, PredictingDenoiser
 from .recipes import Recipe, build_denoiser
 
 FOLDER = Path(__file__).parent / "weights"
+AUTOENCODER = "autoencoder"
 PROBE_ROWS = 32
 _NETWORK, _DATA = "denoiser.", "data."
 

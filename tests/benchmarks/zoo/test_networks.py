@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pytest
 import torch
 from sigmasmith.benchmarks.zoo.judge import denoising_error, probe_values
 from sigmasmith.benchmarks.zoo.members import MEMBERS, NETWORKS
 from sigmasmith.benchmarks.zoo.network import Autoencoder
-from sigmasmith.benchmarks.zoo.recipes import RANGES, RECIPES, build_denoiser
+from sigmasmith.benchmarks.zoo.recipes import RANGES, RECIPES, Recipe, build_denoiser
 from sigmasmith.benchmarks.zoo.spectra import wiener_denoiser
 from sigmasmith.benchmarks.zoo.weights import read_trained
 
@@ -51,7 +49,7 @@ def test_a_row_does_not_depend_on_the_other_rows(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_file_says_how_it_was_made(name):
     settings = read_trained(name).settings
-    assert settings["recipe"] == asdict(RECIPES[name])
+    assert Recipe(**settings["recipe"]) == RECIPES[name]
     assert settings["minutes"] > 0
 
 

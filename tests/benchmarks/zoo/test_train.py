@@ -69,7 +69,7 @@ def test_photographs_leave_no_probe(few_pictures):
 def test_training_levels_lie_in_the_range_and_reach_its_far_parts(name):
     limits = RANGES[name]
     recipe = replace(TINY, range=name, prediction="flow" if limits.flow else "v")
-    levels = draw_levels(build_denoiser(recipe, 3, 16, 0), -0.4, 4096, torch.Generator().manual_seed(0))
+    levels = draw_levels(build_denoiser(recipe, 3, 16, 0), (-0.4, 1.5), 4096, torch.Generator().manual_seed(0))
     assert levels.min() >= limits.sigma_min * 0.999
     assert levels.max() <= limits.sigma_max * 1.001
     log = (levels / (1 - levels)).log() if limits.flow else levels.log()
