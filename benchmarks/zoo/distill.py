@@ -28,7 +28,7 @@ from .network import PredictingDenoiser
 from .recipes import RECIPES, Recipe
 from .weights import TrainedNetwork, read_trained, weight_file, write_trained
 
-_GUIDANCE, _STEPS, _TRAJECTORIES, _AT_ONCE, _SEED = 2.0, 40, 2_048, 256, 7
+_GUIDANCE, _STEPS, _TRAJECTORIES, _AT_ONCE, _SEED = 2.0, 40, 1_024, 256, 7
 # Above this the weights of low levels, where the end is all but given, would drown the high ones.
 _LARGEST_WEIGHT = 10.0
 

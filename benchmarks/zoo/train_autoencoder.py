@@ -18,7 +18,7 @@ from .weights import AUTOENCODER, weight_file
 
 SETS, SIZE = ("clipart", "photographs"), 32
 
-_WIDTH, _ITERATIONS, _BATCH, _PEAK_RATE, _SEED = 40, 3_500, 64, 2e-3, 0
+_WIDTH, _ITERATIONS, _BATCH, _PEAK_RATE, _SEED = 40, 2_500, 64, 2e-3, 0
 # Noise on latents, against a pull to small ones: neighbours in the latent space decode to neighbours.
 _NOISE, _PULL = 0.1, 1e-3
 
