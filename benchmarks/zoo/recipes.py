@@ -81,7 +81,7 @@ RECIPES: dict[str, Recipe] = {
         batch=32,
         peak_rate=1e-3,
     ),
-    "clipart_latent_eps": Recipe("clipart", 32, "eps", "sd", "unet", 40, 1, 3_500, autoencoder="autoencoder"),
+    "clipart_latent_eps": Recipe("clipart", 32, "eps", "sd", "unet", 40, 1, 3_000, autoencoder="autoencoder"),
     "photographs_latent_flow": Recipe(
         "photographs",
         32,
@@ -104,7 +104,7 @@ RECIPES: dict[str, Recipe] = {
         "transformer",
         96,
         2,
-        1_200,
+        1_000,
         depth=4,
         batch=32,
         peak_rate=5e-4,
