@@ -77,18 +77,24 @@ def _digits() -> tuple[Tensor, Tensor]:
 
 def _glyphs() -> tuple[Tensor, Tensor]:
     """Capital letters, 16x16, from matplotlib's fonts under small random affine maps; always the same images."""
+    images, labels = render_letters(string.ascii_uppercase, _GLYPHS_PER_CLASS, seed=20240607)
+    return torch.from_numpy(images)[:, None], torch.from_numpy(labels)
+
+
+def render_letters(letters: str, per_letter: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images `(N, 16, 16)` float32 in [-1, 1] of N = len(letters) * per_letter letters, and labels `(N,)` int64."""
     import matplotlib
     from PIL import ImageFont
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     # One em is the whole picture: capitals, .66 to .73 em in these faces, are then about 11 of 16 pixels high.
     fonts = [ImageFont.truetype(str(folder / f"{face}.ttf"), 16 * _OVERSAMPLING) for face in _FACES]
-    rng = np.random.default_rng(20240607)
-    labels = [index % 26 for index in range(26 * _GLYPHS_PER_CLASS)]
-    images = np.stack([_draw(string.ascii_uppercase[label], fonts[rng.integers(len(fonts))], rng) for label in labels])
+    rng = np.random.default_rng(seed)
+    labels = np.arange(len(letters) * per_letter) % len(letters)
+    images = np.stack([_draw(letters[label], fonts[rng.integers(len(fonts))], rng) for label in labels])
     # Shuffled, so that the held-out sixth holds every letter.
     order = rng.permutation(len(labels))
-    return torch.from_numpy(images[order])[:, None], torch.tensor(labels)[torch.from_numpy(order)]
+    return images[order], labels[order]
 
 
 def _draw(letter: str, font: Any, rng: np.random.Generator) -> np.ndarray:

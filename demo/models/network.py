@@ -110,10 +110,10 @@ class Denoiser(nn.Module):
     sigma_max: float
     flow: bool
 
-    def __init__(self, arch: Architecture) -> None:
+    def __init__(self, arch: Architecture, network: nn.Module | None = None) -> None:
         super().__init__()
         self.arch = arch
-        self.network = UNet(arch)
+        self.network = UNet(arch) if network is None else network
 
     def forward(self, x: Tensor, sigma: Tensor, *, labels: Tensor | None = None, cfg: float = 1.0) -> Tensor:
         """Estimate of the clean image.

@@ -78,17 +78,19 @@ def train(
     *,
     iterations: int,
     seed: int,
+    batch: int = _BATCH,
+    peak_rate: float = _PEAK_RATE,
 ) -> NetworkT:
     """Adam with a linear warm-up and a cosine decay to zero; returns the moving average of the weights."""
     generator = torch.Generator().manual_seed(seed)
     averaged = copy.deepcopy(network)
-    optimizer = torch.optim.Adam(network.parameters(), lr=_PEAK_RATE, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(network.parameters(), lr=peak_rate, betas=(0.9, 0.99))
     seen, start = 0.0, time.perf_counter()
     for iteration in range(iterations):
         warm_up, cosine = min(1.0, (iteration + 1) / _WARM_UP), math.cos(math.pi * iteration / iterations)
         for group in optimizer.param_groups:
-            group["lr"] = _PEAK_RATE * warm_up * (1 + cosine) / 2
-        rows = torch.randint(len(images), (_BATCH,), generator=generator)
+            group["lr"] = peak_rate * warm_up * (1 + cosine) / 2
+        rows = torch.randint(len(images), (batch,), generator=generator)
         loss = loss_of(network, images[rows], labels[rows], generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -91,12 +91,17 @@ def build_network(settings: dict[str, Any]) -> Any:
 
 def read_network(path: Path) -> tuple[Any, dict[str, Any]]:
     """The network in a file, in float32, in evaluation mode, without gradients; and the file's settings."""
+    state, settings = read_state(path)
+    network = build_network(settings)
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False), settings
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The float16 weights in a file, and its settings."""
     blob = path.read_bytes()
     header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
-    settings = json.loads(header["__metadata__"][METADATA_KEY])
-    network = build_network(settings)
-    network.load_state_dict(safetensors.torch.load(blob))
-    return network.eval().requires_grad_(False), settings
+    return safetensors.torch.load(blob), json.loads(header["__metadata__"][METADATA_KEY])
 
 
 def write_network(path: Path, state: dict[str, Tensor], settings: dict[str, Any]) -> None:
