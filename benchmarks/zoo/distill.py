@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from ...cli.subjects import Subject
+from ...cli.subjects import PlainSubject
 from ...demo.models.train import train
 from ...schedules.hosts.schedules import host_schedules
-from ...schedules.samplers.rules import own_sampler
+from ...schedules.samplers.by_name import own_sampler
 from .judge import denoising_error, probe_values
 from .members import zoo_subject
 from .network import PredictingDenoiser
@@ -84,7 +84,7 @@ def _loss_on(sigmas: Tensor) -> Callable[[PredictingDenoiser, Tensor, Tensor, Ge
     return loss
 
 
-def draw_trajectories(subject: Subject, *, rows: int, at_once: int) -> tuple[Tensor, Tensor, Tensor]:
+def draw_trajectories(subject: PlainSubject, *, rows: int, at_once: int) -> tuple[Tensor, Tensor, Tensor]:
     """(rows, steps + 1, ...) states of the teacher's runs, the end last; (steps,) their levels; (rows,) labels.
 
     `at_once` rows are run together; it must divide `rows`.

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...cli.subjects import Subject, demo_subject
+from ...cli.subjects import PlainSubject, demo_subject
 from ...demo.models.network import EPS_RANGE, FLOW_RANGE
 from ...demo.models.weights import DEMO_NAMES, load_demo, read_state
 from ...schedules.core.noise_space import SigmaRange
@@ -40,7 +40,7 @@ MIXTURES: dict[str, MixtureSettings] = {
 
 @dataclass(frozen=True)
 class Member:
-    """What is known of a model without running it.
+    """Facts of a model that are known without running it.
 
     Args:
         data: picture set, or source of a mixture's pictures.
@@ -84,7 +84,7 @@ def zoo_members() -> tuple[Member, ...]:
     return tuple(MEMBERS.values())
 
 
-def zoo_subject(name: str, guidance: float = 1.0) -> Subject:
+def zoo_subject(name: str, guidance: float = 1.0) -> PlainSubject:
     """A member as the model that the benchmarks and the command line run.
 
     Raises:
@@ -112,7 +112,7 @@ def member_pictures(name: str, states: Tensor) -> Tensor:
     return read_autoencoder(autoencoder)[0].decode(values) if autoencoder else values
 
 
-def _network_subject(member: Member, guidance: float) -> Subject:
+def _network_subject(member: Member, guidance: float) -> PlainSubject:
     denoiser = read_trained(member.name).denoiser
     identity = ModelIdentity(
         family="SigmasmithZoo",
@@ -125,7 +125,7 @@ def _network_subject(member: Member, guidance: float) -> Subject:
     )
     cfg = guidance if member.classes else None
     shown = f"{member.name}, guidance {guidance:g}"
-    return Subject(shown, denoiser, member.shape, identity, cfg, member.classes, torch.device("cpu"))
+    return PlainSubject(shown, denoiser, member.shape, identity, cfg, member.classes, torch.device("cpu"))
 
 
 def _trained_member(name: str) -> Member:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...cli.subjects import Subject
+from ...cli.subjects import PlainSubject
 from ...schedules.presets.identity import ModelIdentity
 from ..analytic import MixtureDenoiser
 from .recipes import RANGES
@@ -72,14 +72,14 @@ def picture_mixture(settings: MixtureSettings, guidance: float = 1.0) -> Mixture
     return MixtureDenoiser(means.flatten(1), variances.flatten(1), labels, RANGES[settings.range].flow, guidance)
 
 
-def mixture_subject(name: str, settings: MixtureSettings, guidance: float) -> Subject:
+def mixture_subject(name: str, settings: MixtureSettings, guidance: float) -> PlainSubject:
     """The mixture as every model of the benchmarks; its rows go through the classes in turn."""
     limits = RANGES[settings.range]
     identity = ModelIdentity(family="Mixture", sigma_min=limits.sigma_min, sigma_max=limits.sigma_max, flow=limits.flow)
     denoiser = CosineDenoiser(picture_mixture(settings, guidance))
     shape = (settings.channels, settings.size, settings.size)
     shown = f"{name}, guidance {guidance:g}"
-    return Subject(shown, denoiser, shape, identity, None, settings.classes, torch.device("cpu"))
+    return PlainSubject(shown, denoiser, shape, identity, None, settings.classes, torch.device("cpu"))
 
 
 def random_settings(seed: int, sources: tuple[Source, ...]) -> MixtureSettings:

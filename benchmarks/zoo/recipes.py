@@ -1,4 +1,4 @@
-"""What each network of the zoo was trained as: one entry a file in weights/."""
+"""The recipe that each network of the zoo was trained by: one entry a file in weights/."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.hosts.schedules import host_schedules
-from ...schedules.samplers.rules import own_sampler
+from ...schedules.samplers.by_name import own_sampler
 from .members import MEMBERS, member_pictures, zoo_subject
 
 _SAMPLER, _VE_SCHEDULE, _FLOW_SCHEDULE = "dpmpp_2m", "karras", "simple"

@@ -45,10 +45,11 @@ def brute_force(settings, x, sigma, label=None):
 def test_a_mixture_of_pictures_is_the_exact_denoiser(settings, guidance):
     subject = mixture_subject("small", settings, guidance)
     data = from_cosines(sample_mixture(picture_mixture(settings), 4, 0).reshape(4, *subject.shape))
+    draw = torch.Generator().manual_seed(0)
     for sigma in (0.1, 0.5, 0.9):
         flow = subject.sigma_range.flow
-        x = (1 - sigma if flow else 1.0) * data + sigma * torch.randn(data.shape, dtype=torch.float64)
-        denoised = subject.denoiser(x, torch.full((4,), sigma), **subject.extra_args(4))
+        x = (1 - sigma if flow else 1.0) * data + sigma * torch.randn(data.shape, dtype=torch.float64, generator=draw)
+        denoised = subject.denoiser(x, torch.full((4,), sigma, dtype=torch.float64), **subject.extra_args(4))
         for row in range(4):
             flat = x[row].flatten()
             own, whole = brute_force(settings, flat, sigma, row % 2), brute_force(settings, flat, sigma)
@@ -94,7 +95,7 @@ def test_an_exponent_of_zero_is_flat_within_the_modes_and_two_is_not():
 
 
 def test_cosines_keep_lengths_and_come_back():
-    x = torch.randn(2, 3, 8, 16, dtype=torch.float64)
+    x = torch.randn(2, 3, 8, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(to_cosines(x).square().sum(), x.square().sum())
     torch.testing.assert_close(from_cosines(to_cosines(x)), x)
     identity = CosineDenoiser(lambda flat, sigma: flat)

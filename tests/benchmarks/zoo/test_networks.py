@@ -58,7 +58,7 @@ def test_every_recipe_builds_a_denoiser_that_starts_at_its_trivial_answer(name):
     recipe = RECIPES[name]
     denoiser = build_denoiser(recipe, 4, 16, 3)
     assert (denoiser.sigma_max, denoiser.flow) == (RANGES[recipe.range].sigma_max, RANGES[recipe.range].flow)
-    x, sigma = torch.randn(2, 4, 16, 16), torch.tensor([0.3, 0.6])
+    x, sigma = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([0.3, 0.6])
     denoised = denoiser(x, sigma, labels=torch.tensor([0, 2]), cfg=2.0)
     # The last layer starts at 0: D = x, and for v the best answer for white data of variance 1.
     expected = x / (1 + sigma[:, None, None, None] ** 2) if recipe.prediction == "v" else x
@@ -69,7 +69,7 @@ def test_every_recipe_builds_a_denoiser_that_starts_at_its_trivial_answer(name):
 def test_the_loss_weight_gives_the_networks_target_the_same_weight_at_every_level(name):
     recipe = RECIPES[name]
     denoiser = build_denoiser(recipe, 1, 16, 0)
-    x, sigma = torch.randn(3, 1, 16, 16), torch.tensor([0.05, 0.4, 0.9])
+    x, sigma = torch.randn(3, 1, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([0.05, 0.4, 0.9])
     # The last layer starts at 0; a bias of 1 moves every output by 1.
     before = denoiser(x, sigma)
     torch.nn.init.ones_(denoiser.network.get_submodule("out").get_parameter("bias"))
