@@ -35,7 +35,9 @@ def to_graph(workflow: dict[str, Any], describe: Callable[[str], dict[str, Any]]
         values = list(item["widgets_values"])
         for name, (kind, *options) in declared.items():
             if isinstance(kind, list) or kind in WIDGETS:
-                inputs[name] = values.pop(0)
+                # A graph saved before an optional input was added holds no value for it: the page gives it the default.
+                later = not values and name in known["input"].get("optional", {}) and "default" in options[0]
+                inputs[name] = options[0]["default"] if later else values.pop(0)
                 # The page adds a second widget to every seed.
                 # And a button to every input that files can be uploaded to.
                 extra = options[0] if options else {}
