@@ -22,7 +22,7 @@ HOSTS |= {"aiohttp", "modules", "modules_forge", "backend", "ldm_patched"}
 FLOORS = (
     {"core"},
     {"curves", "hosts", "samplers"},
-    {"presets"},
+    {"presets", "family"},
     {"fitting", "adaptive", "variance", "feedback"},
     {"comparison", "plot"},
     {"hosting"},

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..samplers.parameters import features
 from .coefficients.fit import MOST_OUTPUTS
-from .coefficients.unknowns import features
 from .effort import Effort
 from .problem import COEFFICIENTS_SKETCH, END_SKETCH, STATE_SKETCH
 

@@ -1,6 +1,6 @@
-"""The fitted multistep sampler: every step has coefficients of its own, found for one model and one schedule.
+"""The fitted multistep sampler: every step has coefficients of its own, fitted to one schedule of one model or many.
 
-A preset holds them beside its sigmas; which rows belong to a run is decided here, and loop.py runs them.
+Where they come from, a preset or the family learned over many models, is a source; loop.py runs the rows.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -19,6 +19,32 @@ from .rules import MULTISTEP_RULES
 NAME = "sigmasmith_multistep"
 # A schedule that went through a host's float arithmetic or a printed list is still the one that was fitted.
 _SAME_SIGMA = 1e-3
+
+
+class CoefficientSource(Protocol):
+    """Knows coefficients for some lists of sigmas."""
+
+    def rows(self, sigmas: Tensor) -> Tensor | None:
+        """(steps, 1 + order) rows (c_i, w_i0, w_i1, ...) for a run on sigmas (steps + 1,); None where it has none."""
+        ...
+
+    def why_not(self, sigmas: Tensor) -> str:
+        """One sentence, without a full stop, on why `rows` has no answer."""
+        ...
+
+
+@dataclass(frozen=True)
+class FirstKnown:
+    """Sources in order: the first that knows a list answers for it, and the first says why none does."""
+
+    sources: tuple[CoefficientSource, ...]
+
+    def rows(self, sigmas: Tensor) -> Tensor | None:
+        answers = (source.rows(sigmas) for source in self.sources)
+        return next((rows for rows in answers if rows is not None), None)
+
+    def why_not(self, sigmas: Tensor) -> str:
+        return self.sources[0].why_not(sigmas)
 
 
 @dataclass(frozen=True)
@@ -71,7 +97,7 @@ def sample_sigmasmith_multistep(
     x: Tensor,
     sigmas: Tensor,
     *given: Any,
-    coefficients: PresetCoefficients | None = None,
+    coefficients: CoefficientSource | None = None,
     warn: Callable[[str], None] | None = None,
     fallback: SamplerFunction | None = None,
     **options: Any,
@@ -80,7 +106,7 @@ def sample_sigmasmith_multistep(
 
     Args:
         model, x, sigmas, given, options: as for sample_linear, k-diffusion's.
-        coefficients: the preset's; None where there is no preset.
+        coefficients: who knows them; None where there is nobody.
         warn: told in one sentence when the sampler falls back; default: the log.
         fallback: the host's own DPM++ 2M, so that a run that falls back is its run bit for bit; default: the one here.
     Returns:

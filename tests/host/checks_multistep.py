@@ -20,7 +20,7 @@ STEPS = 6
 def with_coefficients(model: Any) -> Any:
     """The model with a preset whose coefficients differ from every stock sampler's, the last step's too."""
     preset = preset_for(model, sampler=NAME, counts=(STEPS,))
-    coefficients = part("schedules.fitting.coefficients.unknowns")
+    coefficients = part("schedules.samplers.parameters")
     sigmas = preset.schedules[STEPS]
     theta = coefficients.dpmpp_2m_parameters(sigmas, 3) + 0.05 * coefficients.allowed(STEPS, 3)
     return applied(model, replace(preset, coefficients={STEPS: coefficients.coefficients_of(theta, sigmas)}))

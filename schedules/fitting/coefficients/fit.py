@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ...samplers.parameters import coefficients_of
 from ..objective import Objective, Trial
 from ..problem import Problem
 from ..teacher.local_errors import DenseTeacher
 from .greedy import GreedyFit
 from .joint import refine_coefficients
-from .unknowns import coefficients_of
 
 # Model outputs weighed and pull to DPM++ 2M: from free to tame. The held-out rows choose, for the freest always wins
 # on the rows that it was fitted to.

@@ -5,8 +5,8 @@ One run fits them. At step i the change d of the parameters from those of DPM++ 
     sum_b w_b ||m_b + C_b d||**2 + ridge * sum_j N_jj d_j**2,    w_b = 1 / ||m_b||**2,   N = sum_b w_b C_b' C_b
 
 with m_b what DPM++ 2M misses the teacher's state at the next sigma by, and C_b what each parameter adds to the state
-(unknowns.py). The state is the one that the earlier fitted steps left, so a later step corrects what an earlier one
-could not reach.
+(samplers/parameters.py). The state is the one that the earlier fitted steps left, so a later step corrects what an
+earlier one could not reach.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from torch import Tensor
 
 from ...core.noise_space import Array
 from ...samplers.loop import linear_step, sample_steps
+from ...samplers.parameters import allowed, dpmpp_2m_parameters, row_of
 from ..objective import normal_equations
 from ..rollouts import take_rows
 from ..sketch import Sketch
 from ..teacher.local_errors import DenseTeacher
-from .unknowns import allowed, dpmpp_2m_parameters, feature_sketches, row_of
+from .features import feature_sketches
 
 # Pull to DPM++ 2M, as a share of each feature's own square sum: features are nearly parallel, and what small shares
 # still decide is how far they may cancel. Between 1e-3 and 1e-1 the held-out error of 5-10 steps changed by 10 %.

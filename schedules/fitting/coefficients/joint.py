@@ -5,10 +5,11 @@ Minimised over z = (s, u), with r_b the student's end state minus the teacher's 
     f(s, u) = mean_b log ||r_b(sigma(s), theta(s, u))|| + (_PRIOR / 2) sum_j u_j**2
     theta(s, u) = theta_start + sum_j u_j basis_j + theta_2M(sigma(s)) - theta_2M(sigma(0))
 
-s are shifts of the inner log-sigmas, u changes of the parameters theta of unknowns.py, all steps at once: what a step
-may leave to a later one is decided by what arrives at the end. While a sigma moves, the parameters move with those of
-DPM++ 2M (theta_2M). The pull on u bends the steps; which run is the best is decided by the error alone. Where every
-parameter of every step costs too much, they are tied to a few hat functions over the step index, as the shifts are.
+s are shifts of the inner log-sigmas, u changes of the parameters theta of samplers/parameters.py, all steps at once:
+what a step may leave to a later one is decided by what arrives at the end. While a sigma moves, the parameters move
+with those of DPM++ 2M (theta_2M). The pull on u bends the steps; which run is the best is decided by the error alone.
+Where every parameter of every step costs too much, they are tied to a few hat functions over the step index, as the
+shifts are.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...core.noise_space import Array
+from ...samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters, features, parameters_of
 from ..objective import Objective, Trial, normal_equations
 from ..refine.gauss_newton import Shifts, descend, jacobian_calls, shifts_around
-from .unknowns import allowed, coefficients_of, dpmpp_2m_parameters, feature_sketches, features, parameters_of
+from .features import feature_sketches
 
 # Pull of the parameters to where they started, in units of log error per sample.
 _PRIOR = 1e-3

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.fitting.coefficients.unknowns import coefficients_of, dpmpp_2m_parameters
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
 from sigmasmith.schedules.samplers.loop import sample_linear
+from sigmasmith.schedules.samplers.parameters import coefficients_of, dpmpp_2m_parameters
 
 
 def sigmas_of(steps):

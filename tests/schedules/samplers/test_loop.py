@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.fitting.coefficients.unknowns import coefficients_of, dpmpp_2m_parameters
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.loop import sample_linear, sample_steps
+from sigmasmith.schedules.samplers.parameters import coefficients_of, dpmpp_2m_parameters
 
 from .runs import SUMMING, Report, all_runs
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.fitting.coefficients.features import feature_sketches
 from sigmasmith.schedules.fitting.coefficients.greedy import GreedyFit
 from sigmasmith.schedules.fitting.coefficients.joint import (
     affordable_knots,
@@ -20,20 +21,13 @@ from sigmasmith.schedules.fitting.coefficients.joint import (
     parameter_columns,
     refine_coefficients,
 )
-from sigmasmith.schedules.fitting.coefficients.unknowns import (
-    allowed,
-    coefficients_of,
-    feature_sketches,
-    features,
-    parameters_of,
-    row_of,
-)
 from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.objective import Objective, Trial
 from sigmasmith.schedules.fitting.refine.gauss_newton import jacobian
 from sigmasmith.schedules.fitting.report import FITTED, WITHOUT_COEFFICIENTS, StepReport
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.local_errors import densify
+from sigmasmith.schedules.samplers.parameters import allowed, coefficients_of, features, parameters_of, row_of
 from torch import Tensor
 
 from ..fits import DIM, Counted, mixture, normal, objective_of, range_of, small_fit, teacher_of

@@ -1,4 +1,4 @@
-"""The unknowns of a fitted multistep sampler: its coefficients in coordinates that suit fitting.
+"""The parameters of a fitted multistep sampler: its coefficients in coordinates that suit fitting and other models.
 
 A step from sigma to s is a first-order exponential step plus features, each with a parameter theta:
 
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.noise_space import Array
+from ..core.noise_space import Array
 
 # Features that are no differences: the output itself and the noise direction.
 AFFINE = 2
@@ -70,17 +70,3 @@ def parameters_of(coefficients: Tensor, sigmas: Tensor) -> Array:
     differences = -rows[:, 2:] / rest[:, None]
     output = rows[:, 1] / rest - 1.0 - differences.sum(axis=1) + noise
     return np.column_stack([differences, output, noise * sigmas64[:-1] / np.minimum(sigmas64[:-1], 1.0)])
-
-
-def feature_sketches(state: Tensor, outputs: list[Tensor], sigma: float, sigma_next: float, order: int) -> Tensor:
-    """(B, m, features) what each parameter of a step adds to the state; differences without history are 0.
-
-    Args:
-        state: (B, m) sketch of x.
-        outputs: sketches of the model outputs, newest first, at least one.
-    """
-    rest = 1.0 - sigma_next / sigma
-    newest = outputs[0]
-    columns = [newest - outputs[j] if j < len(outputs) else torch.zeros_like(newest) for j in range(1, order)]
-    columns += [newest, (state - newest) * (min(sigma, 1.0) / sigma)]
-    return rest * torch.stack(columns, dim=2)
