@@ -17,7 +17,6 @@ COMMANDS = {
     "adaptive": (".studies.adaptive", "adaptive sampling against dpm_adaptive and against dpmpp_2m"),
     "variance": (".studies.variance", "variance control and DDIM: inversion, noise, composition, overhead"),
     "feedback": (".studies.feedback", "error map, uncertainty-weighted 2M, refinement by error"),
-    "fallback": (".studies.fallback", "the model-free fallback against every host schedule"),
 }
 
 

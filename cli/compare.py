@@ -13,7 +13,7 @@ from ..schedules.hosts.schedules import host_schedules
 from ..schedules.presets.preset import FITTED, Preset
 from .comparison import Table, compare, run_reference, summary_lines
 from .fit import calm_threads
-from .named_schedules import FALLBACK, find_preset, named_schedule, preset_label
+from .named_schedules import FAMILY, find_preset, named_schedule, preset_label
 from .progress import progress_bar
 from .subjects import PlainSubject, demo_subject, named_sampler
 
@@ -61,7 +61,7 @@ def _case(
             schedules[FITTED] = _fitted(subject, sampler, args).sigmas
         else:
             schedules[text] = named_schedule(text, subject.sigma_range)
-    if all(text in presets or text in (FITTED, FALLBACK) for text in texts):
+    if all(text in presets or text in (FITTED, FAMILY) for text in texts):
         schedules |= host_schedules(subject.sigma_range)
     with progress_bar(f"{subject.name}: reference") as bar:
         reference = run_reference(subject, args.noises, args.seed, bar)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.types import Schedule
 from ..schedules.curves.by_name import CURVES
-from ..schedules.curves.fallback import fallback_sigmas
+from ..schedules.family.schedule import family_schedule
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.presets.file import load_preset
 from ..schedules.presets.names import SUFFIX
@@ -21,7 +21,7 @@ from ..schedules.presets.preset import Preset
 from ..schedules.presets.share_code import from_share_code
 
 CURVE_PREFIX = "curve:"
-FALLBACK = "fallback"
+FAMILY = "family"
 
 
 def find_preset(text: str) -> Preset | None:
@@ -41,13 +41,13 @@ def preset_label(text: str, preset: Preset) -> str:
 
 
 def named_schedule(name: str, sigma_range: SigmaRange) -> Schedule:
-    """A host's schedule, `curve:NAME` or `fallback`, for a model of this range.
+    """A host's schedule, `curve:NAME` or `family`, for a model of this range.
 
     Raises:
         ValueError: an unknown name, with the nearest ones.
     """
     known: dict[str, Schedule] = dict(host_schedules(sigma_range))
-    known[FALLBACK] = partial(_made, fallback_sigmas, sigma_range)
+    known[FAMILY] = partial(_family, sigma_range)
     for curve, make in CURVES.items():
         known[CURVE_PREFIX + curve] = partial(_made, make, sigma_range)
         known.setdefault(curve, known[CURVE_PREFIX + curve])
@@ -59,3 +59,8 @@ def named_schedule(name: str, sigma_range: SigmaRange) -> Schedule:
 
 def _made(make: Callable[..., Tensor], sigma_range: SigmaRange, steps: int) -> Tensor:
     return make(steps, sigma_range.sigma_min, sigma_range.sigma_max, flow=sigma_range.flow)
+
+
+def _family(sigma_range: SigmaRange, steps: int) -> Tensor:
+    low, high = sigma_range.sigma_min, sigma_range.sigma_max
+    return family_schedule(steps, sigma_min=low, sigma_max=high, flow=sigma_range.flow).sigmas

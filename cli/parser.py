@@ -42,7 +42,7 @@ a SCHEDULE is one of
   a share code            sigmasmith1:...  (in quotation marks)
   a host's schedule       simple, karras, beta, ays_sdxl, webui_beta ...  those that hosts offer for the sigma range
   a closed-form curve     curve:cosine, curve:laplace ...
-  fallback                what sigmasmith_optimal does without a preset"""
+  family                  what sigmasmith_optimal does without a preset"""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -217,7 +217,7 @@ def _add_effort(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--effort",
         default="balanced",
-        choices=("fast", "balanced", "thorough"),
+        choices=("quick", "fast", "balanced", "thorough"),
         help="how many model evaluations a fit may spend (default balanced)",
     )
 

@@ -114,6 +114,7 @@ class PlainSubject:
             denoise=denoise,
             start_sigma=start_sigma,
             method=method,
+            guidance=1.0 if self.guidance is None else self.guidance,
         )
 
 

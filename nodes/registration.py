@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from ..schedules.curves.by_name import CURVES
-from ..schedules.curves.fallback import fallback_sigmas
+from ..schedules.family.schedule import FamilySchedule, family_schedule
 from ..schedules.hosting import LOGGER_NAME
 from ..schedules.hosting.lists import preset_sigmas
 
@@ -70,16 +70,27 @@ def scheduled(
             "Sigmasmith: %d steps of preset %s (%s)", steps, preset.name or "without a name", preset.short_hash
         )
         return sigmas
-    logging.getLogger(LOGGER_NAME).warning(
-        "Sigmasmith: %s runs on its fallback curve, for no preset is on the model. "
-        "Connect Sigmasmith Apply Schedule in front of the sampler to use a fitted one.",
-        name,
-    )
-    return fallback_sigmas(steps, low, high, flow=flow)
+    family = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow)
+    _say_once(name, family)
+    return remember(family.sigmas)
+
+
+def _say_once(name: str, family: FamilySchedule) -> None:
+    """Tell of a list of the family the first time that it is handed out."""
+    if not was_handed_out(family.sigmas):
+        logging.getLogger(LOGGER_NAME).info(
+            "Sigmasmith: %s runs the family's %d steps (version %d, scale %.3g, stretch %.3g), for no preset is on the "
+            "model. The sampler sigmasmith_multistep runs its coefficients; a fit (Sigmasmith Fit) is better still.",
+            name,
+            len(family.sigmas) - 1,
+            family.version,
+            family.scale,
+            family.stretch,
+        )
 
 
 def remember(sigmas: Tensor) -> Tensor:
-    """Note a list that comes from a preset; returned unchanged."""
+    """Note a list that was handed out; returned unchanged."""
     positive = _positive(sigmas)
     if positive not in _handed_out:
         _handed_out.append(positive)

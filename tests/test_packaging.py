@@ -76,8 +76,6 @@ def test_every_command_of_an_installed_wheel_runs(installed, wheel):
     assert "--noises" in installed("sigmasmith.demo", "--help")
 
 
-@pytest.mark.parametrize(
-    "command", [(), ("compare",), ("readme",), ("adaptive",), ("variance",), ("feedback",), ("fallback",)]
-)
+@pytest.mark.parametrize("command", [(), ("compare",), ("readme",), ("adaptive",), ("variance",), ("feedback",)])
 def test_every_benchmark_of_an_installed_wheel_gives_its_help(installed, command):
     assert "usage: python -m sigmasmith.benchmarks" in installed("sigmasmith.benchmarks", *command, "--help")

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
 from ..schedules.curves.by_name import CURVES
-from ..schedules.curves.fallback import fallback_sigmas
+from ..schedules.family.schedule import family_schedule
 from ..schedules.hosting.lists import at_sigma_max, before_drop
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
@@ -91,7 +91,7 @@ def answer(
     if used is not None:
         source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
     else:
-        source = "cosine curve" if name == COSINE else "fallback curve"
+        source = "cosine curve" if name == COSINE else "family's list"
     return ScheduleAnswer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))
 
 
@@ -113,10 +113,13 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
 
 def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
     """A curve of ours at one step count as a preset, so that presets and curves are sliced alike."""
-    curve = CURVES["cosine"] if name == COSINE else fallback_sigmas
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
     model = ModelIdentity(sigma_min=low, sigma_max=high, flow=flow)
-    return Preset(schedules={steps: curve(steps, low, high, flow=flow)}, sampler="", model=model)
+    if name == COSINE:
+        sigmas = CURVES["cosine"](steps, low, high, flow=flow)
+    else:
+        sigmas = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow).sigmas
+    return Preset(schedules={steps: sigmas}, sampler="", model=model)
 
 
 def in_words(name: str, schedule: ScheduleAnswer, slicing: Slicing) -> str:

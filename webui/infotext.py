@@ -1,6 +1,6 @@
 """The lines about a schedule in an image's infotext, and a pasted one read back. Nothing pasted is ever evaluated.
 
-    Sigmasmith preset: name (hash)          or: fallback, cosine
+    Sigmasmith preset: name (hash)          or: family, cosine
     Sigmasmith sigmas: sigmasmith1:...      the list the host was given, as a share code; hires pass under its own key
     Sigmasmith denoise: noise level         only where it is not the host's slicing
 
@@ -30,7 +30,7 @@ PRESET, SIGMAS, HIRES_SIGMAS, DENOISE = (
     "Sigmasmith denoise",
 )
 KEYS = (PRESET, SIGMAS, HIRES_SIGMAS, DENOISE)
-NOISE_LEVEL, FALLBACK = "noise level", "fallback"
+NOISE_LEVEL, FALLBACK = "noise level", "family"
 _NAMED = re.compile(r"(.{0,250}) \(([0-9a-f]{8,64})\)")
 
 

@@ -18,7 +18,7 @@ from .answers import ScheduleAnswer, Slicing
 from .fit_inputs import FitInputs
 from .log import say, signed
 
-MATCH, NONE, CODE = "Match the checkpoint", "None (fallback curve)", "Share code below"
+MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code below"
 
 # Model calls of one pass whose noise levels are kept; no schedule is longer.
 MAX_SEEN = 20_000

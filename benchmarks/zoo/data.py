@@ -46,23 +46,23 @@ class PictureSet:
 
 PICTURE_SETS: dict[str, PictureSet] = {
     "clipart": PictureSet(
-        ("openclipart-png",), "public domain", pictures.CLIPART_FOLDERS, (16, 32, 64), pictures.cut_clipart
+        ("openclipart-png",), "public domain", pictures.CLIPART_FOLDERS, (8, 16, 32, 64), pictures.cut_clipart
     ),
     "photographs": PictureSet(
         ("mate-backgrounds", "plasma-workspace-wallpapers"),
         "GPL-2+ (MATE), LGPL-3 or CC-BY-SA-4.0 by picture (Plasma)",
         (),
-        (16, 32),
+        (8, 16, 32),
         pictures.cut_photographs,
     ),
     "emoji": PictureSet(
-        ("fonts-noto-color-emoji",), "OFL-1.1", tuple(pictures.EMOJI_RANGES), (16,), pictures.cut_emoji
+        ("fonts-noto-color-emoji",), "OFL-1.1", tuple(pictures.EMOJI_RANGES), (8, 16), pictures.cut_emoji
     ),
     "lowercase": PictureSet(
         ("matplotlib",),
         "the fonts' own: Bitstream Vera (DejaVu), OFL-1.1 (STIX), Knuth's (Computer Modern)",
         tuple(pictures.LOWERCASE),
-        (16,),
+        (8, 16),
         pictures.cut_lowercase,
     ),
 }

@@ -81,6 +81,10 @@ RECIPES: dict[str, Recipe] = {
         batch=32,
         peak_rate=1e-3,
     ),
+    "photographs8_eps": Recipe("photographs", 8, "eps", "sd", "unet", 32, 1, 4_000),
+    "clipart8_v": Recipe("clipart", 8, "v", "sd", "unet", 32, 1, 4_000),
+    "emoji8_eps": Recipe("emoji", 8, "eps", "sd", "unet", 32, 1, 4_000, with_classes=True),
+    "lowercase8_eps": Recipe("lowercase", 8, "eps", "sd", "transformer", 64, 1, 4_000, depth=4, with_classes=True),
     "clipart_latent_eps": Recipe("clipart", 32, "eps", "sd", "unet", 40, 1, 3_000, autoencoder="autoencoder"),
     "photographs_latent_flow": Recipe(
         "photographs",

@@ -37,8 +37,8 @@ def fallbacks(model: Any, schedules: Iterable[str]) -> Iterator[str]:
     for name in SCHEDULER_NAMES:
         if name in used and name != COSINE:
             yield (
-                f"{name} ran on its fallback curve, for no preset is on the model: put Sigmasmith Apply Schedule in "
-                "front."
+                f"{name} ran the family's list, for no preset is on the model: put Sigmasmith Apply Schedule in front "
+                "for a fitted one."
             )
 
 

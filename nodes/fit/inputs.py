@@ -30,8 +30,9 @@ def settings() -> list[io.Input]:
         ),
         choice(
             "effort",
-            ["fast", "balanced", "thorough"],
-            "How many model calls the fit may take. Start with fast; balanced takes about twice as long.",
+            ["quick", "fast", "balanced", "thorough"],
+            "How many model calls the fit may take. quick finds two numbers of your model, on 6 noises; fast fits "
+            "every step; balanced takes about twice as long.",
             default="fast",
         ),
         noise_seed_input(

@@ -46,7 +46,8 @@ def fit(request: FitRequest) -> FitResult:
     Raises:
         ValueError: names the input to change.
     """
-    request = replace(request, name=request.name.strip())
+    noises = effort_named(request.effort).rows or request.noises
+    request = replace(request, name=request.name.strip(), noises=noises)
     steps = parse_steps(request.steps)
     check_fit_sampler(request.sampler_name, request.choose_sampler)
     subject = subject_of(
@@ -142,6 +143,7 @@ def _calibrated(
         start,
         subject.boundary,
         request.calibration_seed,
+        subject.guidance or 1.0,
     )
     records = Records(folders.unfinished_folder() / key)
     try:

@@ -8,11 +8,19 @@ from typing import Any
 from comfy.k_diffusion.sampling import sample_dpmpp_2m
 from torch import Tensor
 
+from ...schedules.family.run import FamilyCoefficients
 from ...schedules.presets.preset import Preset
-from ...schedules.samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
+from ...schedules.samplers.fitted import (
+    NAME,
+    CoefficientSource,
+    FirstKnown,
+    PresetCoefficients,
+    sample_sigmasmith_multistep,
+)
 from ..registration import PRESET_ATTRIBUTE
 from . import messages
-from .noise_levels import model_sampling_of
+from .guiders import guidance_of
+from .noise_levels import model_sampling_of, sigma_range_of
 from .samplers import own_sampler
 
 
@@ -43,7 +51,23 @@ def _sample(
     def warn(sentence: str) -> None:
         messages.say(sentence, node_id, warning=True)
 
-    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.coefficients)
+    sources: tuple[CoefficientSource, ...] = (_family(model),)
+    if preset is not None:
+        sources = (PresetCoefficients(preset.schedules, preset.coefficients), *sources)
     return sample_sigmasmith_multistep(
-        model, x, sigmas, extra_args, callback, disable, coefficients=coefficients, warn=warn, fallback=sample_dpmpp_2m
+        model,
+        x,
+        sigmas,
+        extra_args,
+        callback,
+        disable,
+        coefficients=FirstKnown(sources),
+        warn=warn,
+        fallback=sample_dpmpp_2m,
     )
+
+
+def _family(model: Any) -> FamilyCoefficients:
+    """The family for the model and the guidance of a run under way."""
+    guider = model.inner_model
+    return FamilyCoefficients(sigma_range_of(guider.model_patcher), guidance_of(guider) or 1.0)

@@ -16,12 +16,14 @@ from ..hosts.schedules import DEFAULT_HOST, host_schedules
 from ..presets.made import HowMade
 from .budget import Budget
 from .calibration import Calibration
-from .direct import DirectRun
-from .effort import effort_for
+from .direct import DirectRun, rows_of
+from .effort import effort_for, effort_named
 from .journal import Journal, part_text
 from .partial import partial_start
 from .pipeline import solve
 from .problem import Problem
+from .race import FamilyPair
+from .report import FAMILY
 from .settings import Cost, Records, Sampling, Searching, samplers_by_name, step_counts
 
 
@@ -48,6 +50,7 @@ def calibrate(
     low_denoiser: Callable[..., Tensor] | None = None,
     denoise: float = 1.0,
     start_sigma: float | None = None,
+    guidance: float = 1.0,
 ) -> Calibration:
     """Fit sigma schedules to a model, for one sampler and several step counts.
 
@@ -63,8 +66,9 @@ def calibrate(
         extra_args: passed on to the denoiser with the whole batch in the given order. Where the denoiser is seen to
             take part of the batch with the same result, the search runs only the rows it needs, with their entries of
             every tensor or list of length B.
-        effort: "fast", "balanced" or "thorough": the limit of model evaluations; what a stochastic sampler's own
-            reference costs comes on top.
+        effort: "quick", "fast", "balanced" or "thorough": the limit of model evaluations; what a stochastic sampler's
+            own reference costs comes on top. "quick" finds the family's scale and stretch (race.py) on the first
+            6 rows, with at most 100 + 70 model calls a step in all.
         method: "gauss_newton", or "oss": the recursive search of Optimal Stepsize (arXiv:2503.21774), mended (oss.py);
             it has a limit of its own, known beforehand too (oss_cost.py) and mostly above that of the effort.
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
@@ -82,6 +86,7 @@ def calibrate(
             from images of the model, or those in `x`, noised to start_sigma, and each step count is what is left of
             int(steps / denoise). See partial.py.
         start_sigma: where runs below denoise 1 start; default: where the schedule `simple` starts at this denoise.
+        guidance: classifier-free guidance inside the denoiser; the family that a fit starts from depends on it.
     Returns:
         a Calibration; where a host schedule wins on held-out rows it holds that one, and its report says so. With a
         teacher that does not converge (distilled few-step models) nothing is fitted: the best host schedules return.
@@ -92,12 +97,16 @@ def calibrate(
     sigma_range = SigmaRange(float(sigma_min), float(sigma_max), flow)
     counts = step_counts(steps)
     check_noise(noise)
+    if run is None and (most := effort_named(effort).rows) is not None and len(noise) > most:
+        first = slice(0, most)
+        extra_args = {name: rows_of(value, first, len(noise)) for name, value in (extra_args or {}).items()}
+        noise, x = noise[first], None if x is None else x[first]
     if boundary is None and low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
     hosts = host_schedules(sigma_range) if baselines is None else baselines
     default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
     start = partial_start(denoise, start_sigma, sigma_range, default, counts)
-    sampling = Sampling(sigma_range, samplers_by_name(sampler), counts, start, boundary, seed)
+    sampling = Sampling(sigma_range, samplers_by_name(sampler), counts, start, boundary, seed, guidance)
     if run is None:
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
@@ -144,7 +153,9 @@ def solve_schedules(
     identity = _identity(batch, sampling, searching)
     more = sampling.fits_coefficients or sampling.draws_noise or searching.method != "gauss_newton"
     effort = effort_for(searching.effort, sampling.steps, more=more)
-    limit = effort.limit(sampling.steps, coefficients=sampling.fits_coefficients)
+    if effort.rows is not None and run.splits:  # others would pay for all rows anyhow
+        rows = min(rows, effort.rows)
+    limit = effort.limit(sampling.steps, rows=rows, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
     journal = None if records.folder is None else Journal(records.folder, identity)
     held = max(2, rows // 4)
@@ -181,7 +192,7 @@ def solve_schedules(
         latent_shape=tuple(batch.shape[1:]),
         seconds=budget.seconds,
         denoise=1.0 if start is None else start.denoise,
-        made=_how_made(sampling, searching),
+        made=_how_made(sampling, searching, None if effort.refines else solution.family),
     )
 
 
@@ -191,10 +202,12 @@ def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
     return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
 
 
-def _how_made(sampling: Sampling, searching: Searching) -> HowMade:
-    """The facts that a preset records of the fit."""
+def _how_made(sampling: Sampling, searching: Searching, family: FamilyPair | None) -> HowMade:
+    """The facts that a preset records of the fit; `family` where its schedules are the family's own."""
+    method = "" if searching.method == "gauss_newton" else searching.method
     return HowMade(
-        method="" if searching.method == "gauss_newton" else searching.method,
+        method=method if family is None else FAMILY,
+        more={} if family is None else {FAMILY: family.facts},
         chosen_among=tuple(sampling.samplers) if len(sampling.samplers) > 1 else (),
         boundary=sampling.boundary,
     )

@@ -95,12 +95,12 @@ class DirectRun:
         self.splits = True
 
     def _args(self, rows: slice) -> dict[str, Any]:
-        return {name: _rows_of(value, rows, len(self.x)) for name, value in self.extra_args.items()}
+        return {name: rows_of(value, rows, len(self.x)) for name, value in self.extra_args.items()}
 
 
-def _rows_of(value: Any, rows: slice, batch: int) -> Any:
+def rows_of(value: Any, rows: slice, batch: int) -> Any:
     """The entries of some rows, for values that have one per row; anything else as it is."""
     if isinstance(value, dict):
-        return {key: _rows_of(entry, rows, batch) for key, entry in value.items()}
+        return {key: rows_of(entry, rows, batch) for key, entry in value.items()}
     per_row = (isinstance(value, Tensor) and value.ndim > 0) or isinstance(value, (list, tuple))
     return value[rows] if per_row and len(value) == batch else value

@@ -19,7 +19,7 @@ from ..core.noise_space import SigmaRange
 from ..core.sigmas import MAX_STEPS, check_denoise, finish_sigmas, steps_before_truncation
 from ..core.step_counts import StepCounts
 from ..core.types import Schedule
-from ..curves.fallback import fallback_sigmas
+from ..curves.powers import karras_sigmas
 
 # Steps of the schedule that tells where a denoise starts: as fine as the hosts' own table.
 _FINE = 1_000
@@ -81,14 +81,14 @@ class PartialStart:
     def whole(self, sigmas: Tensor) -> Tensor:
         """The list of int(steps / denoise) steps that ends in `sigmas` (steps + 1,), which begin at `sigma`.
 
-        What is put before them is the model-free curve; a run at this denoise never sees it.
+        What is put before them is a closed-form curve; a run at this denoise never sees it.
         """
         steps = len(sigmas) - 1
         lead = steps_before_truncation(steps, self.denoise) - steps
         if lead == 0:
             return sigmas
         known = self.sigma_range
-        curve = fallback_sigmas(_FINE, known.sigma_min, known.sigma_max, flow=known.flow)
+        curve = karras_sigmas(_FINE, known.sigma_min, known.sigma_max, flow=known.flow)
         fine = np.log(curve[:-1].double().numpy())
         start = np.interp(-np.log(self.sigma), -fine, np.arange(_FINE))
         above = np.exp(np.interp(np.linspace(0.0, start, lead, endpoint=False), np.arange(_FINE), fine))

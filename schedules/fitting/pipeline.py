@@ -6,27 +6,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .budget import OutOfTimeError
 from .check import Candidate, held_out_check
 from .experts import switch_sentences
-from .objective import Objective
+from .objective import Objective, Trial
 from .problem import Problem
+from .race import FamilyPair, Race, can_race, family_counts
 from .refine.oss_cost import oss_limit
-from .report import FITTED, WITHOUT_COEFFICIENTS, Report
+from .report import FAMILY, FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import along_teacher, compared_hosts, most_hosts, search
 from .teacher.reference import Reference, make_reference
+
+# Share of what a refining fit may spend that the race before it takes at most.
+_RACE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The sampler's name, steps -> sigmas, steps -> coefficients where they won, and the report."""
+    """The sampler's name, steps -> sigmas, steps -> coefficients where they won, the report, where the family lies."""
 
     sampler: str
     schedules: Mapping[int, Tensor]
     coefficients: Mapping[int, Tensor]
     report: Report
+    family: FamilyPair | None = None
 
 
 def solve(problems: Sequence[Problem]) -> Solution:
@@ -55,10 +61,10 @@ def solve(problems: Sequence[Problem]) -> Solution:
 
 def _checked(search: Search, notes: list[str]) -> Solution:
     """The solution once the held-out rows have judged it."""
-    problem, objective, reference = search.problem, search.objective, search.reference
+    problem, reference = search.problem, search.reference
     problem.budget.reserve = problem.budget.reserve_in_time = 0.0
     problem.budget.message = "held-out check"
-    candidates = {count: candidates_of(objective, count) for count in problem.steps if count in objective.best}
+    candidates = {count: named for count in problem.steps if (named := candidates_of(search, count))}
     judge = problem.objective(reference.end, problem.held_out)
     winners, rows = held_out_check(problem, judge, candidates, search.hosts)
     schedules = {count: winner.sigmas for count, winner in winners.items()}
@@ -75,7 +81,7 @@ def _checked(search: Search, notes: list[str]) -> Solution:
         notes=tuple(notes),
     )
     coefficients = {count: winner.coefficients for count, winner in winners.items() if winner.coefficients is not None}
-    return Solution(problem.sampler_name, schedules, coefficients, report)
+    return Solution(problem.sampler_name, schedules, coefficients, report, search.family)
 
 
 @dataclass
@@ -85,6 +91,8 @@ class Search:
     Attributes:
         hosts: names of the host schedules to compare; all of them where nothing was searched.
         notes: sentences for the report.
+        family: the scale and stretch that the race chose; None where there was none.
+        raced: steps -> the family there.
     """
 
     problem: Problem
@@ -92,6 +100,8 @@ class Search:
     reference: Reference
     hosts: list[str] = field(init=False)
     notes: list[str] = field(init=False)
+    family: FamilyPair | None = field(init=False, default=None)
+    raced: dict[int, Trial] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hosts, self.notes = list(self.problem.baselines), _first_notes(self.problem, self.reference)
@@ -107,31 +117,57 @@ class Search:
         budget.reserve_in_time = (problem.finds + 1.0) * one_schedule
         held_out = problem.objective(self.reference.end, problem.held_out)
         try:
-            search(problem, along, self.objective, held_out, self.hosts)
+            if can_race(problem):
+                self._race()
+            if problem.effort.refines or not can_race(problem):
+                search(problem, along, self.objective, held_out, self.hosts)
         except OutOfTimeError:
             self.notes.append(
                 "The minutes were used up before the search was through: these are the best schedules so far."
             )
-        missing = [str(count) for count in problem.steps if count not in self.objective.best]
+        missing = [str(count) for count in problem.steps if self._best(count) is None]
         if missing:
             self.notes.append(f"There was no time to fit {', '.join(missing)} steps: the best host schedule stands in.")
+
+    def _race(self) -> None:
+        """Find the family's scale and stretch, and run it at every count that it has."""
+        problem, rows = self.problem, self.problem.search
+        some = slice(rows.start, rows.start + max(1, (rows.stop - rows.start) // 2))
+        race = Race(problem, self.objective, problem.objective(self.reference.end, some))
+        counts = family_counts(problem)
+        runs = sum(counts) * self.objective.share
+        left = problem.budget.left - problem.budget.reserve - runs
+        pair = race.run(left * (_RACE_SHARE if problem.effort.refines else 1.0))
+        for count in counts:
+            self.raced[count] = race.trial(self.objective, count, pair)
+            self.raced[count].rollout.forget()
+        self.family = FamilyPair(race.family.version, *pair)
+        self.notes.append(self.family.in_words())
 
     @property
     def mean_log_error(self) -> float:
         """Mean over step counts of the log of the least error; inf where one was not reached."""
-        objective, steps = self.objective, self.problem.steps
-        if any(count not in objective.best for count in steps):
-            return float("inf")
-        best = [objective.best_with_coefficients.get(count, objective.best[count]) for count in steps]
-        return float(np.mean([np.log(trial.error) for trial in best]))
+        best = [self._best(count) for count in self.problem.steps]
+        return float(np.mean([np.inf if trial is None else np.log(trial.error) for trial in best]))
+
+    def _best(self, count: int) -> Trial | None:
+        objective = self.objective
+        return objective.best_with_coefficients.get(count) or objective.best.get(count)
 
 
-def candidates_of(objective: Objective, count: int) -> dict[str, Candidate]:
-    """The results of the search for a step count, by the report's names."""
-    plain, fitted = objective.best[count], objective.best_with_coefficients.get(count)
-    if fitted is None:
-        return {FITTED: Candidate(plain.sigmas)}
-    return {FITTED: Candidate(fitted.sigmas, fitted.coefficients), WITHOUT_COEFFICIENTS: Candidate(plain.sigmas)}
+def candidates_of(search: Search, count: int) -> dict[str, Candidate]:
+    """The results of the search for a step count, by the report's names; empty where there are none."""
+    plain = search.objective.best.get(count)
+    fitted = search.objective.best_with_coefficients.get(count)
+    best, raced = fitted or plain, search.raced.get(count)
+    if best is None:
+        return {}
+    named = {FITTED: best}
+    if raced is not None and not torch.equal(raced.sigmas, best.sigmas):
+        named[FAMILY] = raced
+    if fitted is not None and plain is not None:
+        named[WITHOUT_COEFFICIENTS] = plain
+    return {name: Candidate(trial.sigmas, trial.coefficients) for name, trial in named.items()}
 
 
 def _choice(searches: Sequence[Search], best: Search) -> str:

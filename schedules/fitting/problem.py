@@ -88,8 +88,9 @@ class Problem:
 
     @property
     def finds(self) -> int:
-        """Candidates per step count that the held-out check runs beside the hosts': with coefficients and without."""
-        return 2 if self.fits_coefficients else 1
+        """Candidates per step count that the held-out check runs beside the hosts': with coefficients, the family's,
+        and without."""
+        return 3 if self.fits_coefficients and self.effort.refines else 1
 
     @property
     def stochastic(self) -> bool:

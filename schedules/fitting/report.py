@@ -9,6 +9,9 @@ from ..presets.preset import FITTED
 
 # Of a fitted multistep sampler: the schedule that its coefficients were started from, run as DPM++ 2M.
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
+# The family at this model's scale and stretch, which a refined fit started from.
+FAMILY = "family"
+_OURS = (FITTED, FAMILY, WITHOUT_COEFFICIENTS)
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,15 @@ class StepReport:
 
     def for_preset(self) -> tuple[str, dict[str, float]]:
         """(origin, errors) as a preset holds them: of what was fitted only what is returned, as "fitted"."""
-        errors = {name: error for name, error in self.errors.items() if name != WITHOUT_COEFFICIENTS}
-        if self.chosen != WITHOUT_COEFFICIENTS:
+        errors = {name: error for name, error in self.errors.items() if name == FITTED or name not in _OURS}
+        if self.chosen not in (FAMILY, WITHOUT_COEFFICIENTS):
             return self.chosen, errors
-        return FITTED, errors | {FITTED: self.errors[WITHOUT_COEFFICIENTS]}
+        return FITTED, errors | {FITTED: self.errors[self.chosen]}
 
     @property
     def best_host(self) -> str | None:
         """The host schedule with the smallest error."""
-        hosts = [name for name in self.errors if name not in (FITTED, WITHOUT_COEFFICIENTS)]
+        hosts = [name for name in self.errors if name not in _OURS]
         return min(hosts, key=lambda name: self.errors[name]) if hosts else None
 
 
@@ -82,6 +85,8 @@ class Report:
                 said.append(
                     f"At {steps} steps the coefficients did not prove themselves: the sampler runs as dpmpp_2m."
                 )
+            elif row.chosen == FAMILY:
+                said.append(f"At {steps} steps nothing was gained beyond the family, which is returned.")
             elif row.chosen != FITTED and FITTED in row.errors:
                 said.append(f"At {steps} steps the host's {row.chosen} was better than the fit, so it is returned.")
             elif row.best_host and row.errors[row.best_host] < row.errors.get(row.chosen, 0.0):

@@ -30,6 +30,7 @@ class Sampling:
         start: of runs below denoise 1 (partial.py), or None for whole ones.
         boundary: of two models in turn (experts.py), the sigma from which upwards the first one runs, or None.
         seed: of the Brownian paths that stochastic samplers are fitted on.
+        guidance: of the model's runs; the family's coefficients depend on it. 1 where it has none.
     Raises:
         ValueError: names the argument.
     """
@@ -40,6 +41,7 @@ class Sampling:
     start: PartialStart | None = None
     boundary: float | None = None
     seed: int = 0
+    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         drawing = [name for name, function in self.samplers.items() if is_stochastic(function, name)]

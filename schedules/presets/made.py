@@ -35,7 +35,8 @@ class HowMade:
     """Facts on how the schedules of a preset were made. None of them changes what a run gets.
 
     Args:
-        method: "pilot" (frozen from a pilot run) or "oss"; "" for the ordinary fit, or where it is not known.
+        method: "pilot" (frozen from a pilot run), "oss", "family" (whose numbers are in `more`); "" for the ordinary
+            fit, or where it is not known.
         chosen_among: names of the samplers that were compared, at least two; () where there was no choice.
         boundary: sigma from which upwards the first of two models runs; None for one model.
         models: checkpoint names of the two models, "" for one without a name; () where not known.

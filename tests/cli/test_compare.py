@@ -22,9 +22,9 @@ def reference(subject):
 
 
 def test_named_schedules_are_compared_with_each_other_alone(capsys):
-    assert main(["compare", "simple", "karras", "curve:laplace", "fallback", *FEW]) == 0
+    assert main(["compare", "simple", "karras", "curve:laplace", "family", *FEW]) == 0
     table = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert {"simple", "karras", "curve:laplace", "fallback"} < set(table)
+    assert {"simple", "karras", "curve:laplace", "family"} < set(table)
     assert "beta" not in table
 
 

@@ -115,7 +115,7 @@ def test_without_a_preset_the_dropdown_falls_back_and_says_so():
                 assert abs(float(sigmas[0]) / float(sampling.sigma_max) - 1.0) < 1e-5
                 assert float(sigmas[-1]) == 0.0
                 assert bool(said) == (name != "sigmasmith_cosine")
-                assert all("fallback" in text for text in said)
+                assert all("family" in text for text in said)
 
 
 def test_a_run_as_fitted_is_silent_and_every_difference_is_said():
@@ -165,7 +165,7 @@ def test_a_lora_or_model_sampling_node_behind_apply_is_said():
     with Messages() as said:
         sampled(rebuilt, "dpmpp_2m", "sigmasmith_optimal")
     assert any("ModelSampling" in text for text in said), said
-    assert any("fallback" in text for text in said), said
+    assert any("family" in text for text in said), said
 
 
 def test_apply_changes_no_run_with_another_scheduler_and_not_its_input():

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
-from sigmasmith.schedules.curves.fallback import fallback_sigmas
+from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.presets.file import save_preset, to_bytes
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
@@ -37,8 +37,11 @@ WORKFLOW = (
 
 
 def preset(model: ModelIdentity, counts: tuple[int, ...], **fields: Any) -> Preset:
-    """The fallback curve at some counts, with made-up errors, for pages that only show them."""
-    schedules = {count: fallback_sigmas(count, model.sigma_min, model.sigma_max, flow=model.flow) for count in counts}
+    """The family's list at some counts, with made-up errors, for pages that only show them."""
+    schedules = {
+        count: family_schedule(count, sigma_min=model.sigma_min, sigma_max=model.sigma_max, flow=model.flow).sigmas
+        for count in counts
+    }
     errors = {count: {"fitted": 0.03, "karras": 0.05 + 0.01 * i} for i, count in enumerate(counts)}
     given: dict[str, Any] = {"sampler": "euler", "errors": errors, "guidance": 5.0} | fields
     return Preset(schedules=schedules, model=model, **given)

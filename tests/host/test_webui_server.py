@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.curves.fallback import fallback_sigmas
+from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.presets.file import load_preset, save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
@@ -88,13 +88,13 @@ def test_the_page_offers_them_in_txt2img_img2img_and_hires(server):
         assert f"script_{tab}_sigmasmith_panel" in components
 
 
-def test_without_a_preset_optimal_runs_the_frozen_fallback_and_says_so(server):
+def test_without_a_preset_optimal_runs_the_family_and_says_so(server):
     server.probed()
     for scheduler in ("Sigmasmith Optimal", "sigmasmith_adaptive"):
         reply = server.txt2img(sampler_name="Probe", scheduler=scheduler, steps=7)
-        assert server.probed() == [values(fallback_sigmas(7, LOW, HIGH, flow=False))]
-        assert "Sigmasmith preset: fallback" in reply.infotext
-    assert "7 steps of the fallback curve" in server.log()
+        assert server.probed() == [values(family_schedule(7, sigma_min=LOW, sigma_max=HIGH, flow=False).sigmas)]
+        assert "Sigmasmith preset: family" in reply.infotext
+    assert "7 steps of the family's list" in server.log()
     assert "No preset matches this checkpoint" in server.log()
 
 

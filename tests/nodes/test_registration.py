@@ -8,7 +8,7 @@ import pytest
 import torch
 from sigmasmith.nodes import registration
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.curves.fallback import fallback_sigmas
+from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.lists import preset_sigmas
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
@@ -84,11 +84,12 @@ def test_one_step_without_the_extra_one_still_runs():
     assert len(preset_sigmas(preset_of("dpm_2"), 1, 14.6146, True)) == 2
 
 
-def test_without_a_preset_the_fallback_answers_and_says_so(caplog):
+def test_without_a_preset_the_family_answers_and_says_so(caplog):
+    caplog.set_level("INFO")
     sampling = Sampling()
     sigmas = registered([])[registration.OPTIMAL].handler(sampling, 8)
-    assert torch.equal(sigmas, fallback_sigmas(8, 0.0292, 14.6146, flow=False))
-    assert "fallback" in caplog.text
+    assert torch.equal(sigmas, family_schedule(8, sigma_min=0.0292, sigma_max=14.6146, flow=False).sigmas)
+    assert "runs the family's 8 steps" in caplog.text
     caplog.clear()
     cosine = registered([])[registration.COSINE].handler(sampling, 8)
     assert torch.equal(cosine, CURVES["cosine"](8, 0.0292, 14.6146))

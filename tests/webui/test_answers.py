@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.curves.by_name import CURVES
-from sigmasmith.schedules.curves.fallback import fallback_sigmas
+from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.webui.answers import Slicing, answer, in_words
@@ -101,13 +101,15 @@ def test_every_answer_keeps_the_contract_and_the_length_asked_for(
         assert float(found.given[0]) <= sigma_range.sigma_max * (1.0 + 1e-6)
 
 
-def test_without_a_preset_the_frozen_fallback_answers_and_says_so():
+def test_without_a_preset_the_family_answers_and_says_so():
     slicing = Slicing(10, 10)
     for name in (OPTIMAL, ADAPTIVE):
         found = answer(name, slicing, VE)
-        assert torch.equal(found.given, fallback_sigmas(10, VE.sigma_min, VE.sigma_max, flow=False))
+        assert torch.equal(
+            found.given, family_schedule(10, sigma_min=VE.sigma_min, sigma_max=VE.sigma_max, flow=False).sigmas
+        )
         assert found.fallback
-        assert "fallback" in in_words(name, found, slicing)
+        assert "the family's list" in in_words(name, found, slicing)
 
 
 def test_cosine_is_the_cosine_curve_whatever_is_chosen():

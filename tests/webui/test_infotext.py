@@ -116,7 +116,7 @@ def test_first_pass_and_hires_pass_come_back_together(store):
 
 def test_curves_restore_a_choice_that_gives_the_same_curve(store):
     _, texts = written(None, Slicing(10, 10))
-    assert texts[infotext.PRESET] == "fallback"
+    assert texts[infotext.PRESET] == "family"
     assert infotext.pasted(texts, store).choice == NONE  # pyright: ignore[reportOptionalMemberAccess]
     _, texts = written(None, Slicing(10, 10), name=COSINE)
     assert infotext.pasted(texts, store).choice == MATCH  # pyright: ignore[reportOptionalMemberAccess]

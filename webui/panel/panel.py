@@ -13,7 +13,7 @@ from .inputs import DEFAULTS, FIELDS, HOST_SLICING, NOISE_LEVEL
 
 # The host's components whose values decide what will run, by the end of their element id.
 WATCHED = ("steps", "sampling", "scheduler", "cfg_scale", "denoising_strength")
-EFFORTS = ["fast", "balanced", "thorough"]
+EFFORTS = ["quick", "fast", "balanced", "thorough"]
 _PRESS_GENERATE = "() => gradioApp().getElementById('{tab}_generate').click()"
 _DARK = "(...values) => [document.body.classList.contains('dark'), ...values.slice(1)]"
 

@@ -28,8 +28,11 @@ def fit_coefficients(
     stop = problem.budget.spent + allowance
     problem.budget.message = f"{start.steps} steps: coefficients"
     cost = start.steps * (objective.share + held_out.share)
-    best: Trial | None = None
-    least = float("inf")
+    best, least = objective.best_with_coefficients.get(start.steps), float("inf")  # the family at this model's scale
+    if best is not None:
+        check = held_out(best.sigmas, coefficients=best.coefficients)
+        check.rollout.forget()
+        least = check.error
     for order, ridge in _CHOICES:
         if order > start.steps or (best is not None and problem.budget.spent + cost > stop):
             continue

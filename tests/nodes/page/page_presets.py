@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sigmasmith.nodes.graph import NodeValues, RunningModel
-from sigmasmith.schedules.curves.fallback import fallback_sigmas
+from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.schedules.presets.share_code import from_share_code
@@ -23,7 +23,10 @@ FLUX = ModelIdentity(family="Flux", prediction="flow", sigma_min=0.003, sigma_ma
 
 def preset(counts: tuple[int, ...] = (5, 8, 10), model: ModelIdentity = SD15, **fields: Any) -> Preset:
     """A preset with the fallback curve at these counts."""
-    schedules = {count: fallback_sigmas(count, model.sigma_min, model.sigma_max, flow=model.flow) for count in counts}
+    schedules = {
+        count: family_schedule(count, sigma_min=model.sigma_min, sigma_max=model.sigma_max, flow=model.flow).sigmas
+        for count in counts
+    }
     given: dict[str, Any] = {"sampler": "dpmpp_2m", "name": "mine"} | fields
     return Preset(schedules=schedules, model=model, **given)
 

@@ -154,7 +154,7 @@ BAD = [
     ({"noise": torch.zeros(5, 0)}, r"noise must have shape \(B, ...\).*\(5, 0\)"),
     ({"noise": torch.full((4, 3), float("nan"))}, "noise must be finite"),
     ({"sampler": "dpmpp_9m"}, "sampler 'dpmpp_9m' .*euler.*dpmpp_2m.*heun"),
-    ({"effort": "heroic"}, "effort must be one of fast, balanced, thorough, got 'heroic'"),
+    ({"effort": "heroic"}, "effort must be one of quick, fast, balanced, thorough, got 'heroic'"),
     ({"steps": 0}, "steps must be a whole number from 1 to 10000, got 0"),
     ({"steps": (5, -1)}, "steps must be a whole number .*got -1"),
     ({"steps": (5.5,)}, "steps must be a whole number .*got 5.5"),

@@ -184,11 +184,13 @@ def test_coefficients_that_lose_on_the_held_out_rows_are_not_returned(monkeypatc
 
     real = pipeline.candidates_of
 
-    def spoiled(objective, count):
-        candidates = real(objective, count)
-        fitted = candidates[FITTED]
-        assert fitted.coefficients is not None
-        return {**candidates, FITTED: type(fitted)(fitted.sigmas, fitted.coefficients * 1.5)}
+    def spoiled(search, count):
+        candidates = real(search, count)
+        assert candidates[FITTED].coefficients is not None
+        return {
+            name: one if one.coefficients is None else replace(one, coefficients=one.coefficients * 1.5)
+            for name, one in candidates.items()
+        }
 
     monkeypatch.setattr(pipeline, "candidates_of", spoiled)
     fit = small_fit(mixture(), normal(12), sampler="sigmasmith_multistep")

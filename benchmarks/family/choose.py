@@ -1,0 +1,106 @@
+"""Scale and stretch for models of which nothing is known: chosen over the models that taught, for the worst of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from ...schedules.core.noise_space import Array
+from ...schedules.core.types import SamplerFunction
+from ...schedules.family.learned import Family
+from ...schedules.family.placing import whole_hundredths
+from ...schedules.family.schedule import family_coefficients, family_sigmas
+from ...schedules.family.typical import WIDE
+from ...schedules.samplers.by_name import own_sampler
+from ..cases import host_lists
+from .columns import run
+from .subjects import Rows
+
+# A grid that is even in log scale; what stands far from all models of the zoo is not tried.
+SCALES = tuple(np.exp(np.arange(-4, 12) * 0.15).round(4).tolist())
+STRETCHES = (0.85, 0.95, 1.05, 1.2, 1.4)
+# How far the mean over cases leans to the worst one: 0 is the plain mean of log ratios.
+_LEAN = 4.0
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model at one step count.
+
+    Args:
+        host: (rows,) errors of `dpmpp_2m` on the host schedule that is best for it in hindsight.
+        family: (scale, stretch) -> (rows,) errors of the family.
+    """
+
+    host: Array
+    family: Mapping[Pair, Array]
+
+    def ratio(self, pair: Pair) -> float:
+        """How many times nearer the family ends than the best host schedule."""
+        return typical_error(self.host) / typical_error(self.family[pair])
+
+
+def typical_pairs(family: Family, models: Sequence[Rows], steps: Sequence[int]) -> dict[str, Pair]:
+    """(scale, stretch) by kind of range: "ve", "wide", "flow", those that have models."""
+    kinds: dict[str, list[Rows]] = {}
+    for rows in models:
+        wide = not rows.sigma_range.flow and rows.sigma_range.sigma_max > WIDE
+        kinds.setdefault("flow" if rows.sigma_range.flow else "wide" if wide else "ve", []).append(rows)
+    pairs = list(product(SCALES, STRETCHES))
+    return {
+        kind: best_for_the_worst([cell_of(family, rows, count, pairs) for rows in group for count in steps])
+        for kind, group in kinds.items()
+    }
+
+
+def best_for_the_worst(cells: Sequence[Cell]) -> Pair:
+    """The pair whose ratios are best, the worst of them counting most."""
+
+    def score(pair: Pair) -> float:
+        logs = np.log([cell.ratio(pair) for cell in cells])
+        return -float(np.log(np.mean(np.exp(-_LEAN * logs))))
+
+    return max(cells[0].family, key=score)
+
+
+def cell_of(family: Family, rows: Rows, steps: int, pairs: Iterable[Pair]) -> Cell:
+    """The errors of one model at one step count."""
+    hosts = host_errors(rows, steps, {"dpmpp_2m": own_sampler("dpmpp_2m")})
+    return Cell(
+        min(hosts.values(), key=typical_error),
+        {pair: family_errors(family, rows, steps, pair) for pair in pairs},
+    )
+
+
+def host_errors(rows: Rows, steps: int, samplers: Mapping[str, SamplerFunction]) -> dict[tuple[str, str], Array]:
+    """(sampler, schedule) -> (rows,) errors of every host schedule, started where it starts."""
+    found: dict[tuple[str, str], Array] = {}
+    for name, sigmas in host_lists(rows.subject, steps).items():
+        start = rows.start * (float(sigmas[0]) / rows.sigma_range.sigma_max)
+        for sampler, function in samplers.items():
+            found[sampler, name] = rows.errors(rows.subject.end_states(start, function, sigmas))
+    return found
+
+
+def family_errors(family: Family, rows: Rows, steps: int, pair: Pair) -> Array:
+    """(rows,) errors of the family at a scale and stretch."""
+    sigmas = family_sigmas(family, steps, *whole_hundredths(*pair), rows.sigma_range)
+    table = family_coefficients(family, sigmas, rows.which.guidance, flow=rows.sigma_range.flow)
+    assert table is not None
+    ends = run(rows, sigmas.double().numpy(), table.double().numpy()).states[-1]
+    return rows.errors(ends)
+
+
+def with_typical(family: Family, pairs: Mapping[str, Pair]) -> Family:
+    """The family with these as what serves unknown models."""
+    return replace(family, typical={**family.typical, **pairs})
+
+
+def typical_error(errors: Array) -> float:
+    """Geometric mean over rows, as reports of fits have it: no row that changed its mode decides alone."""
+    return float(np.exp(np.log(errors).mean()))

@@ -1,0 +1,147 @@
+"""The family's data: levels and parameters by step count, for noise prediction and for flow.
+
+The files are made by `python -P -m sigmasmith.benchmarks.family.learn` and frozen: a saved workflow that names a
+version gives the same images for good. A better family gets the next number.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.noise_space import Array
+
+VERSION = 1
+# Model outputs that a step weighs.
+ORDER = 4
+# Step counts that have coefficients; those above the most learned fade into DPM++ 2M.
+LEAST_STEPS, MOST_STEPS = 3, 30
+# Guidance beyond which nothing was learned.
+_MOST_GUIDANCE = 10.0
+_GUIDANCE_UNIT = math.log(3.0)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned for one step count.
+
+    Args:
+        levels: (steps - 1,) falling log levels (VE sigma; flow: odds) on the family's own scale.
+        parameters: (2, steps, features) what is added to the parameters of DPM++ 2M (samplers/parameters.py): at
+            guidance 1, and for each factor 3 of guidance.
+    """
+
+    levels: Array
+    parameters: Array
+
+    def parameters_at(self, guidance: float) -> Array:
+        """(steps, features) at a guidance, which counts from 1 to 10."""
+        return self.parameters[0] + guidance_term(guidance) * self.parameters[1]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One version of the family.
+
+    Args:
+        spaces: "ve" and "flow", each step count -> what was learned for it.
+        typical: of "ve", "wide" and "flow" ranges: (scale, stretch) that serve where nothing else is known of a model.
+        spread: (of log scale, of stretch) standard deviations between models: the precision of a prior.
+    """
+
+    version: int
+    spaces: Mapping[str, Mapping[int, Learned]]
+    typical: Mapping[str, tuple[float, float]]
+    spread: tuple[float, float]
+
+    def at(self, steps: int, *, flow: bool) -> Learned:
+        """What is known for 3 to 30 steps: as learned, between its neighbours, or faded out above the most learned."""
+        known = self.spaces["flow" if flow else "ve"]
+        if steps in known:
+            return known[steps]
+        most = max(known)
+        if steps > most:
+            return _beyond(known[most], steps)
+        below = max(count for count in known if count < steps)
+        above = min(count for count in known if count > steps)
+        share = math.log(steps / below) / math.log(above / below)
+        low, high = (_resampled(known[count], steps) for count in (below, above))
+        return Learned(
+            (1.0 - share) * low.levels + share * high.levels,
+            (1.0 - share) * low.parameters + share * high.parameters,
+        )
+
+
+def guidance_term(guidance: float) -> float:
+    """0 at guidance 1 (and below), 1 at 3, 2.1 at 10 and above."""
+    return math.log(min(max(guidance, 1.0), _MOST_GUIDANCE)) / _GUIDANCE_UNIT
+
+
+def _resampled(learned: Learned, steps: int) -> Learned:
+    """The same at a neighbouring count: first on first, last on last, linear between.
+
+    The parameters of the last step and those of the steps before it are stretched apart, for the step to 0 is unlike
+    others; so is a difference to an output that the first steps do not have.
+    """
+    at = np.linspace(0.0, 1.0, len(learned.levels))
+    levels = np.interp(np.linspace(0.0, 1.0, steps - 1), at, learned.levels)
+    terms, own, features = learned.parameters.shape
+    parameters = np.zeros((terms, steps, features))
+    for feature in range(features):
+        first = min(feature + 1, own - 1) if feature < ORDER - 1 else 0
+        start = min(first, steps - 1)
+        for term in range(terms):
+            inner = learned.parameters[term, first:-1, feature]
+            if len(inner) and steps - 1 > start:
+                place = np.linspace(0.0, len(inner) - 1.0, steps - 1 - start)
+                parameters[term, start:-1, feature] = np.interp(place, np.arange(len(inner)), inner)
+            if feature >= ORDER - 1 or feature + 1 < steps:
+                parameters[term, -1, feature] = learned.parameters[term, -1, feature]
+    return Learned(levels, parameters)
+
+
+def _beyond(learned: Learned, steps: int) -> Learned:
+    """Above the most learned count: its levels at the same share of the steps, its parameters fading to none."""
+    own = len(learned.levels) + 1
+    at, places = np.arange(1, steps) / steps, np.arange(1, own) / own
+    levels = np.interp(at, places, learned.levels)
+    for end, inner in ((0, 1), (-1, -2)):  # straight on beyond the ends
+        slope = (learned.levels[end] - learned.levels[inner]) / (places[end] - places[inner])
+        outside = at < places[0] if end == 0 else at > places[-1]
+        levels[outside] = learned.levels[end] + slope * (at[outside] - places[end])
+    fade = (MOST_STEPS - steps) / (MOST_STEPS - own)
+    return Learned(levels, fade * _resampled(learned, steps).parameters)
+
+
+@lru_cache(maxsize=4)
+def load_family(version: int = VERSION) -> Family:
+    """A version of the family, read once.
+
+    Raises:
+        ValueError: no such version here.
+    """
+    path = Path(__file__).with_name(f"family_{version}.json")
+    if not path.is_file():
+        raise ValueError(f"family version {version} is not in this Sigmasmith; it has {VERSION}")
+    return family_of(json.loads(path.read_text(encoding="utf-8")))
+
+
+def family_of(content: Mapping[str, Any]) -> Family:
+    """The family of a data file's content."""
+    spaces = {
+        space: {
+            int(count): Learned(np.asarray(known["levels"], float), np.asarray(known["parameters"], float))
+            for count, known in counts.items()
+        }
+        for space, counts in content["spaces"].items()
+    }
+    typical = {space: (float(scale), float(stretch)) for space, (scale, stretch) in content["typical"].items()}
+    spread = content["spread"]
+    return Family(int(content["version"]), spaces, typical, (float(spread[0]), float(spread[1])))

@@ -1,0 +1,77 @@
+"""The family's coefficients for a run of the fitted sampler that is told its sigmas alone: the list says scale and
+stretch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+from torch import Tensor
+
+from ..core.noise_space import SigmaRange
+from .learned import LEAST_STEPS, MOST_STEPS, VERSION, Family, load_family
+from .placing import SCALES, STRETCHES, certainty, unplaced
+from .schedule import family_coefficients, family_sigmas
+
+# A list printed with four digits is still the family's; one of similar shape, with a scale of its own, is not.
+_SAME_SIGMA = 3e-4
+
+
+class FamilyCoefficients:
+    """The family as a source of coefficients: recognises its own lists.
+
+    Args:
+        sigma_range: of the running model.
+        guidance: of the run, 1 where the host does not tell it.
+    """
+
+    def __init__(self, sigma_range: SigmaRange, guidance: float = 1.0, version: int = VERSION) -> None:
+        self.sigma_range = sigma_range
+        self.guidance = guidance
+        self.version = version
+
+    def rows(self, sigmas: Tensor) -> Tensor | None:
+        """(steps, 1 + 4) rows for a run on a whole list of the family, None for any other."""
+        family = load_family(self.version)
+        listed = sigmas.detach().cpu().float()
+        known = recognised(family, listed, self.sigma_range)
+        if known is None:
+            return None
+        return family_coefficients(family, known, self.guidance, flow=self.sigma_range.flow)
+
+    def why_not(self, sigmas: Tensor) -> str:
+        """One sentence on why `rows` has no answer."""
+        return (
+            f"the family's coefficients belong to whole lists of sigmasmith_optimal with 3 to {MOST_STEPS} steps, and "
+            f"these {len(sigmas) - 1} steps follow another list"
+        )
+
+
+def recognised(family: Family, sigmas: Tensor, sigma_range: SigmaRange) -> Tensor | None:
+    """The family's own list (steps + 1,) that a list is, within printing; None where it is none."""
+    steps = len(sigmas) - 1
+    if not LEAST_STEPS <= steps <= MOST_STEPS or float(sigmas[-1]) != 0.0:
+        return None
+    if not bool((sigmas[1:] < sigmas[:-1]).all()) or abs(float(sigmas[0]) / sigma_range.sigma_max - 1.0) > _SAME_SIGMA:
+        return None
+    for log_scale, stretch in _near(family, sigmas, sigma_range):
+        known = family_sigmas(family, steps, log_scale, stretch, sigma_range)
+        if bool(((known - sigmas).abs() <= _SAME_SIGMA * known).all()):
+            return known
+    return None
+
+
+def _near(family: Family, sigmas: Tensor, sigma_range: SigmaRange) -> Iterator[tuple[float, float]]:
+    """(log scale, stretch), in hundredths, that bring the family's levels nearest to a list's, and their neighbours."""
+    inner = np.minimum(sigmas[1:-1].double().numpy(), sigma_range.sigma_max * (1.0 - 1e-9))
+    values = unplaced(inner, sigma_range)
+    levels = family.at(len(sigmas) - 1, flow=sigma_range.flow).levels
+    weights = certainty(values, sigma_range)
+    columns = np.stack([np.ones_like(levels), levels], axis=1) * weights[:, None]
+    (log_scale, stretch), *_ = np.linalg.lstsq(columns, values * weights, rcond=None)
+    for up, along in sorted(product((-1, 0, 1), repeat=2), key=lambda pair: abs(pair[0]) + abs(pair[1])):
+        pair = round(100.0 * log_scale + up) / 100.0, round(100.0 * stretch + along) / 100.0
+        if math.log(SCALES[0]) <= pair[0] <= math.log(SCALES[1]) and STRETCHES[0] <= pair[1] <= STRETCHES[1]:
+            yield pair

@@ -1,0 +1,131 @@
+"""A schedule of the family for one model: sigmas, and coefficients for the fitted multistep sampler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from torch import Tensor
+
+from ..core.noise_space import SigmaRange
+from ..core.sigmas import check_steps, finish_sigmas
+from ..samplers.by_name import own_sampler
+from ..samplers.fitted import NAME, sample_sigmasmith_multistep
+from ..samplers.parameters import coefficients_of, dpmpp_2m_parameters
+from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
+from .placing import placed, whole_hundredths
+from .typical import typical_scale
+
+
+@dataclass(frozen=True)
+class FamilySchedule:
+    """A schedule of the family.
+
+    Args:
+        sigmas: (steps + 1,) float32, CPU, strictly decreasing, from sigma_max to 0.
+        coefficients: (steps, 1 + 4) float32 rows of `sigmasmith_multistep`; None for another sampler, and where the
+            family has none (below 3 and above 30 steps).
+        scale, stretch: where its levels were put.
+        version: of the family.
+        sampler: name of the sampler that it is for.
+    """
+
+    sigmas: Tensor
+    coefficients: Tensor | None
+    scale: float
+    stretch: float
+    version: int
+    sampler: str
+
+    def sampler_function(self) -> Callable[..., Any]:
+        """A sampler of k-diffusion's signature that runs this schedule; the coefficients where there are any."""
+        if self.coefficients is None:
+            return own_sampler(self.sampler)
+        return partial(sample_sigmasmith_multistep, coefficients=self)
+
+    def rows(self, sigmas: Tensor) -> Tensor | None:
+        """(steps, 1 + 4) the rows for a run on this schedule or its first part; None for another list."""
+        same = len(sigmas) <= len(self.sigmas) and bool(
+            ((sigmas.detach().cpu() - self.sigmas[: len(sigmas)]).abs() <= 1e-3 * self.sigmas[: len(sigmas)]).all()
+        )
+        return None if self.coefficients is None or not same else self.coefficients[: len(sigmas) - 1]
+
+    def why_not(self, sigmas: Tensor) -> str:
+        """One sentence on why `rows` has no answer."""
+        return f"these {len(sigmas) - 1} steps follow another list than the family's {len(self.sigmas) - 1}"
+
+
+def family_schedule(
+    steps: int,
+    *,
+    sigma_min: float,
+    sigma_max: float,
+    flow: bool = False,
+    guidance: float = 1.0,
+    scale: float | None = None,
+    stretch: float | None = None,
+    sampler: str = NAME,
+    version: int = VERSION,
+) -> FamilySchedule:
+    """The best that is known of a model before anything is fitted to it.
+
+    Args:
+        steps: solver intervals, 1 .. 10,000.
+        sigma_min, sigma_max: noise std in the model's own sigma space, 0 < min < max (flow: max <= 1).
+        flow: True for CONST / rectified-flow models.
+        guidance: classifier-free guidance of the run; changes coefficients alone.
+        scale, stretch: of the noise levels, 0.2 .. 10 and 0.5 .. 2, rounded to hundredths (scale in its logarithm);
+            None for what serves models of this noise range. The quick race finds a model's own.
+        sampler: a host's sampler name; `coefficients` are for "sigmasmith_multistep" alone.
+        version: of the family's data.
+    Raises:
+        ValueError: names the argument and its value.
+    Source: own; docs/family.md says how it was learned, placing.py and samplers/parameters.py print the formulas.
+    """
+    check_steps(steps)
+    sigma_range, family = SigmaRange(sigma_min, sigma_max, flow), load_family(version)
+    if not math.isfinite(guidance):
+        raise ValueError(f"guidance must be finite, got {guidance}")
+    usual = typical_scale(family, sigma_range)
+    log_scale, stretch = whole_hundredths(
+        usual[0] if scale is None else scale, usual[1] if stretch is None else stretch
+    )
+    if sampler != NAME:
+        own_sampler(sampler)  # an unknown name is an error here, not in the run
+    sigmas = family_sigmas(family, steps, log_scale, stretch, sigma_range)
+    coefficients = family_coefficients(family, sigmas, guidance, flow=flow) if sampler == NAME else None
+    return FamilySchedule(sigmas, coefficients, math.exp(log_scale), stretch, version, sampler)
+
+
+def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, sigma_range: SigmaRange) -> Tensor:
+    """(steps + 1,) the family's list.
+
+    Two steps take their one inner level between those of three. More than 30 follow the curve of 30, whose end then
+    falls to sigma_min.
+    """
+    if steps == 1:
+        return finish_sigmas([sigma_range.sigma_max])
+    levels = family.at(min(max(steps, LEAST_STEPS), MOST_STEPS), flow=sigma_range.flow).levels
+    if steps < LEAST_STEPS:
+        levels = levels.mean(keepdims=True)
+    known = placed(levels, log_scale, stretch, sigma_range)
+    if steps <= MOST_STEPS:
+        return known
+    listed = np.log(np.append(known[:-1].double().numpy(), sigma_range.sigma_min))
+    positive = np.exp(PchipInterpolator(np.arange(MOST_STEPS + 1) / MOST_STEPS, listed)(np.arange(steps) / steps))
+    positive[0] = sigma_range.sigma_max
+    return finish_sigmas(positive)
+
+
+def family_coefficients(family: Family, sigmas: Tensor, guidance: float, *, flow: bool) -> Tensor | None:
+    """(steps, 1 + 4) float32 rows for a list of the family; None where the family has none for its step count."""
+    steps = len(sigmas) - 1
+    if not LEAST_STEPS <= steps <= MOST_STEPS:
+        return None
+    parameters = family.at(steps, flow=flow).parameters_at(guidance)
+    return coefficients_of(dpmpp_2m_parameters(sigmas, ORDER) + parameters, sigmas)

@@ -1,0 +1,82 @@
+"""The family recognises its own lists, and no others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sigmasmith.schedules.core.noise_space import SigmaRange
+from sigmasmith.schedules.core.sigmas import finish_sigmas
+from sigmasmith.schedules.family.run import FamilyCoefficients
+from sigmasmith.schedules.family.schedule import MOST_STEPS, family_schedule
+from sigmasmith.schedules.hosts.schedules import host_schedules
+from sigmasmith.schedules.samplers.fitted import sample_sigmasmith_multistep
+from sigmasmith.schedules.samplers.loop import sample_linear
+
+RANGES = [SigmaRange(0.0292, 14.6146), SigmaRange(0.002, 80.0), SigmaRange(0.003, 1.0, flow=True)]
+
+
+def made(steps, limits, **options):
+    return family_schedule(steps, sigma_min=limits.sigma_min, sigma_max=limits.sigma_max, flow=limits.flow, **options)
+
+
+@pytest.mark.parametrize("limits", RANGES)
+@pytest.mark.parametrize("scale", [0.5, None, 4.0])
+@pytest.mark.parametrize("stretch", [0.7, None, 1.5])
+@pytest.mark.parametrize("steps", [3, 4, 5, 9, 13, 20, 21, 27, 30])
+def test_a_list_of_the_family_runs_its_coefficients_whatever_scale_and_stretch(steps, limits, scale, stretch):
+    schedule = made(steps, limits, scale=scale, stretch=stretch, guidance=3.0)
+    rows = FamilyCoefficients(limits, 3.0).rows(schedule.sigmas)
+    assert rows is not None
+    assert torch.equal(rows, schedule.coefficients)
+
+
+def test_a_list_that_was_printed_with_five_digits_is_still_the_familys():
+    schedule = made(6, RANGES[0])
+    printed = torch.tensor([float(f"{sigma:.5g}") for sigma in schedule.sigmas.tolist()])
+    assert torch.equal(FamilyCoefficients(RANGES[0]).rows(printed), schedule.coefficients)
+
+
+@pytest.mark.parametrize("limits", RANGES)
+@pytest.mark.parametrize("steps", [3, 4, 5, 8, 12, 20, 25])
+def test_no_schedule_of_a_host_is_taken_for_the_familys(steps, limits):
+    source = FamilyCoefficients(limits)
+    for name, schedule in host_schedules(limits).items():
+        assert source.rows(schedule(steps)) is None, name
+
+
+def test_three_random_steps_are_hardly_ever_taken_for_the_familys():
+    draw = np.random.default_rng(0)
+    source, taken = FamilyCoefficients(RANGES[0]), 0
+    for _ in range(500):
+        inner = np.sort(np.exp(draw.uniform(np.log(0.1), np.log(10.0), 2)))[::-1]
+        taken += source.rows(finish_sigmas([14.6146, *inner])) is not None
+    assert taken <= 5
+
+
+@pytest.mark.parametrize("changed", ["tail", "head", "lower start", "too many steps"])
+def test_parts_of_a_list_have_no_coefficients_and_it_is_said(changed):
+    sigmas = made(40 if changed == "too many steps" else 8, RANGES[0]).sigmas
+    if changed == "tail":
+        sigmas = sigmas[3:]
+    if changed == "head":
+        sigmas = sigmas[:5]
+    if changed == "lower start":
+        sigmas = torch.cat([sigmas[:1] * 0.9, sigmas[1:]])
+    source, said = FamilyCoefficients(RANGES[0]), []
+    assert source.rows(sigmas) is None
+    x = torch.randn(1, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    sample_sigmasmith_multistep(lambda x, sigma: x * 0.5, x, sigmas, coefficients=source, warn=said.append)
+    assert f"3 to {MOST_STEPS} steps" in said[0]
+
+
+def test_a_run_by_sigmas_alone_equals_that_of_the_schedule():
+    schedule = made(7, RANGES[2], guidance=2.0)
+    x = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    source = FamilyCoefficients(RANGES[2], 2.0)
+
+    def model(x, sigma, **_):
+        return torch.tanh(x) * 0.5
+
+    end = sample_sigmasmith_multistep(model, x, schedule.sigmas, coefficients=source)
+    assert torch.equal(end, sample_linear(model, x, schedule.sigmas, coefficients=schedule.coefficients))
