@@ -14,10 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
-from ..schedules.curves.by_name import CURVES
 from ..schedules.family.schedule import FamilySchedule, family_schedule
 from ..schedules.hosting import LOGGER_NAME
 from ..schedules.hosting.lists import preset_sigmas
+from ..schedules.hosting.named_curves import CURVES
 
 OPTIMAL, COSINE, ADAPTIVE = "sigmasmith_optimal", "sigmasmith_cosine", "sigmasmith_adaptive"
 SCHEDULER_NAMES = (OPTIMAL, COSINE, ADAPTIVE)

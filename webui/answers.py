@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
-from ..schedules.curves.by_name import CURVES
 from ..schedules.family.schedule import family_schedule
 from ..schedules.hosting.lists import at_sigma_max, before_drop
+from ..schedules.hosting.named_curves import CURVES
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
 from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL

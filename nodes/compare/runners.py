@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules.core.types import SamplerFunction
-from ...schedules.curves.by_name import CURVES
+from ...schedules.hosting.named_curves import CURVES
 from ...schedules.hosts.schedules import published_lists
 from ...schedules.samplers.brownian import BrownianPath, on_path
 from ..host.counted import CountedModel

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...schedules.core.sigmas import check_steps, steps_before_truncation
-from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 from ..host.metadata import note_run
 from ..host.noise_levels import sigma_range_of
 from ..schema import CATEGORY, choice, number, schema, text, text_ui, whole

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..core.metrics import mode_switches
 from ..core.sigmas import check_sigmas
 from .budget import OutOfTimeError
+from .claims import claimed_gain
 from .objective import Objective, Trial
 from .problem import Problem
 from .report import FITTED, StepReport
@@ -49,11 +50,16 @@ def held_out_check(
             if not trials and not (entries and (fitted or chosen)):
                 raise
         errors = {name: trial.error for name, trial in trials.items()}
+        rivals = [trial for name, trial in trials.items() if name in hosts]
         switched = {name: mode_switches(trial.rollout.end, objective.reference) for name, trial in trials.items()}
         # Unchecked, the fitted schedule stands, or the host's that looked best along the teacher.
         best = winner(trials) if trials else next(iter(entries))
         chosen[count] = entries[best]
-        rows[count] = StepReport(count, errors, switched, best)
+        gain = None
+        if rivals and best in trials and best not in hosts:
+            rival = min(rivals, key=lambda trial: trial.error)
+            gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name)
+        rows[count] = StepReport(count, errors, switched, best, gain)
     return chosen, rows
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..core.metrics import Ratio
 from ..presets.preset import FITTED
+from .claims import gain_in_words
 
 # Of a fitted multistep sampler: the schedule that its coefficients were started from, run as DPM++ 2M.
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
@@ -23,12 +25,15 @@ class StepReport:
         errors: schedule name -> geometric mean over held-out samples of the end state's RMSE; "fitted" among them.
         switched: schedule name -> samples that ended in another image than the teacher's.
         chosen: the name whose schedule is returned: the fitted one, or the host's that beat it.
+        gain: over the best host schedule compared, as far as these rows and other models tell (claims.py); None where
+            a host's is returned, or nothing was checked.
     """
 
     steps: int
     errors: Mapping[str, float]
     switched: Mapping[str, int]
     chosen: str
+    gain: Ratio | None = None
 
     def for_preset(self) -> tuple[str, dict[str, float]]:
         """(origin, errors) as a preset holds them: of what was fitted only what is returned, as "fitted"."""
@@ -67,15 +72,16 @@ class Report:
         return "\n".join([*self._table(), *self._sentences()])
 
     def _table(self) -> list[str]:
-        lines = [f"{'steps':>5}  {'returned':<22} {'error':>9}   {'best host schedule':<22} {'error':>9}   {'gain':>6}"]
+        best = "best of those compared" if self.skipped else "best host schedule"
+        lines = [f"{'steps':>5}  {'returned':<22} {'error':>9}   {best:<22} {'error':>9}   gain"]
         for steps, row in sorted(self.rows.items()):
             if not row.errors:
                 lines.append(f"{steps:>5}  {row.chosen:<22} not checked")
                 continue
             host, chosen = row.best_host, row.errors.get(row.chosen, float("nan"))
             name, error = (host, row.errors[host]) if host else ("none compared", float("nan"))
-            gain = error / chosen if chosen > 0 else float("nan")
-            lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9.5f}   {gain:>5.2f}x")
+            gain = "none" if row.gain is None else gain_in_words(row.gain)
+            lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9.5f}   {gain}")
         return lines if self.rows else []
 
     def _sentences(self) -> list[str]:
@@ -101,6 +107,7 @@ class Report:
                 )
         if self.rows:
             said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")
+            said.append("Gain: with what fits of other models showed; nine of ten such intervals hold the true one.")
         if self.skipped:
             said.append("Not compared at this effort: " + ", ".join(self.skipped) + ".")
         return said + list(self.notes)

@@ -22,7 +22,7 @@ def test_fit_of_an_own_denoiser_writes_a_preset_and_prints_the_report(folder, ca
     assert preset.name == "own"
     out = capsys.readouterr().out
     assert out.startswith("The fit keeps at most")
-    assert "best host schedule" in out
+    assert "best of those compared" in out
     assert "Wrote sub" in out
 
 

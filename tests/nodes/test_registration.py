@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from sigmasmith.nodes import registration
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.lists import preset_sigmas
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 

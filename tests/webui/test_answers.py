@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.family.schedule import family_schedule
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.webui.answers import Slicing, answer, in_words

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from sigmasmith.schedules.fitting.report import FITTED, Report, StepReport
+from sigmasmith.schedules.core.metrics import Ratio
+from sigmasmith.schedules.fitting.report import FAMILY, FITTED, Report, StepReport
 
-WON = StepReport(5, {FITTED: 0.01, "simple": 0.05, "karras": 0.02}, {FITTED: 0}, FITTED)
+WON = StepReport(5, {FITTED: 0.01, "simple": 0.05, "karras": 0.02}, {FITTED: 0}, FITTED, Ratio(1.8, 1.3, 2.5))
 LOST = StepReport(8, {FITTED: 0.03, "simple": 0.05, "karras": 0.02}, {FITTED: 1, "karras": 1}, "karras")
 
 
@@ -21,8 +22,24 @@ def test_the_best_host_is_the_one_with_the_smallest_error():
 
 def test_every_step_count_has_a_line_with_what_is_returned_and_its_gain():
     lines = words(LOST, WON).splitlines()
-    assert lines[1].split() == ["5", "fitted", "0.01000", "karras", "0.02000", "2.00x"]
-    assert lines[2].split() == ["8", "karras", "0.02000", "karras", "0.02000", "1.00x"]
+    assert lines[1].split() == ["5", "fitted", "0.01000", "karras", "0.02000", "1.80x", "(1.30", "to", "2.50)"]
+    assert lines[2].split() == ["8", "karras", "0.02000", "karras", "0.02000", "none"]
+
+
+def test_a_gain_that_may_be_none_is_called_that():
+    row = StepReport(5, {FITTED: 0.01, "karras": 0.011}, {}, FITTED, Ratio(1.08, 0.9, 1.3))
+    assert "no gain shown, 1.08x (0.90 to 1.30)" in words(row)
+
+
+def test_a_best_host_schedule_is_only_spoken_of_where_all_were_compared():
+    assert "best host schedule" in words(WON)
+    assert "best of those compared" in words(WON, skipped=("beta",))
+
+
+def test_a_family_that_refinement_did_not_beat_is_returned_and_said():
+    row = StepReport(5, {FITTED: 0.03, FAMILY: 0.02, "karras": 0.05}, {}, FAMILY)
+    assert "nothing was gained beyond the family" in words(row)
+    assert row.for_preset() == (FITTED, {FITTED: 0.02, "karras": 0.05})
 
 
 def test_a_host_that_won_is_named_in_a_sentence():
