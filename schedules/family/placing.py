@@ -66,7 +66,8 @@ def placed_levels(levels: Array, log_scale: float, stretch: float, sigma_range: 
     if math.isfinite(top):
         value = top - _soft(top - value, _TOP)
     value = low + _soft(value - low, _LOW) * _fit(top - low)
-    return expit(value) if flow else np.exp(value)
+    # Where levels are squeezed into nothing, rounding must not put one above the one before it.
+    return np.minimum.accumulate(expit(value) if flow else np.exp(value))
 
 
 def unplaced(sigmas: Array, sigma_range: SigmaRange) -> Array:

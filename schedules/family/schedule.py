@@ -119,7 +119,7 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     listed = np.log(np.append(known[:-1].double().numpy(), sigma_range.sigma_min))
     positive = np.exp(PchipInterpolator(np.arange(MOST_STEPS + 1) / MOST_STEPS, listed)(np.arange(steps) / steps))
     positive[0] = sigma_range.sigma_max
-    return finish_sigmas(positive)
+    return finish_sigmas(np.minimum.accumulate(positive))
 
 
 def family_coefficients(family: Family, sigmas: Tensor, guidance: float, *, flow: bool) -> Tensor | None:
