@@ -21,7 +21,7 @@ from .progress import progress_bar
 from .show import share_lines, sigma_lines
 from .subjects import PlainSubject, demo_subject, named_sampler, own_subject
 
-TOOL = "sigmasmith 0.1.0"
+TOOL = "sigmasmith 0.2.0"
 
 
 def run(args: argparse.Namespace) -> None:
