@@ -19,7 +19,7 @@ from .schedule.curves import SigmasmithCosine, SigmasmithCurve
 from .schedule.guidance import SigmasmithGuidance
 from .schedule.multistep import SigmasmithMultistep
 from .schedule.node import SigmasmithApply, SigmasmithSchedule
-from .search.node import SigmasmithSearchSampler, SigmasmithSearchSeeds
+from .search.node import SigmasmithSearchPlan, SigmasmithSearchSampler, SigmasmithSearchSeeds
 from .search.rewards import (
     SigmasmithCombineRewards,
     SigmasmithRewardClip,
@@ -48,6 +48,7 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithMultistep,
     SigmasmithSearchSeeds,
     SigmasmithSearchSampler,
+    SigmasmithSearchPlan,
     SigmasmithRewardClip,
     SigmasmithRewardImage,
     SigmasmithRewardFromNode,

@@ -10,7 +10,7 @@ from ...schedules.search.children import STEP_RULES
 from ...schedules.search.widths import parse_widths
 from ..host.decoding import DECODERS
 from ..host.schedulers import dropdown_names
-from ..inputs import cfg_input, conditioned_model, sampler_name_input
+from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
 from ..schema import RewardType, choice, number, schema, text, text_ui, whole
 from .rewards import CATEGORY_OF_SEARCH
 
@@ -133,3 +133,50 @@ class SigmasmithSearchSampler(io.ComfyNode):
         from .work import searching_sampler
 
         return io.NodeOutput(searching_sampler(cls.hidden.unique_id, **inputs))
+
+
+class SigmasmithSearchPlan(io.ComfyNode):
+    """Where in the run a search draws its children."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SigmasmithSearchPlan",
+            display_name="Sigmasmith Search Plan",
+            category=CATEGORY_OF_SEARCH,
+            description="The plan of Search Sampler as one line of text: where in the run its children are drawn. With "
+            "pilot_images above 0 it is measured: a few images show where the reward is decided, and the plan that "
+            "they suggest is given out only if it beats the uniform one on images that the pilot did not see.",
+            search_aliases=["sigmasmith", "reward", "plan", "pilot", "search"],
+            inputs=[
+                text("plan", "uniform", _PLAN),
+                whole("pilot_images", 0, (0, 1000), "Images that show where the reward is decided. 0: no pilot."),
+                whole("held_out_images", 16, (2, 1000), "Images that both plans are judged on."),
+                whole("budget", 60, (2, 100_000), "Model calls for each image, as in Search Sampler."),
+                choice("rule", list(STEP_RULES), "As in Search Sampler."),
+                number("eta", 1.0, (0.01, 1.0, 0.01), "As in Search Sampler."),
+                noise_seed_input("seed", "Of the first image; the others count on."),
+                cfg_input("Guidance."),
+                choice("decode", list(reversed(DECODERS)), "As in Search Sampler."),
+                io.Model.Input("model", optional=True, tooltip="For a pilot: the model to sample with."),
+                io.Conditioning.Input("positive", optional=True, tooltip="For a pilot: what to show."),
+                io.Conditioning.Input("negative", optional=True, tooltip="For a pilot: what to leave out."),
+                io.Latent.Input(
+                    "latent", optional=True, tooltip="For a pilot: all images start from its first sample."
+                ),
+                io.Sigmas.Input("sigmas", optional=True, tooltip="For a pilot: the schedule of the run."),
+                RewardType.Input("reward", optional=True, tooltip="For a pilot: the reward."),
+                io.Vae.Input("vae", optional=True, tooltip="For decode VAE."),
+            ],
+            outputs=[
+                io.String.Output(display_name="plan", tooltip="For Search Sampler; this line is what to share."),
+                io.String.Output(display_name="info", tooltip="What the pilot measured, and why this plan."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, **inputs: Any) -> io.NodeOutput:
+        from .work import planned
+
+        plan, info = planned(**inputs)
+        return io.NodeOutput(plan, info, ui=text_ui(info))

@@ -37,11 +37,19 @@ def diversity(images: Sequence[Tensor]) -> float:
     return 100.0 * float(torch.pdist(flat).mean()) / flat.shape[1] ** 0.5
 
 
-def seeds_in_words(search: SeedSearch, budget: SeedBudget, schedule: str) -> str:
+def drafts_in_words(search: SeedSearch, budget: SeedBudget) -> str:
+    """How many drafts and full runs were made."""
+    full = len(search.kept)
+    plural = "s" * (full != 1)
+    return f"{len(search.seeds)} drafts of {budget.draft_steps} steps, {full} full run{plural} of {budget.steps}"
+
+
+def seeds_in_words(search: SeedSearch, made: str, note: str) -> str:
     """The report of a search over seeds.
 
     Args:
-        schedule: which schedule the drafts ran, a sentence.
+        made: the runs that were made, without a full stop.
+        note: which schedule the drafts ran, a sentence.
     """
     drafts, finals = search.scores
     lines = []
@@ -50,12 +58,11 @@ def seeds_in_words(search: SeedSearch, budget: SeedBudget, schedule: str) -> str
     if search.stopped:
         lines.append(f"Stopped early: {search.stopped}. What was made so far is kept.")
     lines.append(
-        f"{len(search.seeds)} drafts of {budget.draft_steps} steps, {len(search.kept)} full "
-        f"run{'s' * (len(search.kept) != 1)} of {budget.steps}: "
+        f"{made}: "
         f"{search.calls:.0f} model calls, {search.rewarded} images scored; {duration(search.seconds)} for the runs, "
         f"{duration(search.reward_seconds)} for the reward."
     )
-    lines.append(schedule)
+    lines.append(note)
     if len(drafts) > 1:
         lines.append(
             f"Draft scores: {float(drafts.min()):.4g} to {float(drafts.max()):.4g}, mean {float(drafts.mean()):.4g}."

@@ -85,9 +85,7 @@ def test_a_search_beats_its_first_seed_and_keeps_to_its_budget():
         per_run, network.calls = network.calls, 0
         result = searched(model, budget=6.0, scheduler="karras")
         assert network.calls <= 6 * per_run
-        assert "20 drafts of 2 steps, 1 full runs of 8: 48 model calls, 21 images scored" in result.report, (
-            result.report
-        )
+        assert "20 drafts of 2 steps, 1 full run of 8: 48 model calls, 21 images scored" in result.report
         first = GreyVae().decode(ksampler(model, 11, scheduler="karras"))
         assert scores(reward(), result.images)[0] >= scores(reward(), first)[0]
         assert result.sheet.ndim == 4
@@ -134,6 +132,17 @@ def test_a_reward_that_fails_is_named_and_the_best_so_far_is_given_out():
     said = raises(ValueError, lambda: searched(model, budget=1.1))
     assert said.startswith("budget: 1.1 images' worth")
     assert said.endswith("the least that works is 1.5"), said
+
+
+def test_a_pruned_batch_gives_what_a_plain_ksampler_makes_of_the_seed_that_is_left():
+    for kind in KINDS:
+        for sampler in ("dpmpp_2m", "euler", "heun", "lms", "deis", "ipndm", "res_multistep", "dpm_2"):
+            model = model_of(kind)
+            result = searched(model, method="prune a batch", sampler_name=sampler)
+            want = ksampler(model, result.seed, sampler_name=sampler)
+            torch.testing.assert_close(result.latent["samples"], want, atol=1e-5, rtol=1e-5)
+            assert "seeds in one run of 8 steps" in result.report
+            assert int(result.report.split(" model calls")[0].split()[-1]) <= 4 * 16, result.report
 
 
 def search_sampler(**changed: Any) -> Any:
@@ -269,3 +278,20 @@ def test_another_packs_score_is_asked_image_by_image_as_a_number_or_as_text():
         assert "node: 'Missing' is not installed" in raises(ValueError, lambda: make([], "Missing", "", ""))
     finally:
         del host_nodes.NODE_CLASS_MAPPINGS["OddScore"], host_nodes.NODE_DISPLAY_NAME_MAPPINGS["OddScore"]
+
+
+def test_a_plan_is_typed_or_measured_and_a_pilot_says_what_it_needs():
+    planned = part("nodes.search.work").planned
+    given = {"plan": "until 0.4", "pilot_images": 0, "held_out_images": 4, "budget": 24, "rule": "euler_ancestral"}
+    given |= {"eta": 1.0, "seed": 1, "cfg": 3.0, "decode": "VAE"}
+    assert planned(**given)[0] == "until 0.4"
+    said = raises(ValueError, lambda: planned(**given | {"pilot_images": 4}))
+    assert said.startswith("model: a pilot needs it; connect model, positive, negative, latent, reward, sigmas"), said
+    for kind in KINDS:
+        model = model_of(kind)
+        sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 6)
+        links = {"model": model, "positive": prompt(0.5), "negative": prompt(0.0), "latent": latent(1, 4, 8, 8)}
+        links |= {"reward": reward(), "vae": GreyVae(), "sigmas": sigmas}
+        plan, info = planned(**given | {"pilot_images": 4}, **links)
+        assert part("schedules.search.widths").parse_widths(plan).text() == plan
+        assert info.startswith("Spread of the children's scores by share of noise"), info

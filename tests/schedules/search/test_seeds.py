@@ -6,7 +6,7 @@ import pytest
 import torch
 from sigmasmith.schedules.search.rewards import ScoreReward
 from sigmasmith.schedules.search.seeds import Drawn, SeedBudget, search_seeds
-from sigmasmith.schedules.search.words import diversity, rank_correlation, seeds_in_words
+from sigmasmith.schedules.search.words import diversity, drafts_in_words, rank_correlation, seeds_in_words
 
 from .models import BRIGHT
 
@@ -39,9 +39,9 @@ def test_the_seed_with_the_best_draft_wins_within_the_budget():
     assert search.kept == best[:2]
     assert search.winner == 0
     assert search.calls == 8 * 16
-    report = seeds_in_words(search, budget, "Drafts ran a fitted schedule.")
+    report = seeds_in_words(search, drafts_in_words(search, budget), "Drafts ran a fitted schedule.")
     assert f"Seed {best[0]} won" in report
-    assert "128 model calls, 26 images scored" in report
+    assert "24 drafts of 4 steps, 2 full runs of 16: 128 model calls, 26 images scored" in report
 
 
 def test_a_full_run_overrules_its_draft():
@@ -72,7 +72,7 @@ def test_a_bad_score_is_named_with_its_seed_and_what_was_made_is_kept(bad):
     assert len(search.scores[0]) == 10
     assert search.kept == [max(range(10), key=lambda seed: 7 * seed % 101)]
     assert search.winner == 0
-    assert "Stopped early" in seeds_in_words(search, SeedBudget(8.0, 16), "")
+    assert "Stopped early" in seeds_in_words(search, "", "")
 
 
 def test_a_judge_is_reported_beside_and_chooses_nothing():
@@ -80,7 +80,7 @@ def test_a_judge_is_reported_beside_and_chooses_nothing():
     with_judge = search_seeds(GreyRuns(), BRIGHT, SeedBudget(4.0, 16), 0, judge=dark)
     assert with_judge.kept == search_seeds(GreyRuns(), BRIGHT, SeedBudget(4.0, 16), 0).kept
     assert len(with_judge.judged_drafts) == 12
-    assert "dark, which chose nothing" in seeds_in_words(with_judge, SeedBudget(4.0, 16), "")
+    assert "dark, which chose nothing" in seeds_in_words(with_judge, "", "")
 
 
 def test_an_interrupt_goes_through():

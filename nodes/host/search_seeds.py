@@ -1,8 +1,8 @@
-"""Searches in the host: runs from seeds, exactly as a KSampler makes them, and a search inside one run as a SAMPLER."""
+"""Runs from seeds for a search, exactly as a KSampler makes them, and batches that are pruned while they run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,20 +16,18 @@ from torch import Tensor
 
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
+from ...schedules.search.pruning import Choose
 from ...schedules.search.seeds import Drawn
-from ...schedules.search.stepwise import StepRecord, StepSearch, sample_search
-from ...schedules.search.words import steps_in_words
 from ..registration import PRESET_ATTRIBUTE
 from . import messages
 from .decoding import DecodeLatents
 from .guiders import cfg_guider
 from .latents import latent_rows
 from .multistep import multistep_sampler
-from .noise_levels import is_flow, model_sampling_of
+from .noise_levels import model_sampling_of
 from .runs import first_chunk
-from .variance import tell
 
-_COUNT_KEY = "sigmasmith_search_calls"
+_COUNT_KEY, _PRUNE_KEY = "sigmasmith_search_calls", "sigmasmith_pruned_rows"
 
 
 @dataclass(frozen=True)
@@ -89,16 +87,18 @@ class KSamplerRuns:
 
     Args:
         inputs: its latent's first sample is what every run starts from.
-        draft: what drafts run.
+        decode_drafts, decode: of drafts, and of full runs.
         total_calls: what the progress bar ends at.
     Attributes:
+        draft_rule: what drafts run.
         at_once: drafts that fit the memory together, at most eight.
     """
+
+    draft_rule: DraftRule
 
     def __init__(
         self,
         inputs: KSamplerInputs,
-        draft: DraftRule,
         decode_drafts: DecodeLatents,
         decode: DecodeLatents,
         total_calls: int,
@@ -108,7 +108,7 @@ class KSamplerRuns:
         model = inputs.model.clone()
         kinds = comfy.patcher_extension.WrappersMP
         model.add_wrapper_with_key(kinds.CALC_COND_BATCH, _COUNT_KEY, self._counted)
-        self._inputs, self._draft = replace(inputs, model=model), draft
+        self._inputs = replace(inputs, model=model)
         self._decode_drafts, self._decode = decode_drafts, decode
         self._latent = latent_rows(inputs.model, inputs.latent, 1)
         self._mask = inputs.latent.get("noise_mask")
@@ -117,14 +117,11 @@ class KSamplerRuns:
 
     def draft(self, seeds: Sequence[int]) -> Drawn:
         """Few-step runs of these seeds, as one batch."""
-        inputs, before = self._inputs, self._calls
-        noise = torch.cat([comfy.sample.prepare_noise(self._latent, seed) for seed in seeds])
-        latent = self._latent.expand(len(seeds), *self._latent.shape[1:]).clone()
+        inputs, rule, before = self._inputs, self.draft_rule, self._calls
+        noise, latent = self._starts(seeds)
         guider = cfg_guider(inputs.model, inputs.positive, inputs.negative, inputs.cfg)
         # A sampler with noise of its own draws it for the whole batch: such a draft is not quite its seed's.
-        ends = guider.sample(
-            noise, latent, self._draft.sampler, self._draft.sigmas, self._mask, self._progress, True, seeds[0]
-        )
+        ends = guider.sample(noise, latent, rule.sampler, rule.sigmas, self._mask, self._progress, True, seeds[0])
         return self._drawn(ends, before, self._decode_drafts)
 
     def full(self, seed: int) -> Drawn:
@@ -148,6 +145,42 @@ class KSamplerRuns:
         )
         return self._drawn(ends, before, self._decode)
 
+    def pruned(self, seeds: Sequence[int], rounds: Mapping[int, int], choose: Choose) -> Drawn:
+        """One run of all seeds under the host's sampler; after the steps of `rounds` rows are dropped below it.
+
+        The cut is made in the host's CALC_COND_BATCH wrapper, which every guider passes: the sampler keeps its whole
+        batch, and for a dropped row it gets back the state itself, at no model call.
+        """
+        inputs, before = self._inputs, self._calls
+        model, alive = inputs.model.clone(), list(range(len(seeds)))
+
+        def below(executor: Any, model: Any, conds: Any, x: Tensor, timestep: Tensor, *args: Any, **kw: Any) -> Any:
+            if x.shape[0] != len(seeds) or len(alive) == len(seeds):  # a guider that makes its own batch
+                return executor(model, conds, x, timestep, *args, **kw)
+            rows = torch.tensor(alive, device=x.device)
+            answers = executor(model, conds, x[rows], timestep[rows], *args, **kw)
+            return [x.index_copy(0, rows, answer.to(x)) for answer in answers]
+
+        def look(step: int, denoised: Tensor, x: Tensor, _: int) -> None:
+            self._progress(step, denoised, x, 0)
+            left = rounds.get(step + 1, len(alive))
+            if left < len(alive):
+                images = self._decode_drafts(model.model.process_latent_out(denoised[alive].float()))
+                alive[:] = choose(images, list(alive), left)
+                comfy.model_management.load_models_gpu([model])
+
+        model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, _PRUNE_KEY, below)
+        noise, latent = self._starts(seeds)
+        guider = cfg_guider(model, inputs.positive, inputs.negative, inputs.cfg)
+        sampler = comfy.samplers.sampler_object(inputs.sampler_name)
+        ends = guider.sample(noise, latent, sampler, inputs.sigmas(inputs.steps), self._mask, look, True, seeds[0])
+        return self._drawn(ends[alive], before, self._decode)
+
+    def _starts(self, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Noise and latents of these seeds, each as the host draws it alone."""
+        noise = torch.cat([comfy.sample.prepare_noise(self._latent, seed) for seed in seeds])
+        return noise, self._latent.expand(len(seeds), *self._latent.shape[1:]).clone()
+
     def _drawn(self, ends: Tensor, before: int, decode: DecodeLatents) -> Drawn:
         ends = ends.cpu()
         return Drawn(ends, decode(ends), (self._calls - before) / len(ends))
@@ -159,66 +192,3 @@ class KSamplerRuns:
 
     def _progress(self, _: int, denoised: Tensor, x: Tensor, __: int) -> None:
         self._show(min(self._calls, self._total) - 1, denoised, x, self._total)
-
-
-def search_sampler(search: StepSearch, decode: Callable[[Any], DecodeLatents], node_id: Any) -> Any:
-    """A SAMPLER that searches inside its run.
-
-    Args:
-        search: its `decode` is exchanged for the host's.
-        decode: model -> its latents' decoder.
-    """
-
-    def sample_sigmasmith_search(
-        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
-    ) -> Tensor:
-        guider = model.inner_model
-        patcher = guider.model_patcher
-        sampling, decoded, record = patcher.get_model_object("model_sampling"), decode(patcher), StepRecord()
-
-        def images_of(denoised: Tensor) -> Tensor:
-            messages.stop_if_interrupted()
-            return decoded(patcher.model.process_latent_out(denoised.float()))
-
-        settings = replace(search, decode=images_of, noise_scale=float(getattr(sampling, "noise_scale", 1.0)))
-        settings = replace(settings, reward=_KeepsModel(search.reward, patcher))
-        seed = int((extra_args or {}).get("seed") or 0)
-        end = sample_search(
-            model,
-            x,
-            sigmas,
-            extra_args,
-            callback,
-            disable,
-            search=settings,
-            flow=is_flow(sampling),
-            seed=seed,
-            record=record,
-        )
-        if record.stopped:
-            messages.say(f"The search stopped: {record.stopped}", node_id, warning=True)
-        tell(steps_in_words(settings, record), node_id)
-        return end
-
-    return comfy.samplers.KSAMPLER(sample_sigmasmith_search)
-
-
-@dataclass(frozen=True)
-class _KeepsModel:
-    """A reward after which the diffusion model is where it was: VAEs and rewards may have pushed it off the device."""
-
-    reward: Any
-    patcher: Any
-
-    @property
-    def name(self) -> str:
-        return self.reward.name
-
-    def measure(self, images: Tensor) -> Tensor:
-        try:
-            return self.reward.measure(images)
-        finally:
-            comfy.model_management.load_models_gpu([self.patcher])
-
-    def total(self, measured: Tensor) -> Tensor:
-        return self.reward.total(measured)
