@@ -18,7 +18,7 @@ from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ...schedules.search.pruning import Choose
 from ...schedules.search.seeds import Drawn
-from ..registration import PRESET_ATTRIBUTE
+from ..registration import PRESET_ATTRIBUTE, remember
 from . import messages
 from .decoding import DecodeLatents
 from .guiders import cfg_guider
@@ -72,7 +72,7 @@ def draft_rule(inputs: KSamplerInputs, steps: int, node_id: Any) -> DraftRule:
             "rank seeds better: connect Sigmasmith Apply Schedule."
         )
         return DraftRule(inputs.sigmas(steps), sampler, sentence)
-    sigmas = preset.sigmas(steps, inputs.denoise)
+    sigmas = remember(preset.sigmas(steps, inputs.denoise))  # or Apply would warn of a foreign schedule
     if inputs.denoise == 1.0 and preset.sampler == NAME and steps in preset.coefficients:
         said = f"Drafts ran the preset's {steps} fitted steps with their coefficients."
         return DraftRule(sigmas, multistep_sampler(preset, node_id), said)
@@ -105,10 +105,8 @@ class KSamplerRuns:
     ) -> None:
         self._calls = 0
         self._total = total_calls
-        model = inputs.model.clone()
-        kinds = comfy.patcher_extension.WrappersMP
-        model.add_wrapper_with_key(kinds.CALC_COND_BATCH, _COUNT_KEY, self._counted)
-        self._inputs = replace(inputs, model=model)
+        self._uncounted = inputs.model
+        self._inputs = replace(inputs, model=self._with_count(inputs.model.clone()))
         self._decode_drafts, self._decode = decode_drafts, decode
         self._latent = latent_rows(inputs.model, inputs.latent, 1)
         self._mask = inputs.latent.get("noise_mask")
@@ -152,7 +150,7 @@ class KSamplerRuns:
         batch, and for a dropped row it gets back the state itself, at no model call.
         """
         inputs, before = self._inputs, self._calls
-        model, alive = inputs.model.clone(), list(range(len(seeds)))
+        model, alive = self._uncounted.clone(), list(range(len(seeds)))
 
         def below(executor: Any, model: Any, conds: Any, x: Tensor, timestep: Tensor, *args: Any, **kw: Any) -> Any:
             if x.shape[0] != len(seeds) or len(alive) == len(seeds):  # a guider that makes its own batch
@@ -170,6 +168,7 @@ class KSamplerRuns:
                 comfy.model_management.load_models_gpu([model])
 
         model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, _PRUNE_KEY, below)
+        self._with_count(model)  # the host runs wrappers in this order: the count sees the rows that are left
         noise, latent = self._starts(seeds)
         guider = cfg_guider(model, inputs.positive, inputs.negative, inputs.cfg)
         sampler = comfy.samplers.sampler_object(inputs.sampler_name)
@@ -184,6 +183,11 @@ class KSamplerRuns:
     def _drawn(self, ends: Tensor, before: int, decode: DecodeLatents) -> Drawn:
         ends = ends.cpu()
         return Drawn(ends, decode(ends), (self._calls - before) / len(ends))
+
+    def _with_count(self, model: Any) -> Any:
+        """The model, its calls counted in rows."""
+        model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, _COUNT_KEY, self._counted)
+        return model
 
     def _counted(self, executor: Any, model: Any, conds: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         messages.stop_if_interrupted()

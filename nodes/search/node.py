@@ -155,7 +155,7 @@ class SigmasmithSearchPlan(io.ComfyNode):
                 whole("budget", 60, (2, 100_000), "Model calls for each image, as in Search Sampler."),
                 choice("rule", list(STEP_RULES), "As in Search Sampler."),
                 number("eta", 1.0, (0.01, 1.0, 0.01), "As in Search Sampler."),
-                noise_seed_input("seed", "Of the first image; the others count on."),
+                noise_seed_input("first_seed", "Of the first image; the others count on."),
                 cfg_input("Guidance."),
                 choice("decode", list(reversed(DECODERS)), "As in Search Sampler."),
                 io.Model.Input("model", optional=True, tooltip="For a pilot: the model to sample with."),

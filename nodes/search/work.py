@@ -140,7 +140,7 @@ def planned(
     eta: float,
     pilot_images: int,
     held_out_images: int,
-    seed: int,
+    first_seed: int,
     cfg: float,
     decode: str,
     sigmas: Tensor | None = None,
@@ -163,7 +163,7 @@ def planned(
     search = StepSearch(reward, _no_pictures, budget, rule=rule, eta=eta)
     runs = PilotRuns(guider, links["latent"], sigmas, search, _decoder_of(decode, links.get("vae")))
     levels, flow = [float(sigma) for sigma in sigmas], is_flow(model_sampling_of(model))
-    seen = range(seed, seed + pilot_images)
+    seen = range(first_seed, first_seed + pilot_images)
     unseen = range(seen.stop, seen.stop + held_out_images)
     result = run_pilot(runs, reward, levels, flow=flow, pilot=seen, held_out=unseen)
     return result.plan.text(), result.in_words()
