@@ -104,7 +104,8 @@ def refine(
         sigma_min: of the model; finer steps may go down to it.
         share: of each image's pixels in a round's region, above 0 to 1; 1 resamples all pixels.
         allowed: (B, *spatial) of 0 and 1; pixels that may change. None: all.
-        critic: chooses the pixels of every round in place of `share`, until it names none.
+        critic: chooses the pixels of every round in place of `share`, until it names none. A round that does not lower
+            their estimate still ends the rounds.
     Raises:
         ValueError: names the input.
     """
