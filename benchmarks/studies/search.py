@@ -33,6 +33,7 @@ from ...demo.models.weights import load_classifier
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.by_name import own_sampler
 from ...schedules.search.children import History, mean_and_spread
+from ...schedules.search.pruning import pruning_plan, survivors
 from ...schedules.search.rewards import ScoreReward, image_reward
 from ...schedules.search.seeds import SeedBudget
 from ...schedules.search.stepwise import StepRecord, StepSearch, sample_search
@@ -143,6 +144,21 @@ def draft_trials(full: Tensor, drafts: Tensor, budget: SeedBudget, seed: int) ->
     return float(full[winners].mean()), winners
 
 
+def pruned_trials(full: Tensor, on_the_way: Mapping[int, Tensor], images: float, seed: int) -> float:
+    """Mean score of what a pruned batch leaves, over trials on random sets of seeds.
+
+    Args:
+        on_the_way: step -> scores of the model's outputs after that many calls.
+    """
+    plan, rng, reached = pruning_plan(images, STEPS), np.random.default_rng(seed), []
+    for _ in range(_TRIALS):
+        alive = rng.choice(len(full), plan.start, replace=False).tolist()
+        for step in sorted(plan.left):
+            alive = survivors(alive, on_the_way[step][alive], plan.left[step])
+        reached.append(float(full[alive].max()))
+    return float(np.mean(reached))
+
+
 def draft_row(case: SearchCase, rows: int) -> dict[str, Any]:
     """Figures of one case, mean over its rewards."""
     subject, x = case.subject, case.start(rows)
@@ -150,7 +166,10 @@ def draft_row(case: SearchCase, rows: int) -> dict[str, Any]:
     full_fit = subject.fit(noise, "dpmpp_2m", (DRAFT_STEPS, STEPS), effort="fast")
     coefficients = subject.fit(noise, "sigmasmith_multistep", (DRAFT_STEPS,), effort="fast")
     plain = own_sampler("dpmpp_2m")
-    full = case.images(case.run(x, full_fit.sigmas(STEPS), plain))
+    outputs: list[Tensor] = []
+    full = case.images(
+        case.run(x, full_fit.sigmas(STEPS), plain, callback=lambda info: outputs.append(info["denoised"]))
+    )
     drafts = {
         "host": case.images(case.run(x, case.host(DRAFT_STEPS), plain)),
         "fitted": case.images(case.run(x, full_fit.sigmas(DRAFT_STEPS), plain)),
@@ -166,6 +185,15 @@ def draft_row(case: SearchCase, rows: int) -> dict[str, Any]:
             ratios = [equivalent(pair[0].numpy(), trial[0]) / budget for pair, trial in zip(pairs, trials)]
             figures[f"{kind} {budget}"] = float(np.mean(ratios)), float(min(ratios))
             figures[f"diversity {budget}"] = float(np.mean([diversity(list(full[t[1][:64]])) for t in trials]))
+    for budget in BUDGETS:
+        ratios = []
+        for place, reward in enumerate(case.rewards.values()):
+            scores = reward.measure(full)[:, 0]
+            rounds = pruning_plan(budget, STEPS).left
+            on_the_way = {step: reward.measure(case.images(outputs[step - 1]))[:, 0] for step in rounds}
+            reached = pruned_trials(scores, on_the_way, budget, 7 + place)
+            ratios.append(equivalent(scores.numpy(), reached) / budget)
+        figures[f"pruned {budget}"] = float(np.mean(ratios)), float(min(ratios))
     return figures
 
 
@@ -183,6 +211,8 @@ def print_drafts(names: Sequence[str], rows: int) -> None:
         for kind in ("host", "fitted", "coefficients"):
             cells = "  ".join("{:5.2f} ({:.2f})".format(*figures[f"{kind} {budget}"]) for budget in BUDGETS)
             print(f"   {kind:13s} rank correlation {figures[f'{kind} rank']:.3f}   {cells}", flush=True)
+        cells = "  ".join("{:5.2f} ({:.2f})".format(*figures[f"pruned {budget}"]) for budget in BUDGETS)
+        print(f"   {'pruned batch':36s}   {cells}", flush=True)
 
 
 def fk_steering(
