@@ -126,10 +126,15 @@ def search_pruned(
         Drawn(drawn.latents[row : row + 1], drawn.images[row : row + 1], drawn.calls) for row in range(len(search.kept))
     ]
     if not search.stopped:
-        try:
-            search.final_measured = list(measured(reward, drawn.images))
-            search.rewarded += len(drawn.images)
-            search.judged_finals = [] if judge is None else judge.total(measured(judge, drawn.images)).tolist()
-        except RewardError as error:
-            search.stopped = str(error)
+        _score_finals(search, drawn.images)
     return search
+
+
+def _score_finals(search: SeedSearch, images: Tensor) -> None:
+    try:
+        search.final_measured = list(measured(search.reward, images))
+        search.rewarded += len(images)
+        if search.judge is not None:
+            search.judged_finals = search.judge.total(measured(search.judge, images)).tolist()
+    except RewardError as error:
+        search.stopped = str(error)

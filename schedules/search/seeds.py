@@ -166,7 +166,13 @@ def search_seeds(
             progress(search)
         if search.stopped:
             break
-    for index in search.order[: 1 if search.stopped else budget.kept]:
+    _run_in_full(search, runs, budget.kept, progress)
+    return search
+
+
+def _run_in_full(search: SeedSearch, runs: SeedRuns, count: int, progress: Callable[[SeedSearch], None] | None) -> None:
+    """The best drafts in full; after a failure the best alone."""
+    for index in search.order[: 1 if search.stopped else count]:
         seed = search.seeds[index]
         drawn = _timed(search, lambda seed=seed: runs.full(seed))
         search.kept.append(seed)
@@ -178,7 +184,6 @@ def search_seeds(
             progress(search)
         if search.stopped:
             break
-    return search
 
 
 def _timed(search: SeedSearch, run: Callable[[], Drawn]) -> Drawn:

@@ -121,28 +121,42 @@ def sample_search(
     scores = _Scores(search, record)
     paths = [_Path(x, call(x, levels[0]), History())]
     for i, (sigma, target) in enumerate(pairwise(levels)):
+        best = paths[0]
         if callback is not None:
-            best = paths[0]
             callback({"x": best.x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": best.denoised})
-        if i == len(levels) - 2:  # the last step draws no noise; the path of the best score is the first
-            end, _ = mean_and_spread(
-                search.rule, paths[0].x, paths[0].denoised, sigma, target, 0.0, flow, paths[0].past
-            )
-            scores.judge(paths[0].denoised)
-            return end
-        children: list[_Path] = []
-        means = [
-            mean_and_spread(search.rule, path.x, path.denoised, sigma, target, search.eta, flow, path.past)
-            for path in paths
-        ]
-        for child in range(1 if scores.ended else record.widths[i]):
-            parent = child % len(paths)
-            mean, spread = means[parent]
-            state = mean + search.noise_scale * spread * noise(sigma, target)
-            past = History(paths[parent].denoised, step_length(sigma, target, flow))
-            children.append(_Path(state, call(state, target), past))
+        if i == len(levels) - 2:  # the last step draws no noise
+            scores.judge(best.denoised)
+            return mean_and_spread(search.rule, best.x, best.denoised, sigma, target, 0.0, flow, best.past)[0]
+        step = _Step(search, sigma, target, flow)
+        children = step.children(paths, 1 if scores.ended else record.widths[i], call, noise)
         paths = scores.kept(children, search.paths)
     return x
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of all paths."""
+
+    search: StepSearch
+    sigma: float
+    target: float
+    flow: bool
+
+    def children(self, paths: Sequence[_Path], width: int, call: _Calls, noise: RowNoise) -> list[_Path]:
+        """`width` children, of the paths in turn, each with its model output."""
+        search, ends = self.search, (self.sigma, self.target)
+        means = [
+            mean_and_spread(search.rule, path.x, path.denoised, *ends, search.eta, self.flow, path.past)
+            for path in paths
+        ]
+        length, children = step_length(*ends, self.flow), []
+        for child in range(width):
+            parent = child % len(paths)
+            mean, spread = means[parent]
+            state = mean + search.noise_scale * spread * noise(*ends)
+            past = History(paths[parent].denoised, length)
+            children.append(_Path(state, call(state, self.target), past))
+        return children
 
 
 class _Calls:
