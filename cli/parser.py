@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_compare(commands)
     _add_plot(commands)
+    _add_search(commands)
     for name, command in commands.choices.items():
         command.set_defaults(command=name, program=f"{PROGRAM} {name}")
     return parser
@@ -185,6 +186,37 @@ examples:
     plot.add_argument("--width", type=int, default=640, metavar="PX", help="(default 640)")
     plot.add_argument("--height", type=int, default=400, metavar="PX", help="(default 400)")
     plot.add_argument("--dark", action="store_true", help="light curves on a dark ground")
+
+
+def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    search = commands.add_parser(
+        "search",
+        **_STYLE,
+        help="the best of many seeds of a bundled model, for the price of a few images",
+        description="Draft many seeds in a few steps each, run the best one or two in full, and print the winner.",
+        epilog=f"""\
+{_SCHEDULES}
+
+examples:
+  python -m sigmasmith search --model digits_eps --reward class:3
+  python -m sigmasmith search digits.safetensors --model digits_flow --reward class:7 --budget 16 --judge sharpness""",
+    )
+    search.add_argument("schedule", nargs="?", default="fallback", metavar="SCHEDULE", help="(default fallback)")
+    search.add_argument("--model", required=True, metavar="NAME", help="a bundled model, such as digits_eps")
+    search.add_argument("--cfg", type=float, metavar="G", help="guidance (default 1, none)")
+    search.add_argument("--label", type=int, metavar="N", help="class that the model draws (default none)")
+    search.add_argument(
+        "--reward",
+        default="sharpness",
+        metavar="NAME",
+        help="brightness, colourfulness, red, green, blue, sharpness, or class:N (default sharpness)",
+    )
+    search.add_argument("--judge", metavar="NAME", help="a second reward, reported and never searched on")
+    search.add_argument("--budget", type=float, default=8.0, metavar="B", help="in full images (default 8)")
+    search.add_argument("--steps", type=int, default=16, metavar="N", help="of a full run (default 16)")
+    search.add_argument("--draft-steps", type=int, default=4, metavar="N", help="of a draft (default 4)")
+    search.add_argument("--keep", type=int, default=0, metavar="N", help="full runs (default one below 8, else two)")
+    search.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default 0)")
 
 
 def _add_model(parser: argparse.ArgumentParser, *, several: bool) -> None:

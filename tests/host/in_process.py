@@ -22,6 +22,7 @@ CHECKS = (
     "checks_multistep",
     "checks_partial",
     "checks_samplers",
+    "checks_search",
     "checks_use",
     "checks_variance",
     "checks_words",
