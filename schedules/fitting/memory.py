@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..core.words import in_bytes
 from .coefficients.fit import MOST_OUTPUTS
 from .coefficients.unknowns import features
 from .effort import Effort
 from .problem import COEFFICIENTS_SKETCH, END_SKETCH, STATE_SKETCH
+
+__all__ = ["in_bytes", "memory_of_fit"]
 
 _FLOAT32, _FLOAT64 = 4, 8
 # Runs of the step count in work beside its best one: first candidates, and what a refinement holds of its last moves.
@@ -65,10 +68,3 @@ def memory_of_fit(
     residuals = residual * searched
     refined = _FLOAT64 * residuals * (trials + _JACOBIANS * unknowns)
     return kept + along_teacher + refined
-
-
-def in_bytes(count: float) -> str:
-    """A number of bytes as one says it: 40 MB, 1.3 GB."""
-    if count < 1e9:
-        return f"{max(1, round(count / 1e6))} MB"
-    return f"{count / 1e9:.1f} GB"

@@ -1,10 +1,9 @@
-"""A fit as it is asked for, in four parts: what is sampled, what is searched, what it may cost, where it records."""
+"""A fit as it is asked for: what is sampled, what is searched, what it may cost. Where it records: journal.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
@@ -105,17 +104,6 @@ class Cost:
 
     minutes: float | None = None
     progress: Progress | None = None
-
-
-@dataclass(frozen=True)
-class Records:
-    """Where an unfinished fit is recorded, so that the same fit started again goes on where it stopped.
-
-    Args:
-        folder: one per model, conditioning and guidance; removed when the fit is done. None: nothing is recorded.
-    """
-
-    folder: Path | None = None
 
 
 def samplers_by_name(
