@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -15,6 +16,10 @@ FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
 # First entry of the dropdown: it must never be empty, and a share code needs no file.
 NO_FILE = "(share code)"
+# Where records of unfinished fits lie below the user folder.
+UNFINISHED = "sigmasmith/unfinished"
+# What they may take, in GB: a number under this key in the host's settings file changes it, 0 records nothing.
+_LIMIT_KEY, _LIMIT_GB = "Sigmasmith.RecordsGB", 8.0
 
 
 def add_preset_folder() -> None:
@@ -62,7 +67,18 @@ def preset_names() -> list[str]:
 
 def unfinished_folder() -> Path:
     """Where records of unfinished fits are kept; the host wipes its temp folder at every start."""
-    return Path(folder_paths.get_user_directory()) / "sigmasmith" / "unfinished"
+    return Path(folder_paths.get_user_directory()) / UNFINISHED
+
+
+def records_limit() -> int:
+    """Bytes that records of unfinished fits may take, as the host's settings say."""
+    try:
+        settings = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
+        limit = json.loads(settings.read_text(encoding="utf-8")).get(_LIMIT_KEY, _LIMIT_GB)
+    except (OSError, ValueError, AttributeError):
+        limit = _LIMIT_GB
+    sane = isinstance(limit, (int, float)) and 0.0 <= limit <= 1e6
+    return int(1e9 * (limit if sane else _LIMIT_GB))
 
 
 def write_csv(prefix: str, text: str) -> str:

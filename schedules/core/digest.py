@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import enum
 import hashlib
 import struct
@@ -21,10 +22,10 @@ _MAX_OBJECTS = 20_000
 def digest_of(*values: Any, sampled: int = 0, plain: Callable[[Any], Any] = lambda value: value) -> str:
     """32 hex digits of values of any kind.
 
-    Numbers, texts, arrays and containers count by what they hold; functions by their code and what they close over;
-    other objects by their class and public attributes, which leaves out what a class keeps for itself as it runs; and
-    what holds nothing that can be read by its class alone. So two digests that differ may stand for one behaviour, and
-    equal ones for two only where the difference lies in something that cannot be read.
+    Numbers, texts, arrays and containers count by what they hold; functions by their code and what they close over and
+    do not write themselves; other objects by their class and public attributes, which leaves out what a class keeps for
+    itself as it runs; and what holds nothing that can be read by its class alone. So two digests that differ may stand
+    for one behaviour, and equal ones for two only where the difference lies in something that cannot be read.
 
     Args:
         sampled: values of a tensor that count, spread over all of it; 0 for all of them.
@@ -84,7 +85,7 @@ class _Digest:
             self._feed_all([value.func, value.args, value.keywords], depth)
         elif isinstance(value, FunctionType):
             self._say(value.__module__)
-            held = [_content(cell) for cell in value.__closure__ or ()]
+            held = [_content(value.__code__, name, cell) for name, cell in _closed_over(value)]
             self._feed_all([value.__code__, value.__defaults__, value.__kwdefaults__, *held], depth)
         elif isinstance(value, torch.nn.Module):
             # Its weights may be anywhere, and in the hands of a host that patches them.
@@ -114,8 +115,22 @@ class _Digest:
         self.hash.update(struct.pack("<q", len(raw)) + raw)
 
 
-def _content(cell: Any) -> Any:
+def _closed_over(function: FunctionType) -> list[tuple[str, Any]]:
+    return list(zip(function.__code__.co_freevars, function.__closure__ or ()))
+
+
+def _content(code: CodeType, name: str, cell: Any) -> Any:
+    """What a function has closed over; what it writes itself (`nonlocal`) is its state and no setting."""
+    if name in _written(code):
+        return None
     try:
         return cell.cell_contents
     except ValueError:  # not yet filled
         return None
+
+
+def _written(code: CodeType) -> set[str]:
+    """Names of outer variables that a function, or one inside it, writes."""
+    names = {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_DEREF"}
+    inner = [_written(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return names.intersection(code.co_freevars).union(*inner)

@@ -94,6 +94,8 @@ def calibrate(
     sigma_range = SigmaRange(float(sigma_min), float(sigma_max), flow)
     counts = step_counts(steps)
     check_noise(noise)
+    if x is not None and x.shape != noise.shape:
+        raise ValueError(f"x must have the shape of noise, {tuple(noise.shape)}, got {tuple(x.shape)}")
     if boundary is None and low_denoiser is not None:
         raise ValueError("boundary must be given where low_denoiser is")
     hosts = host_schedules(sigma_range) if baselines is None else baselines

@@ -46,7 +46,8 @@ class ModelIdentity:
         shift: timestep shift of a flow model.
         parameters: number of parameters.
         checkpoint, checkpoint_hash: bare file name, hex digest of the file.
-        patches: hex digest of weight patches, their strengths and a guidance curve; "" for a model known to have none.
+        patches: hex digest of weight patches, their strengths, a guidance curve and all else that nodes have put on the
+            model; "" for a model known to have none.
         loras: bare file names.
     Raises:
         PresetError: names the field.
@@ -157,13 +158,13 @@ class ModelIdentity:
         if self.loras:
             return [f"Fitted with other strengths or other patches beside LoRA {', '.join(self.loras)}."]
         if self.patches and running.patches:
-            return ["Fitted with other weight patches or another guidance curve than this model runs with."]
+            return ["Fitted with other weight patches, guidance curve or changes than this model runs with."]
         return [f"Fitted with {self._patches_in_words()}, this model runs with {running._patches_in_words()}."]
 
     def _patches_in_words(self) -> str:
         if self.loras:
             return f"LoRA {', '.join(self.loras)}"
-        return "weight patches or a guidance curve" if self.patches else "no LoRA or patch"
+        return "weight patches, a guidance curve or other changes" if self.patches else "no LoRA or patch"
 
 
 def same_digest(left: str | None, right: str | None) -> bool | None:
