@@ -16,6 +16,8 @@ FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
 # First entry of the dropdown: it must never be empty, and a share code needs no file.
 NO_FILE = "(share code)"
+# File systems allow 255; number and suffix of a file need the rest.
+_MAX_PART_BYTES = 200
 # Where records of unfinished fits lie below the user folder.
 UNFINISHED = "sigmasmith/unfinished"
 # What they may take, in GB: a number under this key in the host's settings file changes it, 0 records nothing.
@@ -81,19 +83,38 @@ def records_limit() -> int:
     return int(1e9 * (limit if sane else _LIMIT_GB))
 
 
+def check_csv(prefix: str) -> None:
+    """Raise ValueError, which names the input `filename_prefix`, where `write_csv` could not write."""
+    _csv_path(prefix)
+
+
 def write_csv(prefix: str, text: str) -> str:
     """Write a new numbered file into the output folder; its name below that folder.
 
     Raises:
         ValueError: names the input `filename_prefix`.
     """
+    path, shown = _csv_path(prefix)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise ValueError(f"filename_prefix: {shown} cannot be written: {error.strerror}") from error
+    return shown
+
+
+def _csv_path(prefix: str) -> tuple[Path, str]:
+    """The next free file of this prefix, and its name below the output folder."""
     output = folder_paths.get_output_directory()
+    parts = prefix.replace("\\", "/").split("/")
+    if "\0" in prefix or max(len(part.encode("utf-8", "surrogatepass")) for part in parts) > _MAX_PART_BYTES:
+        raise ValueError(f"filename_prefix: a part of it is longer than {_MAX_PART_BYTES} bytes, or holds a null")
     try:
         folder, name, number, inside, _ = folder_paths.get_save_image_path(prefix, output)
+    except OSError as error:
+        raise ValueError(f"filename_prefix: {prefix[:80]!r} cannot be written: {error.strerror}") from error
     except Exception as error:  # the host raises a plain Exception for a prefix that leaves the folder
-        raise ValueError(f"filename_prefix: {prefix!r} does not name a file in the output folder") from error
+        raise ValueError(f"filename_prefix: {prefix[:80]!r} does not name a file in the output folder") from error
     path = Path(folder) / f"{name}_{number:05}_.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8", newline="") as file:
-        file.write(text)
-    return f"{inside}/{path.name}" if inside else path.name
+    return path, f"{inside}/{path.name}" if inside else path.name

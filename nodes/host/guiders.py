@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import FunctionType
 from typing import Any
 
@@ -11,8 +12,16 @@ import comfy.samplers
 _TOLD_BY_DEFAULT = 3.5
 
 
-def cfg_guider(model: Any, positive: Any, negative: Any, cfg: float) -> Any:
-    """The guider that a KSampler makes of these inputs."""
+def cfg_guider(model: Any, positive: Any, negative: Any, cfg: float, name: str = "cfg") -> Any:
+    """The guider that a KSampler makes of these inputs.
+
+    Args:
+        name: of the input that `cfg` came from.
+    Raises:
+        ValueError: names that input.
+    """
+    if not math.isfinite(cfg):
+        raise ValueError(f"{name}: must be a finite number, got {cfg}")
     guider = comfy.samplers.CFGGuider(model)
     guider.set_conds(positive, negative)
     guider.set_cfg(cfg)
