@@ -137,12 +137,13 @@ class SigmasmithFit(FitNode):
         **inputs: Any,
     ) -> io.NodeOutput:
         more = tuple(inputs.pop(f"positive_{number}", None) for number in (2, 3, 4))
+        guider, low_guider = cfg_guider(model, positive, negative, cfg), None
+        if model_low is not None:
+            low_guider = cfg_guider(model_low, positive, negative, cfg_low or cfg, "cfg_low")
         return fitted(
             cls,
-            guider=cfg_guider(model, positive, negative, cfg),
-            low_guider=None
-            if model_low is None
-            else cfg_guider(model_low, positive, negative, cfg_low or cfg, "cfg_low"),
+            guider=guider,
+            low_guider=low_guider,
             positives=tuple(prompt for prompt in more if prompt is not None),
             **inputs,
         )

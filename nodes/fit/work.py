@@ -146,7 +146,8 @@ def _save(path: Path, preset: Preset, key: str) -> None:
         ValueError: names the input.
     """
     try:
-        save_preset(path, preset, overwrite=True)
+        with folders.changing:
+            save_preset(path, preset, overwrite=True)
     except PresetError as error:
         try:
             code = f" Or take it from here: {to_share_code(preset)}"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import folder_paths
 from comfy.cli_args import args
 
 from ...schedules.presets.checks import PresetError
-from ...schedules.presets.folder import free_path, preset_files
+from ...schedules.presets.folder import FolderWalk, free_path
 
 FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
 # First entry of the dropdown: it must never be empty, and a share code needs no file.
 NO_FILE = "(share code)"
+# Held by whoever writes, renames or removes presets: nodes run in one thread, requests of the page in others.
+changing = threading.RLock()
+_walk = FolderWalk()
 # File systems allow 255; number and suffix of a file need the rest.
 _MAX_PART_BYTES = 200
 # Where records of unfinished fits lie below the user folder.
@@ -64,7 +68,8 @@ def is_shared() -> bool:
 
 def preset_names() -> list[str]:
     """Names of all presets, sorted."""
-    return sorted(preset_files(preset_folders()))
+    with changing:
+        return sorted(_walk.files(preset_folders()))
 
 
 def unfinished_folder() -> Path:

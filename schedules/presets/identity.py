@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -99,6 +100,11 @@ class ModelIdentity:
     def sigma_range(self) -> SigmaRange:
         return SigmaRange(self.sigma_min, self.sigma_max, flow=self.flow)
 
+    @cached_property
+    def noise_only(self) -> ModelIdentity:
+        """The same without what tells weights apart: two with equal ones can run each other's sigmas."""
+        return replace(self, parameters=None, checkpoint=None, checkpoint_hash=None, patches=None, loras=())
+
     def differences(self, running: ModelIdentity) -> list[str]:
         """One sentence for each thing in which `running` differs from this model, the gravest first.
 
@@ -145,9 +151,10 @@ class ModelIdentity:
             said.append("Fitted for another checkpoint (its hash differs).")
         elif same_file is not True and not same_name and self.checkpoint and running.checkpoint:
             said.append(f"Fitted for checkpoint {self.checkpoint}, this is {running.checkpoint}.")
-        return said + self._other_patches(running)
+        return said + self.other_patches(running)
 
-    def _other_patches(self, running: ModelIdentity) -> list[str]:
+    def other_patches(self, running: ModelIdentity) -> list[str]:
+        """At most one sentence: how the patches of `running` differ."""
         known = self.patches is not None and running.patches is not None
         if (known and self.patches == running.patches) or (not known and not (self.loras and running.loras)):
             return []
