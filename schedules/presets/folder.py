@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,50 +44,64 @@ class FoundFile(NamedTuple):
 
 
 class _Listing(NamedTuple):
-    """The content of one folder: (name without suffix, whether it is a link), (folder, whether it is a link)."""
+    """The content of one folder: its files by their names, and (folder, whether it is a link)."""
 
     stamp: tuple[int, int, int]
     lasting: bool
-    files: list[tuple[str, bool]]
+    files: dict[str, FoundFile]
     folders: list[tuple[str, bool]]
+
+
+class _Place(NamedTuple):
+    """A folder to look into: its path, its name with a slash behind it, the folders that it lies in, how it is met."""
+
+    path: str
+    prefix: str
+    above: tuple[tuple[int, int], ...]
+    linked: bool
+    first: bool
 
 
 class FolderWalk:
     """The walk over preset folders; folders that have not changed are not listed again."""
 
     def __init__(self) -> None:
-        self._listings: dict[str, _Listing] = {}
+        self._listings: dict[_Place, _Listing] = {}
 
     def files(self, folders: Iterable[Path]) -> dict[str, FoundFile]:
         """Name -> file of every preset below the folders, at most MAX_FILES, each folder's in the order of names."""
         found: dict[str, FoundFile] = {}
         known, self._listings = self._listings, {}
         for number, folder in enumerate(dict.fromkeys(folders)):
-            for name, path, linked in self._walk(str(folder), known):
-                if len(found) >= MAX_FILES:
-                    return found
-                if name not in found:
-                    found[name] = FoundFile(path, linked, number == 0)
+            for files in self._walk(_Place(str(folder), "", (), False, number == 0), known):
+                for name, file in files.items():
+                    found.setdefault(name, file)
+                if len(found) > MAX_FILES:
+                    return dict(islice(found.items(), MAX_FILES))
         return found
 
-    def _walk(self, root: str, known: dict[str, _Listing]) -> Iterator[tuple[str, str, bool]]:
-        """(name, file, whether by a link) below one folder, in the order of their names, depth first."""
-        # (folder, its name with a slash behind it, the folders that it lies in, whether by a link)
-        waiting: list[tuple[str, str, tuple[tuple[int, int], ...], bool]] = [(root, "", (), False)]
+    def _walk(self, root: _Place, known: dict[_Place, _Listing]) -> Iterator[dict[str, FoundFile]]:
+        """The files of every folder below one, in the order of their names, depth first."""
+        waiting = [root]
         for _ in range(MAX_FOLDERS):
             if not waiting:
                 return
-            folder, prefix, above, linked = waiting.pop()
-            listing = _listed(folder, known.get(folder))
-            if listing is None or (place := listing.stamp[:2]) in above:
+            place = waiting.pop()
+            listing = _listed(place, known.get(place))
+            if listing is None or (itself := listing.stamp[:2]) in place.above:
                 continue
-            self._listings[folder] = listing
-            for stem, is_link in listing.files:
-                if len(prefix) + len(stem) <= MAX_NAME:
-                    yield prefix + stem, os.path.join(folder, stem + SUFFIX), linked or is_link
-            if len(above) < MAX_DEPTH:
+            self._listings[place] = listing
+            yield listing.files
+            if len(place.above) < MAX_DEPTH:
+                above = (*place.above, itself)
                 waiting += [
-                    (os.path.join(folder, entry), f"{prefix}{entry}/", (*above, place), linked or is_link)
+                    _Place(
+                        os.path.join(place.path, entry),
+                        f"{place.prefix}{entry}/",
+                        above,
+                        place.linked or is_link,
+                        place.first,
+                    )
                     for entry, is_link in reversed(listing.folders)
                 ]
 
@@ -140,28 +155,34 @@ def _entries(folder: str) -> list[str]:
         return []
 
 
-def _listed(folder: str, known: _Listing | None) -> _Listing | None:
+def _listed(place: _Place, known: _Listing | None) -> _Listing | None:
     """The content of a folder, the known one where it has not changed; None where it cannot be read."""
     now = time.time_ns()
     try:
-        status = os.stat(folder)
+        status = os.stat(place.path)
         stamp = (status.st_dev, status.st_ino, status.st_mtime_ns)
         if known is not None and known.lasting and known.stamp == stamp:
             return known
-        files, folders = [], []
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    if _is_name(f"{entry.name}/x"):
-                        folders.append((entry.name, entry.is_symlink()))
-                elif entry.name.endswith(SUFFIX) and _is_name(stem := entry.name.removesuffix(SUFFIX)):
-                    files.append((stem, entry.is_symlink()))
+        with os.scandir(place.path) as entries:
+            shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError:
         return None
-    files.sort(key=lambda file: file[0] + SUFFIX)
-    return _Listing(stamp, status.st_mtime_ns < now - YOUNG_NS, files, sorted(folders))
+    files, folders = {}, []
+    for entry in shown:
+        stem = entry.name.removesuffix(SUFFIX)
+        if _is_folder(entry):
+            if _is_name(f"{entry.name}/x"):
+                folders.append((entry.name, entry.is_symlink()))
+        elif stem != entry.name and len(place.prefix) + len(stem) <= MAX_NAME and _is_name(stem):
+            files[place.prefix + stem] = FoundFile(entry.path, place.linked or entry.is_symlink(), place.first)
+    return _Listing(stamp, status.st_mtime_ns < now - YOUNG_NS, files, folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _is_name(name: str) -> bool:

@@ -98,12 +98,17 @@ def spoil(tree: Any, draw: random.Random) -> None:
         return
 
 
+def check_sentence(text: str) -> None:
+    """An error can be shown anywhere: short, one line, nothing invisible."""
+    assert len(text) < 1_000
+    assert text.isprintable()
+
+
 def check_file(data: bytes) -> None:
     try:
         loaded = from_bytes(data)
     except PresetError as error:
-        assert len(str(error)) < 1_000
-        assert str(error).isprintable()
+        check_sentence(str(error))
         return
     assert to_bytes(from_bytes(to_bytes(loaded))) == to_bytes(loaded)
 
@@ -112,8 +117,7 @@ def check_code(code: str) -> None:
     try:
         loaded = from_share_code(code)
     except PresetError as error:
-        assert len(str(error)) < 1_000
-        assert str(error).isprintable()
+        check_sentence(str(error))
         return
     assert from_share_code(to_share_code(loaded)).hash == loaded.hash
 
