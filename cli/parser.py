@@ -8,6 +8,10 @@ from typing import TypedDict
 PROGRAM = "python -m sigmasmith"
 
 
+# No count or size that anybody means is larger.
+MOST = 10**9
+
+
 class _Style(TypedDict):
     formatter_class: type[argparse.HelpFormatter]
     allow_abbrev: bool
@@ -103,6 +107,11 @@ example:
         help="below 1: for images that are changed at this denoise, from where the hosts' simple starts (default 1)",
     )
     run.add_argument("--minutes", type=float, metavar="M", help="stop after this long with the best so far")
+    run.add_argument(
+        "--journal",
+        metavar="DIR",
+        help="record the unfinished fit in this folder: the same command goes on where it stopped; removed when done",
+    )
     run.add_argument("--out", metavar="FILE", help="preset to write, .safetensors")
     run.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
@@ -260,8 +269,10 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         values = tuple(int(part) for part in text.split(","))
     except ValueError:
         values = ()
-    if not values or min(values) < 1:
-        raise argparse.ArgumentTypeError(f"must be whole numbers above 0 with commas between, got {text!r}")
+    if not values or min(values) < 1 or max(values) > MOST:
+        raise argparse.ArgumentTypeError(
+            f"must be whole numbers above 0, at most {MOST:,}, with commas between, got {text[:80]!r}"
+        )
     return values
 
 

@@ -20,6 +20,7 @@ from ...schedules.presets.made import PILOT, HowMade
 from ...schedules.presets.preset import FITTED, Preset
 from ..fit.existing import existing_in_words, existing_preset
 from ..fit.request import FitRequest, FitResult
+from ..host import folders
 from ..host.counted import CountedModel
 from ..host.guard import check_fittable
 from ..host.progress import progress_bar
@@ -67,7 +68,8 @@ def freeze(request: Freeze) -> FitResult:
         report = existing_in_words(base, preset, {count: count for count in steps})
     else:
         preset, report = _frozen(request, steps, subject, baselines)
-        save_preset(path, preset, overwrite=True)
+        with folders.changing:
+            save_preset(path, preset, overwrite=True)
         note_written(path)
     plots = [_plot(preset, count, baselines) for count in steps]
     return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))

@@ -155,6 +155,7 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
     def sample(
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
     ) -> Tensor:
+        _check_levels(sigmas)
         sampling, log = _sampling_of(model), NoiseLog()
         flow, settings = is_flow(sampling), with_spread(control, model, reference)
         route = choose_route(host, settings, flow=flow, own_source=noise is not None)
@@ -189,6 +190,11 @@ def _run_noise(
     if noise is None:  # another pack's node may have given the sampler its noise
         between = host.options.get("noise_sampler") or host_noise(host.name, x, sigmas, extra_args.get("seed"))
     return RunNoise(between, rows.fresh, _noise_scale(sampling))
+
+
+def _check_levels(sigmas: Tensor) -> None:
+    if not bool((sigmas > 0.0).any()):
+        raise ValueError(f"sigmas: no level is above 0 ({len(sigmas)} values), so there is no step to run")
 
 
 def host_noise(name: str, x: Tensor, sigmas: Tensor, seed: int | None) -> Any:

@@ -14,7 +14,9 @@ from ...schedules.presets.preset import Preset
 from ..registration import PRESET_ATTRIBUTE, was_handed_out
 from ..text import will_run
 from . import messages
-from .identity import model_identity
+from .changes import running_facts
+from .guiders import guidance_of
+from .identity import identity_under
 from .metadata import note_run
 from .noise_levels import model_sampling_of
 
@@ -73,14 +75,14 @@ def run_differences(
             "The model carries a preset, but this run uses another scheduler. "
             "Choose sigmasmith_optimal, or connect Sigmasmith Schedule, to use the preset."
         )
-    guidance = getattr(guider, "cfg", None)
-    return said + preset.differences(
-        model_identity(model),
+    said += preset.differences(
+        identity_under(guider),
         sampler=_same_or_running(preset.sampler, sampler),
-        guidance=float(guidance) if isinstance(guidance, (int, float)) else None,
+        guidance=guidance_of(guider),
         latent_shape=_latent_shape(noise, kwargs),
         start_sigma=float(sigmas[0]) if len(sigmas) else None,
     )
+    return said + preset.made_otherwise(running_facts(guider))
 
 
 def _same_or_running(fitted: str, sampler: Any) -> str | None:

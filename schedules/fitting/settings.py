@@ -1,14 +1,15 @@
-"""A fit as it is asked for, in four parts: what is sampled, what is searched, what it may cost, where it records."""
+"""A fit as it is asked for: what is sampled, what is searched, what it may cost. Where it records: journal.py."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
 from ..core.types import Baselines, Progress, SamplerFunction
+from ..presets.preset import MAX_SCHEDULES
 from ..samplers.brownian import is_stochastic
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME
@@ -103,21 +104,16 @@ class Cost:
     Args:
         minutes: wall-clock limit, or None.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
+    Raises:
+        ValueError: names the argument.
     """
 
     minutes: float | None = None
     progress: Progress | None = None
 
-
-@dataclass(frozen=True)
-class Records:
-    """Where an unfinished fit is recorded, so that the same fit started again goes on where it stopped.
-
-    Args:
-        folder: one per model, conditioning and guidance; removed when the fit is done. None: nothing is recorded.
-    """
-
-    folder: Path | None = None
+    def __post_init__(self) -> None:
+        if self.minutes is not None and not 0.0 < self.minutes < math.inf:
+            raise ValueError(f"minutes must be above 0 and finite, got {self.minutes}")
 
 
 def samplers_by_name(
@@ -129,7 +125,10 @@ def samplers_by_name(
     for entry in given:
         name = entry if isinstance(entry, str) else sampler_name(entry)
         # The fitted sampler runs the fit's own coefficients, a host's function of that name those of a preset.
-        functions[name] = own_sampler(name) if isinstance(entry, str) or name == NAME else entry
+        function = own_sampler(name) if isinstance(entry, str) or name == NAME else entry
+        if name in functions and functions[name] is not function and name != NAME:
+            raise ValueError(f"sampler: two functions are called {name}; give one of them another __name__")
+        functions[name] = function
     return functions
 
 
@@ -143,4 +142,7 @@ def step_counts(steps: int | Sequence[int]) -> tuple[int, ...]:
     given = (steps,) if isinstance(steps, int) else tuple(steps)
     if not given:
         raise ValueError("steps must name at least one step count")
-    return tuple(sorted({check_steps(count) for count in given}))
+    counts = tuple(sorted({check_steps(count) for count in given}))
+    if len(counts) > MAX_SCHEDULES:
+        raise ValueError(f"steps must name at most {MAX_SCHEDULES} step counts, got {len(counts)}")
+    return counts

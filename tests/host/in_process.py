@@ -19,6 +19,7 @@ CHECKS = (
     "checks_feedback",
     "checks_fit",
     "checks_guidance",
+    "checks_identity",
     "checks_multistep",
     "checks_partial",
     "checks_samplers",
