@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..core.noise_space import Array, SigmaRange
 from ..core.sigma_table import flow_shift
-from ..core.sigmas import check_steps, finish_sigmas
+from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 from .ends import check_above
 
 
@@ -87,7 +87,7 @@ def two_sided_sigmas(steps: int, sigma_range: SigmaRange, curve: TwoSided) -> Te
     Raises:
         ValueError: names the argument and its value.
     """
-    check_steps(steps)
+    check_steps(steps, most=MAX_LIST)
     for name in ("fine", "coarse", "centre"):
         check_above(name, getattr(curve, name))
     if not 0.0 <= curve.left < math.inf:
