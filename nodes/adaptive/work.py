@@ -14,6 +14,8 @@ from ...schedules.adaptive.pilot import Pilot, run_pilot
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import Baselines
+from ...schedules.fitting.self_test.runs import starter
+from ...schedules.fitting.self_test.verdict import check_sampler_facts
 from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.made import PILOT, HowMade
@@ -26,6 +28,7 @@ from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import check_sampler, draws_noise, fit_sampler
 from ..host.subject import Subject, subject_of
+from ..host.tested import facts_of, try_model
 from ..presets.written import note_written
 from ..text import parse_steps, plot_sentence
 
@@ -82,6 +85,9 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
     checked = steps if request.check and can_be_checked(base.sampler_name) else ()
     tick = _progress(runs, request.pilot_calls + (1 + len(baselines)) * sum(checked), base.node_id)
     rows = slice(0, base.noises)
+    if not draws_noise(base.sampler_name):
+        check_sampler_facts(base.sampler_name, facts_of(runs, starter(fit_sampler(base.sampler_name).function)))
+    tests = try_model(runs, lambda _: tick())
     pilot = run_pilot(
         lambda sampler, *given: runs(_counted(sampler, tick), *given), rows, sigma_range, request.pilot_calls
     )
@@ -110,7 +116,8 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
         name=base.name,
         tool="Sigmasmith for ComfyUI",
     )
-    return preset, in_words(request, preset, order, sigma_range, steps, checked)
+    said = in_words(request, preset, order, sigma_range, steps, checked)
+    return preset, "\n".join([said, *tests])
 
 
 def can_be_checked(sampler: str) -> bool:

@@ -25,7 +25,7 @@ from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ..host import folders
 from ..host.experts import ExpertRuns
-from ..host.guard import check_fittable
+from ..host.guard import check_fittable, suspects_in_words
 from ..host.identity import conditioning_digest
 from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
@@ -146,7 +146,13 @@ def _calibrated(
     records = Records(folders.unfinished_folder() / key)
     try:
         return solve_schedules(
-            runs, runs.noise, sampling, Searching(baselines, request.effort, request.method), cost, records
+            runs,
+            runs.noise,
+            sampling,
+            Searching(baselines, request.effort, request.method),
+            cost,
+            records,
+            suspects_in_words(request.guiders),
         )
     except OutOfTimeError:
         raise ValueError(

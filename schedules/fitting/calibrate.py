@@ -122,12 +122,14 @@ def solve_schedules(
     searching: Searching,
     cost: Cost | None = None,
     records: Records | None = None,
+    suspects: str = "",
 ) -> Calibration:
     """Fit sigma schedules through a run.
 
     Args:
         run: of a host, or direct.
         batch: (B, ...) noise or start states, B >= 3; tells the records of one batch from those of another.
+        suspects: a sentence on what the host knows on the model, for a refusal by the self-test.
     Returns:
         as `calibrate`, which says more.
     Raises:
@@ -147,6 +149,7 @@ def solve_schedules(
     limit = effort.limit(sampling.steps, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
     journal = None if records.folder is None else Journal(records.folder, identity)
+    shape = tuple(batch.shape[1:])
     held = max(2, rows // 4)
     problems = [
         Problem(
@@ -161,12 +164,12 @@ def solve_schedules(
             journal=journal,
             search=slice(0, rows - held),
             held_out=slice(rows - held, rows),
-            shape=tuple(batch.shape[1:]),
+            shape=shape,
         )
         for name, function in sampling.samplers.items()
     ]
     with torch.no_grad():
-        solution = solve(problems)
+        solution = solve(problems, suspects)
     if journal is not None:
         journal.clear()
     start = sampling.start
@@ -178,7 +181,7 @@ def solve_schedules(
         report=solution.report,
         nfe=budget.nfe,
         effort=searching.effort,
-        latent_shape=tuple(batch.shape[1:]),
+        latent_shape=shape,
         seconds=budget.seconds,
         denoise=1.0 if start is None else start.denoise,
         made=_how_made(sampling, searching),

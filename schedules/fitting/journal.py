@@ -37,12 +37,15 @@ class Journal:
         folder: made when the first record is written, removed by `clear`. Give each fit its own.
         identity: text that stands for all that the fit's results depend on (noise, sampler, range ...): records of
             another identity in the same folder are never read.
+    Attributes:
+        calls: whether calls of a run in progress are recorded; not where what a model answers depends on calls before.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder = folder
         self._identity = hashlib.sha256(identity.encode()).hexdigest()
         self._last_call = time.monotonic()
+        self.calls = True
 
     def key(self, *parts: object) -> str:
         """File name of a record: a digest of the fit and of what the run was."""
@@ -72,14 +75,14 @@ class Journal:
     def read_calls(self, key: str) -> list[Tensor]:
         """Model outputs of the run in progress, from its first call to the first that is not on record."""
         outputs: list[Tensor] = []
-        while (record := self.read(f"{key}-{len(outputs)}")) is not None:
+        while self.calls and (record := self.read(f"{key}-{len(outputs)}")) is not None:
             outputs.append(record["denoised"])
         return outputs
 
     def write_call(self, key: str, index: int, denoised: Tensor) -> None:
         """Record one call of the run in progress, unless calls are quick."""
         now = time.monotonic()
-        if now - self._last_call >= _SLOW_CALL_SECONDS:
+        if self.calls and now - self._last_call >= _SLOW_CALL_SECONDS:
             self.write(f"{key}-{index}", {"denoised": denoised})
         self._last_call = now
 
