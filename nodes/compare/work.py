@@ -208,9 +208,12 @@ class _Running:
         try:
             end, seconds = run_sampler(self.runs, plan.runner.for_rows(self.rows), plan.sigmas, self.rows, self._called)
             check_finite(end, 0.0, steps - 1)
-        except ModelError as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # another pack's sampler may raise anything
+            said = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
             none = target.new_zeros(0).double()
-            return Cell(plan.runner.label, plan.schedule, steps, none, failed=str(error), target=plan.target), None
+            return Cell(plan.runner.label, plan.schedule, steps, none, failed=said, target=plan.target), None
         rows = self.rows.stop
         cell = Cell(
             plan.runner.label,

@@ -104,6 +104,31 @@ def sampler_facts(run: Run, sampler_for: SamplerFor, sigma_range: SigmaRange, ro
     return found[0] if found else SamplerFacts()
 
 
+def drawn_noise(
+    sampler: SamplerFunction, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], *, flow: bool
+) -> float:
+    """How far two runs on a stand-in end apart, as a share, that differ in seeds and random states alone.
+
+    0 for the same, and for a sampler that does not run on a stand-in.
+
+    Args:
+        model, x, sigmas, extra_args: of the run that a sampler is about to make or has made.
+    """
+    hooks, ends = len(_hooks(extra_args)), []
+    try:
+        for seed in (1, 2):
+            given = dict(extra_args) | ({"seed": (extra_args["seed"] or 0) + seed} if "seed" in extra_args else {})
+            with random_state(seed), torch.no_grad():
+                stand_in = StandIn(model, flow, hooks)
+                ends.append(sampler(stand_in, x.clone(), sigmas.clone(), extra_args=given, callback=None, disable=True))
+    except Exception:  # what a sampler raises here it has not raised in its run
+        return 0.0
+    if not all(bool(torch.isfinite(end).all()) for end in ends):
+        return 0.0
+    distance = apart(ends[0].float().cpu(), ends[1].float().cpu())
+    return distance if distance > SAME else 0.0
+
+
 def _lists(sigma_range: SigmaRange, like: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Two lists of STEPS steps with the same ends."""
     levels = teacher_sigmas(STEPS, sigma_range)

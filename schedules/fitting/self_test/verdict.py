@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -84,16 +85,12 @@ def self_test(
     sampler = sampler_on(name, function, sigma_range, shape, seed)
     if facts[name].calls > MOST_CALLS + 2:  # of one level more than the model's runs have
         sampler = starter(own_sampler("euler"))
-    try:
-        tests = [
-            ModelTest(part, sampler, levels, several, budget, suspects, most=most)
-            for part, levels, most in _parts(run, sigma_range)
-        ]
+    tests = [
+        ModelTest(part, sampler, levels, several, budget, suspects, most=most)
+        for part, levels, most in _parts(run, sigma_range)
+    ]
+    with named(name, facts[name]):
         verdicts = [test.verdict() for test in tests]
-    except SelfTestError as error:
-        if facts[name].fault:  # it did not run on the stand-in either
-            raise SelfTestError(f"sampler: {name} cannot run: {facts[name].fault}") from error
-        raise
     budget.message = message
     notes = tuple(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
     return Verdict(all(one.remembers for one in verdicts), all(one.together for one in verdicts), notes)
@@ -128,6 +125,11 @@ def sampler_on(
 
 def check_sampler_facts(name: str, facts: SamplerFacts) -> None:
     """Raise SelfTestError where no schedule can be fitted for the sampler."""
+    if facts.remembers:
+        raise SelfTestError(
+            f"sampler: {name} gives another result each time, with the same seed and random numbers: it keeps "
+            "something from run to run, or draws noise from a generator of its own"
+        )
     if facts.draws:
         raise SelfTestError(
             f"sampler: {name} draws noise of its own that cannot be given to it: two runs that differ in nothing but "
@@ -136,12 +138,21 @@ def check_sampler_facts(name: str, facts: SamplerFacts) -> None:
         )
     if facts.broken:
         raise SelfTestError(f"sampler: {name} cannot be used: {facts.broken}")
-    if facts.remembers:
-        raise SelfTestError(f"sampler: {name} gives another result each time: it keeps something from run to run")
     if facts.coupled:
         raise SelfTestError(f"sampler: with {name} the result of an image depends on the others in its batch")
     if facts.ignores and not facts.fault:
         raise SelfTestError(f"sampler: {name} chooses its noise levels itself and ignores every schedule")
+
+
+@contextmanager
+def named(name: str, facts: SamplerFacts) -> Iterator[None]:
+    """While a sampler runs: where it fails as it did on the stand-in, the error names it as the cause."""
+    try:
+        yield
+    except Exception as error:
+        if facts.fault:
+            raise SelfTestError(f"sampler: {name} cannot run: {facts.fault}") from error
+        raise
 
 
 @dataclass
