@@ -118,7 +118,8 @@ class Problem:
         if self.stochastic:
             given = rows if self.splits else self.everything
             sampler = on_path(sampler, BrownianPath(self.shape, self.sigma_range.sigma_max, self.sampling.seed, given))
-        # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires.
+        # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires;
+        # of several samplers only the first one is tried with remembered calls.
         reuse = "cfg_pp" not in self.sampler_name and self.verdict.remembers
         return Rollouts(
             self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse, name=self.sampler_name

@@ -23,6 +23,7 @@ CHECKS = (
     "checks_multistep",
     "checks_partial",
     "checks_samplers",
+    "checks_self_test",
     "checks_use",
     "checks_variance",
     "checks_words",
