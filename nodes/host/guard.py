@@ -71,9 +71,7 @@ def _in_the_way(guider: Any) -> Iterator[str]:
             yield "Context Windows"
         yield from _caches(options.get("transformer_options", {}))
         wrapper = options.get("model_function_wrapper")
-        if wrapper is not None and (
-            name := _cache_name(f"{wrapper.__module__}.{getattr(wrapper, '__qualname__', '')}")
-        ):
+        if wrapper is not None and (name := _cache_name(_origin(wrapper))):
             yield name
     yield from (name for key in _wrapper_keys(guider.model_patcher.wrappers) if (name := _cache_name(key)))
     if any(_timed(cond) for conds in guider.original_conds.values() for cond in conds):
@@ -81,8 +79,10 @@ def _in_the_way(guider: Any) -> Iterator[str]:
 
 
 def _caches(options: dict[str, Any]) -> Iterator[str]:
-    for key in options:
-        if key in _CACHE_MARKS:
+    for key, value in options.items():
+        if "cache" in str(getattr(value, "name", "")).lower():  # one entry of the host holds one of two
+            yield str(value.name)
+        elif key in _CACHE_MARKS:
             yield _CACHE_MARKS[key]
         elif name := _cache_name(str(key)):
             yield name

@@ -16,6 +16,10 @@ def cfg_guider(model: Any, positive: Any, negative: Any, cfg: float) -> Any:
 
 
 def guidance_of(guider: Any) -> float | None:
-    """The guider's guidance where it has a single one."""
-    cfg = getattr(guider, "cfg", None)
+    """The guider's guidance where it uses a single one.
+
+    Every guider has the host's attribute `cfg`; one of a kind of its own that never reads it guides by other numbers.
+    """
+    code = getattr(getattr(type(guider), "predict_noise", None), "__code__", None)
+    cfg = getattr(guider, "cfg", None) if code is None or "cfg" in code.co_names else None
     return float(cfg) if isinstance(cfg, (int, float)) else None

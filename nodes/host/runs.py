@@ -116,7 +116,7 @@ class GuiderRuns:
 
     def _prepared(self, guider: Any, positives: tuple[Any, ...]) -> Any:
         """A copy of the guider with our wrappers and the further prompts, and without Apply's watch over runs."""
-        copied = copy.copy(guider)
+        copied = _copied(guider)
         copied.original_conds = dict(guider.original_conds)
         for number, positive in enumerate(positives, start=1):
             copied.original_conds[f"positive_{number}"] = comfy.sampler_helpers.convert_cond(positive)
@@ -195,6 +195,15 @@ class _Observed:
             with self._runs.only(row):
                 parts.append(self._model(x[row : row + 1], sigma[row : row + 1], **extra_args))
         return torch.cat(parts)
+
+
+def _copied(guider: Any) -> Any:
+    """A shallow copy, made by hand: a guider that passes unknown names on recurses where `copy` asks it for some."""
+    if hasattr(type(guider), "__copy__") or not hasattr(guider, "__dict__"):
+        return copy.copy(guider)
+    copied = object.__new__(type(guider))
+    copied.__dict__.update(vars(guider))
+    return copied
 
 
 def _entry(name: str, row: int) -> str:

@@ -31,4 +31,6 @@ def schedule_info(preset: Preset, sigmas: Tensor) -> str:
             "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
         )
     sampler = f" Made for {preset.sampler}." if preset.sampler else ""
-    return f"{will_run(sigmas)}; {kind}.{sampler}"
+    shift = preset.model.shift
+    at = f" Fitted at shift {shift:g}: on another one these noise levels are not the model's." if shift else ""
+    return f"{will_run(sigmas)}; {kind}.{sampler}{at}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from ..presets.preset import FITTED
 
+# The reference is worth a sentence where its own error is more than this share of an error that is told.
+_NOT_SMALL = 0.2
 # Of a fitted multistep sampler: the schedule that its coefficients were started from, run as DPM++ 2M.
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
 
@@ -71,9 +73,24 @@ class Report:
                 continue
             host, chosen = row.best_host, row.errors.get(row.chosen, float("nan"))
             name, error = (host, row.errors[host]) if host else ("none compared", float("nan"))
-            gain = error / chosen if chosen > 0 else float("nan")
+            gain = self._gain(error, chosen)
             lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9.5f}   {gain:>5.2f}x")
         return lines if self.rows else []
+
+    def _gain(self, host: float, chosen: float) -> float:
+        """How many times smaller the error is; what lies below the reference's own error is no gain."""
+        least = self.teacher_error if self.teacher_error > 0.0 else 0.0  # NaN too
+        return max(host, least) / max(chosen, least) if max(chosen, least) > 0.0 else float("nan")
+
+    def _reference_error(self) -> str:
+        """A sentence on the reference where its error is not small beside those of the schedules; or ""."""
+        errors = [row.errors[row.chosen] for row in self.rows.values() if row.chosen in row.errors]
+        if not errors or not self.teacher_error > _NOT_SMALL * min(errors):
+            return ""
+        return (
+            f"The reference is itself only known to {self.teacher_error:.3g} (with half its levels it ends so far "
+            "away), so no gain is counted below that."
+        )
 
     def _sentences(self) -> list[str]:
         said: list[str] = []
@@ -96,6 +113,7 @@ class Report:
                 )
         if self.rows:
             said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")
+        said += filter(None, [self._reference_error()])
         if self.skipped:
             said.append("Not compared at this effort: " + ", ".join(self.skipped) + ".")
         return said + list(self.notes)
