@@ -124,8 +124,8 @@ def change_of_an_image(preset: Preset, noise: Tensor, sigmas: Tensor, sigma_max:
     if whole or float(sigmas[0]) > _WHOLE * sigma_max or not bool(noise.any()):
         return ""
     return (
-        f" It changes an image, from sigma {float(sigmas[0]):.4g}: where it starts depends on the schedule and its steps. "
-        "Fit for this denoise, or use Sigmasmith Schedule with the mode noise level, to start where denoise says."
+        f" It changes an image, from sigma {float(sigmas[0]):.4g}: where it starts depends on the schedule and its "
+        "steps. Fit for this denoise, or use Sigmasmith Schedule with the mode noise level, to start where denoise says."
     )
 
 
