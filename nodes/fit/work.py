@@ -30,7 +30,7 @@ from ...schedules.samplers.fitted import NAME
 from ..host import folders, messages
 from ..host.changes import digest
 from ..host.experts import ExpertRuns
-from ..host.guard import check_fittable
+from ..host.guard import check_fittable, suspects_in_words
 from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
@@ -193,7 +193,13 @@ def _calibrated(
     )
     try:
         return solve_schedules(
-            runs, runs.noise, sampling, Searching(baselines, request.effort, request.method), cost, records
+            runs,
+            runs.noise,
+            sampling,
+            Searching(baselines, request.effort, request.method),
+            cost,
+            records,
+            suspects_in_words(request.guiders),
         )
     except OutOfTimeError:
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -16,7 +17,12 @@ from ..text import parse_settings, will_run
 
 
 def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings: float) -> Tensor:
-    """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it."""
+    """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it.
+
+    At denoise 0 nothing runs: the list is empty, as the host's own nodes have it.
+    """
+    if denoise <= 0.0:
+        return torch.zeros(0)
     levels = sigma_range_of(model)
     full = steps_before_truncation(check_steps(steps), denoise)
     return CURVES[curve](full, levels.sigma_min, levels.sigma_max, flow=levels.flow, **settings)[-(steps + 1) :].clone()

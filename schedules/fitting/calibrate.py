@@ -135,6 +135,7 @@ def solve_schedules(
     searching: Searching,
     cost: Cost | None = None,
     records: Records | None = None,
+    suspects: str = "",
 ) -> Calibration:
     """Fit sigma schedules through a run.
 
@@ -142,6 +143,7 @@ def solve_schedules(
         run: of a host, or direct.
         batch: (B, ...) noise or start states, B >= 3; tells the records of one batch from those of another.
         records: open when the fit returns, and the caller's to clear or to keep.
+        suspects: a sentence on what the host knows on the model, for a refusal by the self-test.
     Returns:
         as `calibrate`, which says more.
     Raises:
@@ -163,6 +165,7 @@ def solve_schedules(
     limit = effort.limit(sampling.steps, rows=rows, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
     journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget))
+    shape = tuple(batch.shape[1:])
     held = max(2, rows // 4)
     problems = [
         Problem(
@@ -177,12 +180,12 @@ def solve_schedules(
             journal=journal,
             search=slice(0, rows - held),
             held_out=slice(rows - held, rows),
-            shape=tuple(batch.shape[1:]),
+            shape=shape,
         )
         for name, function in sampling.samplers.items()
     ]
     with torch.no_grad():
-        solution = solve(problems)
+        solution = solve(problems, suspects)
     start = sampling.start
     return Calibration(
         schedules=solution.schedules if start is None else start.whole_lists(solution.schedules),
@@ -192,7 +195,7 @@ def solve_schedules(
         report=solution.report,
         nfe=budget.nfe,
         effort=searching.effort,
-        latent_shape=tuple(batch.shape[1:]),
+        latent_shape=shape,
         seconds=budget.seconds if journal is None else journal.seconds,
         denoise=1.0 if start is None else start.denoise,
         made=_how_made(sampling, searching, None if effort.refines else solution.family),

@@ -25,7 +25,11 @@ class Candidate:
 
 
 def held_out_check(
-    problem: Problem, objective: Objective, fitted: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
+    problem: Problem,
+    objective: Objective,
+    fitted: Mapping[int, Mapping[str, Candidate]],
+    hosts: Sequence[str],
+    least: float = 0.0,
 ) -> tuple[dict[int, Candidate], dict[int, StepReport]]:
     """Run the fitted schedules and the host's on the held-out rows.
 
@@ -33,6 +37,7 @@ def held_out_check(
         objective: of the held-out rows.
         fitted: steps -> results of the search, by the report's names, FITTED first; missing where there are none.
         hosts: names of the host schedules to compare.
+        least: the reference's own error, below which there is no gain.
     Returns:
         steps -> the winner, and steps -> StepReport.
     """
@@ -58,7 +63,7 @@ def held_out_check(
         gain = None
         if rivals and best in trials and best not in hosts:
             rival = min(rivals, key=lambda trial: trial.error)
-            gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name)
+            gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, least)
         rows[count] = StepReport(count, errors, switched, best, gain)
     return chosen, rows
 

@@ -29,15 +29,17 @@ _PRIORS = {NAME: (0.4, 0.35)}
 _OTHER_SAMPLERS = (0.1, 0.25)
 
 
-def claimed_gain(fitted: Tensor, host: Tensor, sampler: str) -> Ratio:
+def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, least: float = 0.0) -> Ratio:
     """How many times nearer the fit ends than the host schedule, with the interval that holds the truth in nine of ten
     fits.
 
     Args:
         fitted, host: (rows,) errors of the same rows.
         sampler: name of the sampler that was fitted for.
+        least: the reference's own error: what lies below it is no gain.
     """
-    logs = (host / fitted.clamp_min(1e-12)).clamp_min(1e-12).log().double()
+    floor = max(least, 1e-12) if least == least else 1e-12  # NaN where it is not known
+    logs = (host.clamp_min(floor) / fitted.clamp_min(floor)).log().double()
     rows, mean = len(logs), float(logs.mean())
     around = float((logs - logs.mean()).square().sum())
     variance = (_ROWS_WORTH * _ROW_SPREAD**2 + around) / (_ROWS_WORTH + rows - 1)

@@ -42,6 +42,8 @@ class Journal:
         head: the held file of the set, or None where nothing can be written or held.
         most_bytes: that the set may take.
         warn: told what goes wrong, in a sentence.
+    Attributes:
+        calls: whether calls of a run in progress are recorded; not where what a model answers depends on calls before.
     """
 
     def __init__(self, folder: Path, identity: str, head: HeldFile | None, most_bytes: int, warn: Warn) -> None:
@@ -53,6 +55,7 @@ class Journal:
         self._bytes = sum(size(path) for path in self._files())
         self._earlier = 0.0
         self._opened = self._last_call = time.monotonic()
+        self.calls = True
 
     @classmethod
     def open(
@@ -120,14 +123,14 @@ class Journal:
     def read_calls(self, key: str) -> list[Tensor]:
         """Model outputs of the run in progress, from its first call to the first that is not on record."""
         outputs: list[Tensor] = []
-        while (record := self.read(f"{key}-{len(outputs)}")) is not None and "denoised" in record:
+        while self.calls and (record := self.read(f"{key}-{len(outputs)}")) is not None and "denoised" in record:
             outputs.append(record["denoised"])
         return outputs
 
     def write_call(self, key: str, index: int, denoised: Tensor) -> None:
         """Record one call of the run in progress, unless calls are quick."""
         now = time.monotonic()
-        if now - self._last_call >= _SLOW_CALL_SECONDS:
+        if self.calls and now - self._last_call >= _SLOW_CALL_SECONDS:
             self.write(f"{key}-{index}", {"denoised": denoised})
         self._last_call = now
 

@@ -17,6 +17,7 @@ from .effort import Effort
 from .journal import Journal
 from .objective import Objective
 from .rollouts import Rollouts
+from .self_test.verdict import GO_ON, Verdict
 from .settings import Sampling
 from .sketch import Sketch
 
@@ -40,6 +41,7 @@ class Problem:
         budget: shared by the problems of one fit.
         search, held_out: row ranges of the batch; held_out follows search and ends it.
         shape: of one row.
+        verdict: of the self-test.
     """
 
     run: Run
@@ -54,6 +56,7 @@ class Problem:
     search: slice
     held_out: slice
     shape: tuple[int, ...]
+    verdict: Verdict = GO_ON
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -116,8 +119,9 @@ class Problem:
         if self.stochastic:
             given = rows if self.splits else self.everything
             sampler = on_path(sampler, BrownianPath(self.shape, self.sigma_range.sigma_max, self.sampling.seed, given))
-        # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires.
-        reuse = "cfg_pp" not in self.sampler_name
+        # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires;
+        # of several samplers only the first one is tried with remembered calls.
+        reuse = "cfg_pp" not in self.sampler_name and self.verdict.remembers
         return Rollouts(
             self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse, name=self.sampler_name
         )

@@ -9,6 +9,8 @@ from ..core.metrics import Ratio
 from ..presets.preset import FITTED
 from .claims import gain_in_words
 
+# The reference is worth a sentence where its own error is more than this share of an error that is told.
+_NOT_SMALL = 0.2
 # Of a fitted multistep sampler: the schedule that its coefficients were started from, run as DPM++ 2M.
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
 # The family at this model's scale and stretch, which a refined fit started from.
@@ -84,6 +86,16 @@ class Report:
             lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9.5f}   {gain}")
         return lines if self.rows else []
 
+    def _reference_error(self) -> str:
+        """A sentence on the reference where its error is not small beside those of the schedules; or ""."""
+        errors = [row.errors[row.chosen] for row in self.rows.values() if row.chosen in row.errors]
+        if not errors or not self.teacher_error > _NOT_SMALL * min(errors):
+            return ""
+        return (
+            f"The reference is itself only known to {self.teacher_error:.3g} (with half its levels it ends so far "
+            "away), so no gain is counted below that."
+        )
+
     def _sentences(self) -> list[str]:
         said: list[str] = []
         for steps, row in sorted(self.rows.items()):
@@ -108,6 +120,7 @@ class Report:
         if self.rows:
             said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")
             said.append("Gain: with what fits of other models showed; nine of ten such intervals hold the true one.")
+        said += filter(None, [self._reference_error()])
         if self.skipped:
             said.append("Not compared at this effort: " + ", ".join(self.skipped) + ".")
         return said + list(self.notes)

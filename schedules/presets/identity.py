@@ -78,7 +78,7 @@ class ModelIdentity:
                 rounded = float(np.float32(check_number(f"model.{end}", getattr(self, end))))
             object.__setattr__(self, end, rounded)
         try:
-            _ = self.sigma_range
+            object.__setattr__(self, "sigma_max", self.sigma_range.sigma_max)
         except ValueError as error:
             raise PresetError(f"model: {error}") from error
         if self.table_hash is not None and len(check_digest("model.table_hash", self.table_hash)) != 64:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ..core.sigmas import (
+    MAX_LIST,
     MAX_STEPS,
     check_denoise,
     check_steps,
@@ -173,7 +174,7 @@ class Preset:
         """
         if mode not in ("steps", "noise_level"):
             raise ValueError(f"mode must be 'steps' or 'noise_level', got {mode!r}")
-        steps, denoise = check_steps(steps), check_denoise(denoise)
+        steps, denoise = check_steps(steps, most=MAX_LIST), check_denoise(denoise)
         if self.exact:
             return self._exact_sigmas(steps, denoise, mode)
         if mode == "noise_level":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 CHECKS = (
     "checks_adaptive",
+    "checks_bounds",
     "checks_compare",
     "checks_experts",
     "checks_feedback",
@@ -24,6 +25,7 @@ CHECKS = (
     "checks_partial",
     "checks_samplers",
     "checks_search",
+    "checks_self_test",
     "checks_use",
     "checks_variance",
     "checks_words",

@@ -41,6 +41,10 @@ class HostRuns:
         self.latest = x.clone()  # the latest model output of every row, for the case of an interrupt
         self._rows = slice(0, x.shape[0])
 
+    def one_row_at_a_time(self) -> None:
+        """Call the denoiser with a single row from now on."""
+        self.groups.size = 1
+
     def __call__(self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice) -> None:
         """Run a sampler function on these rows, from the host's start state scaled to sigmas[0]."""
         self.end_state(sampler, sigmas, rows)

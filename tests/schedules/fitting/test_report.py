@@ -71,3 +71,17 @@ def test_a_count_without_any_host_has_a_line():
 
 def test_a_loaded_report_without_rows_is_only_its_notes():
     assert str(Report({}, 0, 0, math.nan, notes=("Loaded.",))) == "Loaded."
+
+
+def test_no_gain_is_claimed_below_the_error_of_the_reference_and_it_is_said():
+    row = StepReport(5, {FITTED: 0.0487, "simple": 0.56}, {}, FITTED)
+    text = str(Report({5: row}, 4, 16, 0.17))
+    assert "3.29x" in text  # .56 / .17, not 11.5x
+    assert "The reference is itself only known to 0.17" in text
+    nothing = str(Report({5: StepReport(5, {FITTED: 0.01, "simple": 0.1}, {}, FITTED)}, 4, 16, 0.2))
+    assert "1.00x" in nothing
+
+
+def test_a_reference_that_is_known_well_enough_is_no_news():
+    assert "The reference is itself" not in words(WON)
+    assert "The reference is itself" not in str(Report({5: WON}, 4, 16, math.nan))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.checks import PresetError
 from sigmasmith.schedules.presets.file import from_bytes, to_bytes
 from sigmasmith.schedules.presets.identity import ModelIdentity

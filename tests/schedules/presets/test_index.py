@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets import folder as preset_folder
 from sigmasmith.schedules.presets.file import load_preset, save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
