@@ -21,7 +21,8 @@ from ..schedules.fitting.calibration import Calibration
 from ..schedules.fitting.direct import DirectRun
 from ..schedules.fitting.journal import Records
 from ..schedules.fitting.sketch import Sketch
-from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from ..schedules.fitting.teacher.teacher import run_teacher
+from ..schedules.fitting.teacher_levels import teacher_sigmas
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.samplers.by_name import own_sampler
 from .python_objects import load_callable

@@ -15,7 +15,8 @@ from ...schedules.core.sigmas import check_sigmas, finish_sigmas
 from ...schedules.fitting.budget import Budget
 from ...schedules.fitting.sketch import Sketch
 from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
-from ...schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from ...schedules.fitting.teacher.teacher import run_teacher
+from ...schedules.fitting.teacher_levels import teacher_sigmas
 from ...schedules.presets.preset import Preset
 from ..host.guard import check_fittable
 from ..host.latents import latent_rows

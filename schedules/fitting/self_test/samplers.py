@@ -13,7 +13,7 @@ from ...core.noise_space import SigmaRange
 from ...core.run import Run
 from ...core.sigmas import finish_sigmas
 from ...core.types import SamplerFunction
-from ..teacher.teacher import teacher_sigmas
+from ..teacher_levels import teacher_sigmas
 from .random_state import random_state
 
 # rows of the batch -> the sampler function for them, which has their noise paths where it is given noise.

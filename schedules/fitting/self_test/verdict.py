@@ -16,7 +16,7 @@ from ...core.types import SamplerFunction
 from ...samplers.brownian import BrownianPath, is_stochastic, on_path
 from ...samplers.by_name import own_sampler
 from ..budget import Budget, OutOfTimeError
-from ..teacher.teacher import teacher_sigmas
+from ..teacher_levels import teacher_sigmas
 from .runs import Recorded, Runner, starter
 from .samplers import SAME, SamplerFacts, SamplerFor, sampler_facts
 

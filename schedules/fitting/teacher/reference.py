@@ -15,7 +15,8 @@ from ..direct import DirectRun
 from ..experts import levels_with_boundary
 from ..partial import PartialStart
 from ..problem import Problem
-from .teacher import Teacher, run_teacher, teacher_sigmas
+from ..teacher_levels import teacher_sigmas
+from .teacher import Teacher, run_teacher
 
 # The reference and its half-as-fine twin may differ by this share of the distance between different samples; a
 # stochastic sampler converges slowly on its path, so that its own may differ by more.

@@ -17,7 +17,8 @@ from sigmasmith.schedules.fitting.experts import levels_with_boundary, parts, st
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.rollouts import Rollouts
 from sigmasmith.schedules.fitting.sketch import Sketch
-from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.presets.made import HowMade

@@ -18,7 +18,7 @@ from sigmasmith.schedules.core.sigmas import (
 from sigmasmith.schedules.fitting.calibration import Calibration
 from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.partial import PartialStart, partial_start
-from sigmasmith.schedules.fitting.teacher.teacher import teacher_sigmas
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import NAME

@@ -23,7 +23,8 @@ from sigmasmith.schedules.fitting.refine.dynamic_programming import propagation_
 from sigmasmith.schedules.fitting.refine.gits import COEFFICIENT, euler_costs
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.local_errors import LocalErrors, densify, local_errors
-from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 

@@ -22,7 +22,8 @@ from sigmasmith.schedules.fitting.self_test.samplers import drawn_noise, sampler
 from sigmasmith.schedules.fitting.self_test.verdict import ModelTest, check_sampler_facts, named, sampler_on, self_test
 from sigmasmith.schedules.fitting.settings import Sampling, Searching
 from sigmasmith.schedules.fitting.sketch import Sketch
-from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from torch import Tensor

@@ -11,7 +11,8 @@ from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.sketch import Sketch
-from sigmasmith.schedules.fitting.teacher.teacher import exponential_weights, restricted, run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import exponential_weights, restricted, run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 
 from ..fits import Counted, direct, gaussian, mixture, normal, range_of, teacher_of
 
