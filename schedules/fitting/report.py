@@ -81,9 +81,9 @@ class Report:
                 lines.append(f"{steps:>5}  {row.chosen:<22} not checked")
                 continue
             host, chosen = row.best_host, row.errors.get(row.chosen, float("nan"))
-            name, error = (host, row.errors[host]) if host else ("none compared", float("nan"))
+            name, error = (host, f"{row.errors[host]:.5f}") if host else ("none compared", "")
             gain = "none" if row.gain is None else gain_in_words(row.gain)
-            lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9.5f}   {gain}")
+            lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9}   {gain}")
         return lines if self.rows else []
 
     def _reference_error(self) -> str:

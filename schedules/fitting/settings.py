@@ -122,7 +122,7 @@ def samplers_by_name(
     """Sampler functions by name, from a name, a function or several of either; ValueError for an unknown name."""
     given = [sampler] if isinstance(sampler, str) or callable(sampler) else list(sampler)
     functions: dict[str, SamplerFunction] = {}
-    for entry in given:
+    for entry in dict.fromkeys(given):
         name = entry if isinstance(entry, str) else sampler_name(entry)
         # The fitted sampler runs the fit's own coefficients, a host's function of that name those of a preset.
         function = own_sampler(name) if isinstance(entry, str) or name == NAME else entry

@@ -127,8 +127,8 @@ def test_a_sampler_function_of_the_callers_own_is_run_as_it_is():
 
     fit = small_fit(mixture(), normal(6), sampler=sample_mine)
     assert fit.sampler == sampler_name(sample_mine) == "mine"
-    assert calls
-    assert set(calls) == {5}
+    assert calls.count(5) > 10
+    assert set(calls) == {2, 4, 5}  # at 2 and 4 the self-test runs it
     assert_contract(fit)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
+import torch
 from sigmasmith.schedules.core.metrics import Ratio
+from sigmasmith.schedules.fitting.claims import claimed_gain
 from sigmasmith.schedules.fitting.report import FAMILY, FITTED, Report, StepReport
 
 WON = StepReport(5, {FITTED: 0.01, "simple": 0.05, "karras": 0.02}, {FITTED: 0}, FITTED, Ratio(1.8, 1.3, 2.5))
@@ -74,12 +77,13 @@ def test_a_loaded_report_without_rows_is_only_its_notes():
 
 
 def test_no_gain_is_claimed_below_the_error_of_the_reference_and_it_is_said():
-    row = StepReport(5, {FITTED: 0.0487, "simple": 0.56}, {}, FITTED)
-    text = str(Report({5: row}, 4, 16, 0.17))
-    assert "3.29x" in text  # .56 / .17, not 11.5x
+    fitted, host = torch.full((400,), 0.0487), torch.full((400,), 0.56)
+    gain = claimed_gain(fitted, host, "euler", 0.17)
+    assert gain.mean == pytest.approx(3.29, rel=0.02)  # .56 / .17, not 11.5
+    text = str(Report({5: StepReport(5, {FITTED: 0.0487, "simple": 0.56}, {}, FITTED, gain)}, 4, 16, 0.17))
     assert "The reference is itself only known to 0.17" in text
-    nothing = str(Report({5: StepReport(5, {FITTED: 0.01, "simple": 0.1}, {}, FITTED)}, 4, 16, 0.2))
-    assert "1.00x" in nothing
+    nothing = claimed_gain(fitted / 5, host / 5, "euler", 0.2)
+    assert nothing.mean == pytest.approx(1.0, rel=0.02)
 
 
 def test_a_reference_that_is_known_well_enough_is_no_news():
