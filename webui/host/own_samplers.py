@@ -100,7 +100,7 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
     answer = under_way[1].answer if under_way else None
     preset = answer.preset if answer else None
     coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.coefficients)
-    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=_said)
+    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=_warned)
 
 
 def _control(eta: str, s_noise: float) -> Control:
@@ -124,8 +124,15 @@ def _reads_one_level(model: Any) -> bool:
 
 
 def _said(text: str) -> None:
+    """What a run did, for the panel alone: a line of the log for every image is enough, and the schedule has it."""
     under_way = current_pass()
     if text and under_way is not None and text not in under_way[0].said:
         under_way[0].said.append(text)
-    if text:
-        say(text)
+
+
+def _warned(text: str) -> None:
+    under_way = current_pass()
+    if under_way is not None:
+        under_way[0].say_once(text, warning=True)
+    else:
+        say(text, warning=True)

@@ -100,7 +100,7 @@ def will_run(
     except ValueError as error:
         return _warned(str(error))
     text = [in_words(name, result, slicing) + f" {chosen.why}", *chosen.warnings]
-    shown = html.plot(result, slicing, flow=sigma_range.flow, sigma_max=sigma_range.sigma_max, dark=bool(dark))
+    shown = html.plot(result, slicing, sigma_range, dark=bool(dark))
     return html.lines(text, kind="sigmasmith-warning" if chosen.warnings or result.fallback else "") + shown
 
 

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
 const READY = 240_000;
-const PATIENCE = 180_000;
+const PATIENCE = 600_000;
 
 /** Run checks one after the other on one page; results name -> error text or null. */
 export async function run(checks) {
