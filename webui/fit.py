@@ -89,7 +89,10 @@ def sample_sigmasmith_fit(
     try:
         return _fit(generation, generation.fit, runs, model.p)
     except InterruptedException:
-        generation.say("The fit was interrupted; nothing is saved. The same fit started again goes on from there.")
+        asked = f"{generation.fit.sampler}, {', '.join(map(str, generation.fit.steps))} steps"
+        generation.say(
+            f"The fit was interrupted ({asked}); nothing is saved. The same fit started again goes on from there."
+        )
         return runs.latest
 
 

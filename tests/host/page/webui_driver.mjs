@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
-const READY = 240_000;
+const READY = 400_000;
 const PATIENCE = 600_000;
 
 /** Run checks one after the other on one page; results name -> error text or null. */
@@ -56,7 +56,7 @@ class Page {
   }
 
   async open() {
-    await this.page.goto(this.url, { waitUntil: "domcontentloaded" });
+    await this.page.goto(this.url, { waitUntil: "domcontentloaded", timeout: READY });
     await this.page.waitForSelector("#txt2img_generate", { timeout: READY });
     await this.quiet();
     await this.page.evaluate(() => {
