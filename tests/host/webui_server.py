@@ -135,7 +135,7 @@ class WebuiServer:
                 stderr=subprocess.STDOUT,
             )
         try:
-            self._wait(300.0)
+            self._wait(900.0)
         except BaseException:
             self._stop()
             raise
@@ -155,7 +155,7 @@ class WebuiServer:
         with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
-    def post(self, path: str, body: Any, timeout: float = 300.0) -> Reply:
+    def post(self, path: str, body: Any, timeout: float = 1800.0) -> Reply:
         data = json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
         try:

@@ -111,14 +111,14 @@ def ended(task: str, preset: str, label: str, scheduler: str, steps: Any) -> tup
         task: the page's id of the generation.
         preset, label, scheduler, steps: as the page has them.
     Returns:
-        the text, then updates of the preset, the host's sampler, scheduler and steps. What does not change is left
-        alone, and so are lists: Gradio 4 narrows the list of a dropdown that was updated to the entry that it shows.
+        the text, then updates of the preset, what a strength below 1 means, and the host's sampler, scheduler and
+        steps. What does not change is left alone.
     """
     generation = state.of_task(task)
     said = list(generation.said) if generation is not None else []
     fitted = generation.fitted if generation is not None else None
     if fitted is None:
-        return html.report(said), *[gr.update()] * 4
+        return html.report(said), *[gr.update()] * 5
     count = int(steps) if int(steps) in fitted.steps else fitted.steps[0]
     wanted = ((label, fitted.sampler), (scheduler, LABELS[OPTIMAL]), (int(steps), count))
     updates = [gr.update() if now == value else gr.update(value=value) for now, value in wanted]
@@ -126,7 +126,8 @@ def ended(task: str, preset: str, label: str, scheduler: str, steps: Any) -> tup
         f"Chosen now: preset {fitted.preset}, schedule type {LABELS[OPTIMAL]}, sampling method {fitted.sampler}, "
         f"{count} steps. Generate uses it."
     )
-    return html.report(said), gr.update(choices=choices(), value=fitted.preset), *updates
+    chosen = gr.update(choices=choices(), value=fitted.preset)
+    return html.report(said), chosen, gr.update(value=HOST_SLICING), *updates
 
 
 def inspected(dark: bool, preset: str, code: str) -> str:

@@ -201,7 +201,7 @@ class Panel:
         ended = parts["ended"].click(
             actions.ended,
             inputs=[parts["task"], parts["preset"], *set_by_fit],
-            outputs=[parts["last_run"], parts["preset"], *set_by_fit],
+            outputs=[parts["last_run"], parts["preset"], parts["denoise"], *set_by_fit],
             _js=_ENDED.format(tab=self.tab),
             **quiet,
         )
