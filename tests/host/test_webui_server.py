@@ -276,8 +276,9 @@ def test_a_fit_for_changed_images_is_used_by_the_same_strength_in_img2img(server
     server.img2img(image, ["for changes"], **{**using, "sampler_name": "Probe"})
     assert server.probed() == [values(mine.schedules[8][-5:])]
     again = server.img2img(image, ["for changes"], seed=0, batch_size=4, **using)
-    assert again.images == fitted.images
     assert again.infotext == fitted.infotext
+    # The fit takes the noise back out of the host's start state to put it on at another level: float32 rounding.
+    assert max(difference(*pair) for pair in zip(again.images, fitted.images, strict=True)) <= 2
 
 
 def test_the_coefficients_are_fitted_and_used_under_schedule_automatic(server):

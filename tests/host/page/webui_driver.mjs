@@ -51,7 +51,10 @@ class Page {
   constructor(page, options) {
     this.page = page;
     this.requests = [];
+    this.unanswered = new Set(); // without streams, which stay open
     Object.assign(this, options);
+    page.on("request", (request) => request.method() === "POST" && this.unanswered.add(request));
+    for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => this.unanswered.delete(request));
     page.on("request", (request) => this.requests.push(`${request.method()} ${new URL(request.url()).pathname} ${(request.postData() ?? "").slice(0, 120)}`));
   }
 
@@ -68,9 +71,9 @@ class Page {
     await this.quiet();
   }
 
-  /** Wait until the page has sent nothing for two seconds. */
+  /** Wait until everything is answered and the page has sent nothing for two seconds. */
   async quiet() {
-    for (let seen = -1; seen !== this.requests.length; await sleep(2000)) seen = this.requests.length;
+    for (let seen = -1; seen !== this.requests.length || this.unanswered.size > 0; await sleep(2000)) seen = this.requests.length;
   }
 
   in(code, ...given) {
