@@ -13,6 +13,7 @@ from ..schedules.core.words import duration
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
+from ..schedules.fitting.journal import Records
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import Preset
 from . import infotext
@@ -78,19 +79,31 @@ def _fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> 
     store = preset_store()
     store.check_free(name, replace=request.replace)
     generation.say(f"Fitting {request.sampler} for {', '.join(map(str, request.steps))} steps as {name}.")
-    calibration = _calibrated(generation, request, runs, target, sampler, identity, p)
-    preset = calibration.to_preset(
-        model=identity,
-        guidance=guidance_of(p),
-        dtype=dtype_of(),
-        seeds=tuple(range(FIT_SEED, FIT_SEED + request.noises)),
-        name=name,
-        notes=sampler.note,
-        tool="Sigmasmith for the WebUI",
-    )
-    store.save(name, preset, replace=request.replace)
+    with _records(p, request, sampler, identity, generation.say) as records:
+        calibration = _calibrated(generation, request, runs, target, sampler, identity, records)
+        preset = calibration.to_preset(
+            model=identity,
+            guidance=guidance_of(p),
+            dtype=dtype_of(),
+            seeds=tuple(range(FIT_SEED, FIT_SEED + request.noises)),
+            name=name,
+            notes=sampler.note,
+            tool="Sigmasmith for the WebUI",
+        )
+        store.save(name, preset, replace=request.replace)
+        records.clear()  # not before the preset lies on the disk
     _report(generation, calibration, preset, sampler.note, request)
     return _sampled(request, runs, target, sampler, preset, p)
+
+
+def _records(
+    p: Any, request: FitInputs, sampler: FittableSampler, identity: ModelIdentity, say: Callable[[str], None]
+) -> Records:
+    """Where this very fit is recorded."""
+    key = generation_digest(
+        p, repr(identity), sampler.function.__name__, request.steps, request.noises, request.effort, p.width, p.height
+    )
+    return Records(unfinished_folder() / key, key, warn=say)
 
 
 def _calibrated(
@@ -100,11 +113,8 @@ def _calibrated(
     target: Any,
     sampler: FittableSampler,
     identity: ModelIdentity,
-    p: Any,
+    records: Records,
 ) -> Calibration:
-    key = generation_digest(
-        p, repr(identity), sampler.function.__name__, request.steps, request.noises, request.effort, p.width, p.height
-    )
     try:
         return calibrate(
             None,
@@ -119,7 +129,7 @@ def _calibrated(
             progress=progress_bar(runs.timer, request.minutes, generation.say),
             run=runs,
             minutes=request.minutes,
-            journal=unfinished_folder() / key,
+            journal=records,
         )
     except OutOfTimeError:
         raise ValueError(
