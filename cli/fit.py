@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
         calls_per_step=2,
         method=args.method,
         coefficients=name == NAME,
+        splits=False,  # whether the model takes a part of its batch is seen only when it runs
     )
     print(f"The fit keeps at most {in_bytes(kept)} in memory.")
     # The model is known by its answers; its name and guidance only spare it the question.

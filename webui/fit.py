@@ -15,6 +15,7 @@ from ..schedules.core.words import duration
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
+from ..schedules.fitting.journal import Records
 from ..schedules.fitting.partial import PartialStart, partial_start
 from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from ..schedules.presets.identity import ModelIdentity
@@ -106,18 +107,20 @@ def _fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> 
     store.check_free(name, replace=request.replace)
     start = _start(request, runs, identity.sigma_range)
     say(f"Fitting {request.sampler} for {', '.join(map(str, request.steps))} steps as {name}.")
-    calibration = _calibrated(request, runs, target, sampler, identity, start, p)
     notes = "\n".join(note for note in (sampler.note, _IMAGE_NOTE if start is not None else "") if note)
-    preset = calibration.to_preset(
-        model=identity,
-        guidance=guidance_of(p),
-        dtype=dtype_of(),
-        seeds=tuple(range(FIT_SEED, FIT_SEED + request.noises)),
-        name=name,
-        notes=notes,
-        tool="Sigmasmith for the WebUI",
-    )
-    store.save(name, preset, replace=request.replace)
+    with _records(p, request, sampler, identity, None if start is None else runs.start, say) as records:
+        calibration = _calibrated(request, runs, target, sampler, identity, start, p, records)
+        preset = calibration.to_preset(
+            model=identity,
+            guidance=guidance_of(p),
+            dtype=dtype_of(),
+            seeds=tuple(range(FIT_SEED, FIT_SEED + request.noises)),
+            name=name,
+            notes=notes,
+            tool="Sigmasmith for the WebUI",
+        )
+        store.save(name, preset, replace=request.replace)
+        records.clear()  # not before the preset lies on the disk
     _report(generation, calibration, preset, notes, request)
     return _sampled(generation, request, runs, target, sampler, preset, p)
 
@@ -140,15 +143,15 @@ def _start(request: FitInputs, runs: HostRuns, sigma_range: SigmaRange) -> Parti
     return start
 
 
-def _calibrated(
+def _records(
+    p: Any,
     request: FitInputs,
-    runs: HostRuns,
-    target: Any,
     sampler: FittableSampler,
     identity: ModelIdentity,
-    start: PartialStart | None,
-    p: Any,
-) -> Calibration:
+    images: Tensor | None,
+    say: Callable[[str], None],
+) -> Records:
+    """Where this very fit is recorded; `images` are the start states of a fit below denoise 1."""
     key = generation_digest(
         p,
         repr(identity),
@@ -159,8 +162,21 @@ def _calibrated(
         p.width,
         p.height,
         request.denoise,
-        None if start is None else runs.start,
+        images,
     )
+    return Records(unfinished_folder() / key, key, warn=say)
+
+
+def _calibrated(
+    request: FitInputs,
+    runs: HostRuns,
+    target: Any,
+    sampler: FittableSampler,
+    identity: ModelIdentity,
+    start: PartialStart | None,
+    p: Any,
+    records: Records,
+) -> Calibration:
     try:
         return calibrate(
             None,
@@ -175,9 +191,10 @@ def _calibrated(
             progress=progress_bar(runs.timer, request.minutes, say),
             run=runs,
             minutes=request.minutes,
-            journal=unfinished_folder() / key,
+            journal=records,
             denoise=request.denoise,
             start_sigma=None if start is None else start.sigma,
+            guidance=guidance_of(p) or 1.0,
         )
     except OutOfTimeError:
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from ...schedules.fitting.self_test.samplers import SamplerFacts
 from ...schedules.fitting.self_test.verdict import check_sampler_facts, named
 from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
-from ...schedules.presets.made import PILOT, HowMade
+from ...schedules.presets.made import PILOT
 from ...schedules.presets.preset import FITTED, Preset
 from ..fit.existing import existing_in_words, existing_preset
 from ..fit.request import FitRequest, FitResult
@@ -118,7 +118,7 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
         seeds=tuple(range(base.calibration_seed, base.calibration_seed + base.noises)),
         origin=origin,
         errors=errors,
-        made=HowMade(method=PILOT),
+        made=replace(subject.made, method=PILOT),
         name=base.name,
         tool="Sigmasmith for ComfyUI",
     )

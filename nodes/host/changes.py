@@ -17,7 +17,7 @@ import comfy.model_patcher
 
 from ...schedules.core.digest import digest_of
 from ...schedules.presets.made import HowMade
-from .guiders import guidance_facts
+from .guiders import conditionings_of, guidance_facts
 
 # Entries of options that change no output, and what identity.py reads itself.
 _QUIET = {"disable_cfg1_optimization", "sample_sigmas", "sigmas", "wrappers", "callbacks", "transformer_options"}
@@ -42,14 +42,16 @@ def changes_of(model: Any) -> dict[str, Any]:
 
 def hooks_of(conditionings: Mapping[str, Any]) -> list[Any]:
     """Hooks that conditionings put on the model as they run, such as a LoRA."""
-    conds = [cond if isinstance(cond, dict) else cond[1] for entries in conditionings.values() for cond in entries]
+    conds = [
+        cond if isinstance(cond, dict) else cond[1] for entries in conditionings.values() for cond in entries or ()
+    ]
     groups = [cond["hooks"] for cond in conds if cond.get("hooks") is not None]
     return list({id(hook): hook for group in groups for hook in getattr(group, "hooks", ())}.values())
 
 
 def running_facts(guider: Any) -> HowMade:
     """What a preset keeps of a run beside model, guidance and sampler."""
-    changes = [changes_of(guider.model_patcher), hooks_of(guider.original_conds)]
+    changes = [changes_of(guider.model_patcher), hooks_of(conditionings_of(guider))]
     return HowMade(guidance=guidance_facts(guider), on_model=names_of(changes))
 
 

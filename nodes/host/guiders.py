@@ -28,6 +28,11 @@ def cfg_guider(model: Any, positive: Any, negative: Any, cfg: float, name: str =
     return guider
 
 
+def conditionings_of(guider: Any) -> dict[str, Any]:
+    """The guider's conditionings by the host's names for them; empty where it keeps them elsewhere."""
+    return getattr(guider, "original_conds", None) or {}
+
+
 def guidance_of(guider: Any) -> float | None:
     """The guider's guidance where it has a single one, and uses it."""
     cfg = getattr(guider, "cfg", None)
@@ -60,7 +65,7 @@ def _uses_cfg(kind: type[Any]) -> bool:
 
 def _told_guidance(guider: Any) -> float | None:
     """The guidance that a distilled model is told beside the prompt (FluxGuidance); None for one that takes none."""
-    conds = [cond if isinstance(cond, dict) else cond[1] for cond in guider.original_conds.get("positive") or ()]
+    conds = [cond if isinstance(cond, dict) else cond[1] for cond in conditionings_of(guider).get("positive") or ()]
     told = [float(cond["guidance"]) for cond in conds if isinstance(cond.get("guidance"), (int, float))]
     if told:
         return told[0]

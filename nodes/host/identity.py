@@ -17,6 +17,7 @@ from torch import Tensor
 from ...schedules.presets.identity import ModelIdentity, Prediction, bare_name
 from .changes import changes_of, digest, hooks_of
 from .guidance import guidance_curve_of
+from .guiders import conditionings_of
 from .noise_levels import model_sampling_of, sigma_range_of
 
 # Values of a weight patch that go into its digest: strided over the whole tensor, and LoRAs have hundreds of them.
@@ -94,7 +95,7 @@ def dtype_of(model: Any) -> str:
 def identity_under(guider: Any) -> ModelIdentity:
     """As `model_identity`, with the patches that the guider's conditionings put on the model as they run."""
     identity = model_identity(guider.model_patcher)
-    hooks = hooks_of(guider.original_conds)
+    hooks = hooks_of(conditionings_of(guider))
     return replace(identity, patches=_both(identity.patches or "", digest(hooks))) if hooks else identity
 
 
@@ -120,7 +121,7 @@ def records_digest(guider: Any) -> str:
     own = {name: value for name, value in vars(guider).items() if name not in _RUNNING and not name.startswith("_")}
     settings = {name: value for name, value in vars(sampling).items() if isinstance(value, (bool, int, float, str))}
     kinds = [kind.__name__ for kind in type(sampling).__mro__]
-    facts = [type(guider), own, guider.original_conds, _file_of(model), dtype_of(model), repr(model_identity(model))]
+    facts = [type(guider), own, conditionings_of(guider), _file_of(model), dtype_of(model), repr(model_identity(model))]
     return digest([*facts, settings, kinds, changes_of(model), sorted(model.attachments), model.additional_models])
 
 
