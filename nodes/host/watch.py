@@ -127,8 +127,7 @@ def change_of_an_image(preset: Preset, noise: Tensor, sigmas: Tensor, sigma_max:
         return ""
     return (
         f" It changes an image, from sigma {float(sigmas[0]):.4g}: where it starts depends on the schedule and its "
-        "steps. Fit for this denoise, or use Sigmasmith Schedule with the mode noise level, to start where denoise "
-        "says."
+        "steps. Fit for this denoise, or use Sigmasmith Schedule with the mode noise level."
     )
 
 

@@ -17,9 +17,9 @@ from .effort import Effort
 from .journal import Journal
 from .objective import Objective
 from .rollouts import Rollouts
-from .self_test.verdict import GO_ON, Verdict
 from .settings import Sampling
 from .sketch import Sketch
+from .verdict import GO_ON, Verdict
 
 # Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there
 # (trained networks, 20 steps: error .0017 against .0023) and costs one run; a smaller count is fitted first if need be.

@@ -17,6 +17,7 @@ from ...samplers.brownian import BrownianPath, is_stochastic, on_path
 from ...samplers.by_name import own_sampler
 from ..budget import Budget, OutOfTimeError
 from ..teacher_levels import teacher_sigmas
+from ..verdict import Verdict
 from .runs import Recorded, Runner, starter
 from .samplers import SAME, SamplerFacts, SamplerFor, sampler_facts
 
@@ -31,24 +32,6 @@ _PASSED_ON = (ModelError, OutOfTimeError, MemoryError)
 
 class SelfTestError(ValueError):
     """Nothing can be fitted through this model or for this sampler; names the input and the cause."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How a model's runs are to be made.
-
-    Attributes:
-        remembers: whether an earlier run's call may answer the same call of another one; otherwise every run is whole.
-        together: whether rows of a batch may run in one call.
-        notes: a sentence for each of these that does not hold.
-    """
-
-    remembers: bool = True
-    together: bool = True
-    notes: tuple[str, ...] = ()
-
-
-GO_ON = Verdict()
 
 
 def self_test(

@@ -208,8 +208,9 @@ class Previous(Patch):
         self.last = 0.0
 
     def __call__(self, denoised: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        fits = self.before is not None and self.before.shape == denoised.shape and float(sigma[0]) <= self.last
-        blended = denoised + self.share * (self.before - denoised) if fits else denoised
+        before, falls = self.before, float(sigma[0]) <= self.last
+        fits = before is not None and before.shape == denoised.shape and falls
+        blended = denoised + self.share * (before - denoised) if before is not None and fits else denoised
         self.before, self.last = blended, float(sigma[0])
         return blended
 
