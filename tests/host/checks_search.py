@@ -314,3 +314,40 @@ def test_refine_asks_a_critic_part_by_part_until_all_pass():
         assert "100% of the pixels" in tried.report or "discarded" in tried.report, tried.report
         said = raises(ValueError, refined, **given | {"vae": None})
         assert said.startswith("vae: a critic looks at pictures"), said
+
+
+class OneClip:
+    """A text encoder of the host with CLIP-L alone, whose embedding is the text's length along the first axis."""
+
+    class Part:
+        def encode_token_weights(self, tokens: Any) -> tuple[None, Tensor]:
+            return None, torch.nn.functional.one_hot(torch.tensor([tokens]), 768).float()
+
+    def __init__(self) -> None:
+        self.cond_stage_model = type("Model", (), {"clip_l": self.Part()})()
+
+    def tokenize(self, text: str) -> dict[str, int]:
+        return {"l": len(text)}
+
+    def encode_from_tokens(self, tokens: Any) -> None:
+        assert tokens
+
+
+class OneVision:
+    """A CLIP Vision whose embedding points along the axis of the image's first pixel, in hundredths."""
+
+    def __init__(self, width: int = 768) -> None:
+        self.width = width
+
+    def encode_image(self, images: Tensor) -> dict[str, Tensor]:
+        axes = (100.0 * images[:, 0, 0, 0]).round().long()
+        return {"image_embeds": torch.nn.functional.one_hot(axes, self.width).float()}
+
+
+def test_the_clip_reward_is_the_cosine_with_the_encoder_that_fits():
+    make = part("nodes.host.rewards").clip_reward
+    images = torch.stack([torch.full((2, 2, 3), value) for value in (0.05, 0.07)])
+    assert scores(make(OneClip(), OneVision(), "seventh"), images) == [0.0, 100.0]
+    said = raises(ValueError, lambda: scores(make(OneClip(), OneVision(1280), "seventh"), images))
+    assert "the text's embedding has 768 numbers and the image's 1280" in said, said
+    assert raises(ValueError, lambda: make(OneClip(), OneVision(), " ")).startswith("text: it is empty")
