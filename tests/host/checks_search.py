@@ -11,9 +11,7 @@ import torch
 from loaded_pack import KINDS, Messages, applied, latent, model_of, part, preset_for, prompt, raises
 from torch import Tensor
 
-import nodes
-
-HOST: Any = nodes
+import nodes as host_nodes
 
 
 class GreyVae:
@@ -64,7 +62,9 @@ def ksampler(model: Any, seed: int, **changed: Any) -> Tensor:
     """What the host's KSampler node gives for the same inputs."""
     given = seeds_inputs(model, **changed)
     names = ("steps", "cfg", "sampler_name", "scheduler", "positive", "negative", "latent")
-    return HOST.common_ksampler(model, seed, *[given[name] for name in names], denoise=given["denoise"])[0]["samples"]
+    return host_nodes.common_ksampler(model, seed, *[given[name] for name in names], denoise=given["denoise"])[0][
+        "samples"
+    ]
 
 
 def test_the_winner_is_what_a_plain_ksampler_makes_of_its_seed():
@@ -261,8 +261,8 @@ class FloatScore:
 
 def test_another_packs_score_is_asked_image_by_image_as_a_number_or_as_text():
     make = part("nodes.search.work").reward_of_node
-    HOST.NODE_CLASS_MAPPINGS["OddScore"] = FloatScore
-    HOST.NODE_DISPLAY_NAME_MAPPINGS["OddScore"] = "Odd Score"
+    host_nodes.NODE_CLASS_MAPPINGS["OddScore"] = FloatScore
+    host_nodes.NODE_DISPLAY_NAME_MAPPINGS["OddScore"] = "Odd Score"
     images = torch.stack([torch.full((4, 4, 3), value) for value in (0.2, 0.5)])
     try:
         lines = "prompt = abc\npower = 1"
@@ -280,7 +280,7 @@ def test_another_packs_score_is_asked_image_by_image_as_a_number_or_as_text():
         assert "link_names: 0 names for 1" in raises(ValueError, lambda: make([1.0], "OddScore", "prompt = a", ""))
         assert "node: 'Missing' is not installed" in raises(ValueError, lambda: make([], "Missing", "", ""))
     finally:
-        del HOST.NODE_CLASS_MAPPINGS["OddScore"], HOST.NODE_DISPLAY_NAME_MAPPINGS["OddScore"]
+        del host_nodes.NODE_CLASS_MAPPINGS["OddScore"], host_nodes.NODE_DISPLAY_NAME_MAPPINGS["OddScore"]
 
 
 def test_a_plan_is_typed_or_measured_and_a_pilot_says_what_it_needs():
@@ -314,3 +314,40 @@ def test_refine_asks_a_critic_part_by_part_until_all_pass():
         assert "100% of the pixels" in tried.report or "discarded" in tried.report, tried.report
         said = raises(ValueError, refined, **given | {"vae": None})
         assert said.startswith("vae: a critic looks at pictures"), said
+
+
+class OneClip:
+    """A text encoder of the host with CLIP-L alone, whose embedding is the text's length along the first axis."""
+
+    class Part:
+        def encode_token_weights(self, tokens: Any) -> tuple[None, Tensor]:
+            return None, torch.nn.functional.one_hot(torch.tensor([tokens]), 768).float()
+
+    def __init__(self) -> None:
+        self.cond_stage_model = type("Model", (), {"clip_l": self.Part()})()
+
+    def tokenize(self, text: str) -> dict[str, int]:
+        return {"l": len(text)}
+
+    def encode_from_tokens(self, tokens: Any) -> None:
+        assert tokens
+
+
+class OneVision:
+    """A CLIP Vision whose embedding points along the axis of the image's first pixel, in hundredths."""
+
+    def __init__(self, width: int = 768) -> None:
+        self.width = width
+
+    def encode_image(self, images: Tensor) -> dict[str, Tensor]:
+        axes = (100.0 * images[:, 0, 0, 0]).round().long()
+        return {"image_embeds": torch.nn.functional.one_hot(axes, self.width).float()}
+
+
+def test_the_clip_reward_is_the_cosine_with_the_encoder_that_fits():
+    make = part("nodes.host.rewards").clip_reward
+    images = torch.stack([torch.full((2, 2, 3), value) for value in (0.05, 0.07)])
+    assert scores(make(OneClip(), OneVision(), "seventh"), images) == [0.0, 100.0]
+    said = raises(ValueError, lambda: scores(make(OneClip(), OneVision(1280), "seventh"), images))
+    assert "the text's embedding has 768 numbers and the image's 1280" in said, said
+    assert raises(ValueError, lambda: make(OneClip(), OneVision(), " ")).startswith("text: it is empty")
