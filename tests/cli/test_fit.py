@@ -202,7 +202,7 @@ def test_a_killed_fit_goes_on_from_its_journal_and_the_journal_is_removed_once_t
     del sys.modules["own_model"]
     assert main(["fit", *arguments, "--out", "resumed.safetensors"]) == 130
     assert list((folder / "records").iterdir())
-    sys.modules["own_model"].calls = 0
+    vars(sys.modules["own_model"])["calls"] = 0
     assert main(["fit", *arguments, "--out", "resumed.safetensors"]) == 0
     assert sys.modules["own_model"].calls < all_calls - 30
     assert not (folder / "records").exists()

@@ -11,7 +11,9 @@ import torch
 from loaded_pack import KINDS, Messages, applied, latent, model_of, part, preset_for, prompt, raises
 from torch import Tensor
 
-import nodes as host_nodes
+import nodes
+
+HOST: Any = nodes
 
 
 class GreyVae:
@@ -62,9 +64,7 @@ def ksampler(model: Any, seed: int, **changed: Any) -> Tensor:
     """What the host's KSampler node gives for the same inputs."""
     given = seeds_inputs(model, **changed)
     names = ("steps", "cfg", "sampler_name", "scheduler", "positive", "negative", "latent")
-    return host_nodes.common_ksampler(model, seed, *[given[name] for name in names], denoise=given["denoise"])[0][
-        "samples"
-    ]
+    return HOST.common_ksampler(model, seed, *[given[name] for name in names], denoise=given["denoise"])[0]["samples"]
 
 
 def test_the_winner_is_what_a_plain_ksampler_makes_of_its_seed():
@@ -261,8 +261,8 @@ class FloatScore:
 
 def test_another_packs_score_is_asked_image_by_image_as_a_number_or_as_text():
     make = part("nodes.search.work").reward_of_node
-    host_nodes.NODE_CLASS_MAPPINGS["OddScore"] = FloatScore
-    host_nodes.NODE_DISPLAY_NAME_MAPPINGS["OddScore"] = "Odd Score"
+    HOST.NODE_CLASS_MAPPINGS["OddScore"] = FloatScore
+    HOST.NODE_DISPLAY_NAME_MAPPINGS["OddScore"] = "Odd Score"
     images = torch.stack([torch.full((4, 4, 3), value) for value in (0.2, 0.5)])
     try:
         lines = "prompt = abc\npower = 1"
@@ -280,7 +280,7 @@ def test_another_packs_score_is_asked_image_by_image_as_a_number_or_as_text():
         assert "link_names: 0 names for 1" in raises(ValueError, lambda: make([1.0], "OddScore", "prompt = a", ""))
         assert "node: 'Missing' is not installed" in raises(ValueError, lambda: make([], "Missing", "", ""))
     finally:
-        del host_nodes.NODE_CLASS_MAPPINGS["OddScore"], host_nodes.NODE_DISPLAY_NAME_MAPPINGS["OddScore"]
+        del HOST.NODE_CLASS_MAPPINGS["OddScore"], HOST.NODE_DISPLAY_NAME_MAPPINGS["OddScore"]
 
 
 def test_a_plan_is_typed_or_measured_and_a_pilot_says_what_it_needs():

@@ -92,7 +92,7 @@ def spoil(tree: Any, draw: random.Random) -> None:
         if draw.random() < 0.15:
             del place[key]
         elif isinstance(place, dict) and draw.random() < 0.15:
-            place[draw.choice(["", "x", "sigmas.9", "version", key + " "])] = draw.choice(HOSTILE)
+            place[draw.choice(["", "x", "sigmas.9", "version", f"{key} "])] = draw.choice(HOSTILE)
         else:
             place[key] = draw.choice(HOSTILE)
         return
