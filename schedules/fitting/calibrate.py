@@ -176,6 +176,7 @@ def solve_schedules(
             baselines=searching.baselines,
             effort=effort,
             method=searching.method,
+            family=searching.family,
             budget=budget,
             journal=journal,
             search=slice(0, rows - held),

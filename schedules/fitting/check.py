@@ -13,7 +13,7 @@ from .budget import OutOfTimeError
 from .claims import claimed_gain
 from .objective import Objective, Trial
 from .problem import Problem
-from .report import FITTED, StepReport
+from .report import FITTED, OURS, StepReport
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def held_out_check(
         rivals = [trial for name, trial in trials.items() if name in hosts]
         switched = {name: mode_switches(trial.rollout.end, objective.reference) for name, trial in trials.items()}
         # Unchecked, the fitted schedule stands, or the host's that looked best along the teacher.
-        best = winner(trials) if trials else next(iter(entries))
+        best = winner(trials, problem.sampler_name) if trials else next(iter(entries))
         chosen[count] = entries[best]
         gain = None
         if rivals and best in trials and best not in hosts:
@@ -68,17 +68,22 @@ def held_out_check(
     return chosen, rows
 
 
-def winner(trials: Mapping[str, Trial]) -> str:
-    """The fitted schedule, unless a host's beats it on the held-out rows: by the mean and on most of the samples.
+def winner(trials: Mapping[str, Trial], sampler: str = "") -> str:
+    """The fitted schedule, unless another beats it on the held-out rows: by the mean and on most of the samples.
 
     On a few rows one sample that changed mode can decide the mean alone, against a schedule that is better on all the
-    others. Without a fitted schedule, the smallest mean.
+    others. A host's must be *shown* to be better, with what fits of other models gained (claims.py): the luckiest of
+    many host schedules looks good on few rows. Without a fitted schedule, the smallest mean.
+
+    Args:
+        sampler: name of the sampler that was fitted for.
     """
     names = sorted(trials, key=lambda name: trials[name].error)
     fitted = trials.get(FITTED)
     if fitted is None:
         return names[0]
     for name in names[: names.index(FITTED)]:
-        if int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
+        shown = name in OURS or claimed_gain(fitted.errors, trials[name].errors, sampler).high < 1.0
+        if shown and int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
             return name
     return FITTED

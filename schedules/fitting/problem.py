@@ -9,6 +9,7 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.run import Run
 from ..core.types import Baselines, SamplerFunction
+from ..family.learned import Family
 from ..samplers.brownian import BrownianPath, is_stochastic, on_path
 from ..samplers.fitted import NAME
 from ..samplers.rules import MULTISTEP_RULES, MultistepRule
@@ -42,6 +43,7 @@ class Problem:
         search, held_out: row ranges of the batch; held_out follows search and ends it.
         shape: of one row.
         verdict: of the self-test.
+        family: see Searching.
     """
 
     run: Run
@@ -57,6 +59,7 @@ class Problem:
     held_out: slice
     shape: tuple[int, ...]
     verdict: Verdict = GO_ON
+    family: Family | None = None
 
     @property
     def steps(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ _NOT_SMALL = 0.2
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
 # The family at this model's scale and stretch, which a refined fit started from.
 FAMILY = "family"
-_OURS = (FITTED, FAMILY, WITHOUT_COEFFICIENTS)
+OURS = (FITTED, FAMILY, WITHOUT_COEFFICIENTS)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StepReport:
 
     def for_preset(self) -> tuple[str, dict[str, float]]:
         """(origin, errors) as a preset holds them: of what was fitted only what is returned, as "fitted"."""
-        errors = {name: error for name, error in self.errors.items() if name == FITTED or name not in _OURS}
+        errors = {name: error for name, error in self.errors.items() if name == FITTED or name not in OURS}
         if self.chosen not in (FAMILY, WITHOUT_COEFFICIENTS):
             return self.chosen, errors
         return FITTED, errors | {FITTED: self.errors[self.chosen]}
@@ -47,7 +47,7 @@ class StepReport:
     @property
     def best_host(self) -> str | None:
         """The host schedule with the smallest error."""
-        hosts = [name for name in self.errors if name not in _OURS]
+        hosts = [name for name in self.errors if name not in OURS]
         return min(hosts, key=lambda name: self.errors[name]) if hosts else None
 
 

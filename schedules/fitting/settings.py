@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
 from ..core.types import Baselines, Progress, SamplerFunction
+from ..family.learned import Family
 from ..presets.preset import MAX_SCHEDULES
 from ..samplers.brownian import is_stochastic
 from ..samplers.by_name import own_sampler
@@ -83,6 +84,7 @@ class Searching:
         baselines: name -> steps -> sigmas as they run, so below denoise 1 cut at the start (PartialStart.cut).
         effort: the budget of model evaluations, by name (effort.py).
         method: one of METHODS.
+        family: where a fit starts from; None: the one that is shipped. Benchmarks give one that has not seen the model.
     Raises:
         ValueError: names the argument.
     """
@@ -90,6 +92,7 @@ class Searching:
     baselines: Baselines
     effort: str = "balanced"
     method: str = "gauss_newton"
+    family: Family | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

@@ -25,7 +25,7 @@ CHECKS = (
     "checks_partial",
     "checks_samplers",
     "checks_search",
-    "checks_self_test",
+    "checks_trials",
     "checks_use",
     "checks_variance",
     "checks_words",

@@ -130,7 +130,7 @@ def test_random_patches_are_refused_by_every_tool_and_named():
     for tool in (lambda model: fitted(model, name="random"), compared, frozen):
         said = raises(ValueError, tool, annealed(model_of("eps")))
         assert "random numbers" in said
-        assert "noisy_output (checks_self_test)" in said
+        assert "noisy_output (checks_trials)" in said
 
 
 def test_compare_and_adaptive_run_images_alone_where_they_must():
