@@ -308,7 +308,7 @@ def grid(server: WebuiServer, axis: str, cells: str, **body: Any) -> list[str]:
     axes = script["args"][0]["choices"]
     nothing = [axes.index("Nothing"), "", []]
     # x, y, z; legend, single images, sub-grids, seeds kept, margin, lists as text
-    args = [axes.index(axis), cells, [], *nothing, *nothing, False, True, False, False]
+    args = [axes.index(axis), cells, cells.split(", "), *nothing, *nothing, False, True, False, False]
     known = {argument["label"]: argument["value"] for argument in script["args"]}
     rest = [argument["value"] for argument in script["args"][len(args) :]]
     assert "X type" in known

@@ -31,6 +31,8 @@ await run({
     // All but the last are interrupted once they run, which the panel says with their step count.
     for (let click = 0; click < CLICKS - 1; click += 1) {
       await tab.type(panel("steps"), `${click + 4}`);
+      // The bar of the run before stays for a moment; an Interrupt on seeing that one would come too early.
+      await tab.until("the page is ready", () => !document.querySelector(".progressDiv") && document.getElementById("txt2img_skip").style.display !== "block");
       await tab.click(panel("fit_now"));
       await tab.until("a fit runs", () => document.querySelector("#txt2img_gallery_container .progress, #txt2img_results .progress")?.innerText.includes("Sigmasmith:"));
       await tab.click("txt2img_interrupt");
