@@ -63,7 +63,7 @@ _COEFFICIENTS_FACTOR = 2.0
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.
 EFFORTS: dict[str, Effort] = {
     # Two judge, four race: the least that a choice between thirty pairs and the hosts' schedules needs.
-    "quick": Effort(20, 10, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(90.0, 70.0), refines=False),
+    "quick": Effort(24, 12, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(90.0, 70.0), refines=False),
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
     "thorough": Effort(64, 32, 200.0, 60.0, hosts=None, published=True),

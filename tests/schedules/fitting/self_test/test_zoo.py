@@ -36,8 +36,15 @@ def expected_of(tool: str, cell: Cell, hostile: Hostile) -> tuple[str, str]:
     return kind, hostile.words
 
 
+def in_words(value: object) -> str:
+    """An id that is the same in every process: what a cell is made of, and what is expected of the hostile ones."""
+    if isinstance(value, tuple):
+        return "+".join(map(in_words, value))
+    return str(getattr(value, "expected", value))
+
+
 @pytest.mark.parametrize("tool", TOOLS)
-@pytest.mark.parametrize(("cell", "hostile"), [*GUIDES, *PATCHED, *SAMPLED], ids=str)
+@pytest.mark.parametrize(("cell", "hostile"), [*GUIDES, *PATCHED, *SAMPLED], ids=in_words)
 def test_every_one_alone_is_right_told_or_refused_with_the_reason(tool, cell, hostile):
     check(TOOLS[tool](cell), *expected_of(tool, cell, hostile))
 
@@ -61,7 +68,7 @@ def pairs() -> list[tuple[Cell, list[Hostile]]]:
     return drawn
 
 
-@pytest.mark.parametrize(("cell", "hostiles"), pairs(), ids=str)
+@pytest.mark.parametrize(("cell", "hostiles"), pairs(), ids=in_words)
 def test_a_pair_is_never_silently_wrong(cell, hostiles):
     told, kinds = fit(cell), {hostile.expected for hostile in hostiles}
     assert not told.wrong, told
