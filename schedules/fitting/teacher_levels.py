@@ -6,6 +6,9 @@ import numpy as np
 
 from ..core.noise_space import Array, SigmaRange
 
+# Above this the output is the mean of the data, whatever the state: one exact step leads down to it, and the levels of
+# a range that is ten times wider (zero terminal SNR) are better spent below.
+_NOISE_ALONE = 80.0
 # Places of further levels in the first step of a cold start, as shares of its log sigma.
 _FIRST_STEPS = (0.09, 0.3)
 
@@ -25,6 +28,9 @@ def teacher_sigmas(nodes: int, sigma_range: SigmaRange, *, cold: bool = False) -
     Returns:
         (nodes,) float64, decreasing, from sigma_max to sigma_min.
     """
+    if not sigma_range.flow and sigma_range.sigma_max > 2.0 * _NOISE_ALONE and nodes > 2:
+        below = SigmaRange(sigma_range.sigma_min, _NOISE_ALONE)
+        return np.append(sigma_range.sigma_max, teacher_sigmas(nodes - 1, below, cold=cold))
     fine = np.geomspace(sigma_range.sigma_max, sigma_range.sigma_min, 4096)
     fraction = fine if sigma_range.flow else fine / (1.0 + fine)
     odds = fine / np.maximum(1.0 - fine, 0.01) if sigma_range.flow else fine

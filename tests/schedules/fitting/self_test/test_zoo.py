@@ -38,7 +38,7 @@ def expected_of(tool: str, cell: Cell, hostile: Hostile) -> tuple[str, str]:
 
 def in_words(value: object) -> str:
     """An id that is the same in every process: what a cell is made of, and what is expected of the hostile ones."""
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return "+".join(map(in_words, value))
     return str(getattr(value, "expected", value))
 

@@ -116,3 +116,12 @@ def test_half_precision_start_states_are_raised_to_single():
     run.x = run.x.half()
     run_teacher(run, teacher_sigmas(5, range_of(False)), slice(0, 2), Sketch(12, 512), Budget(2, 1e9))
     assert set(seen) == {torch.float32}
+
+
+def test_a_zero_snr_range_spends_its_levels_where_the_model_says_something():
+    wide = SigmaRange(0.0292, 4518.8)
+    levels = teacher_sigmas(24, wide)
+    assert levels[0] == 4518.8
+    assert levels[1] == pytest.approx(80.0)
+    assert levels[-1] == pytest.approx(0.0292)
+    assert bool((np.diff(levels) < 0).all())
