@@ -24,6 +24,8 @@ class Effort:
         rows: noises that are used at most; None for all.
         calls: (base, per step) of the limit on model calls in all, in place of `base` and `per_step` for each noise;
             of several step counts the dearest counts one and a half times.
+        tolerance: share of the distance between samples by which the two teachers may differ. The error of the finer
+            one is a small part of that, and few steps are held against it.
         refines: whether schedules are refined beyond the family's scale and stretch.
         many: step count above which a step costs `per_step_beyond` in place of `per_step`.
     """
@@ -38,6 +40,7 @@ class Effort:
     published: bool = False
     rows: int | None = None
     calls: tuple[float, float] | None = None
+    tolerance: float = 0.05
     refines: bool = True
     many: int = 10_000
     per_step_beyond: float = 0.0
@@ -63,7 +66,9 @@ _COEFFICIENTS_FACTOR = 2.0
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.
 EFFORTS: dict[str, Effort] = {
     # Two judge, four race: the least that a choice between thirty pairs and the hosts' schedules needs.
-    "quick": Effort(24, 12, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(90.0, 70.0), refines=False),
+    "quick": Effort(
+        24, 18, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(90.0, 70.0), tolerance=0.12, refines=False
+    ),
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
     "thorough": Effort(64, 32, 200.0, 60.0, hosts=None, published=True),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
+from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.teacher import exponential_weights, restricted, run_teacher
