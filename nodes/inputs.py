@@ -22,10 +22,10 @@ def cfg_input(tooltip: str) -> io.Input:
     return number("cfg", 8.0, (0.0, 100.0, 0.1), tooltip, round=0.01)
 
 
-def sampler_name_input(tooltip: str) -> io.Input:
+def sampler_name_input(tooltip: str, default: str = "dpmpp_2m") -> io.Input:
     """One of the host's samplers."""
     names = sampler_names()
-    return choice("sampler_name", names, tooltip, default="dpmpp_2m" if "dpmpp_2m" in names else None)
+    return choice("sampler_name", names, tooltip, default=default if default in names else None)
 
 
 def noise_seed_input(name: str, tooltip: str, default: int = 0) -> io.Input:

@@ -13,8 +13,9 @@ from ...schedules.core.finite import ModelError, check_finite
 from ...schedules.core.metrics import mode_switches, sample_errors
 from ...schedules.core.sigmas import check_sigmas, finish_sigmas
 from ...schedules.fitting.budget import Budget
+from ...schedules.fitting.effort import TOLERANCE
 from ...schedules.fitting.sketch import Sketch
-from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
+from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, agreement
 from ...schedules.fitting.teacher.teacher import run_teacher
 from ...schedules.fitting.teacher_levels import teacher_sigmas
 from ...schedules.presets.preset import Preset

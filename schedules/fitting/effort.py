@@ -9,6 +9,10 @@ from dataclasses import dataclass
 GAINS = (1.0, 0.75, 0.5)
 
 
+# Two solutions, one with half the levels of the other, may differ by this share of the distance between samples.
+TOLERANCE = 0.05
+
+
 @dataclass(frozen=True)
 class Effort:
     """A budget of model evaluations per sample, known before the fit starts.
@@ -40,7 +44,7 @@ class Effort:
     published: bool = False
     rows: int | None = None
     calls: tuple[float, float] | None = None
-    tolerance: float = 0.05
+    tolerance: float = TOLERANCE
     refines: bool = True
     many: int = 10_000
     per_step_beyond: float = 0.0

@@ -126,9 +126,11 @@ def test_the_preset_serves_both_models_without_a_warning():
     preset = fitted(high, low=low, name="both", steps="6").preset
     assert preset.model.patches is None
     sigmas = preset.sigmas(6)
+    assert preset.made.boundary is not None
+    switch = part("schedules.fitting.experts").steps_above(sigmas, preset.made.boundary)
     with Messages() as said:
         half = latent()["samples"]
-        for model, start, end in ((high, 0, 3), (low, 3, 6)):
+        for model, start, end in ((high, 0, switch), (low, switch, 6)):
             k = comfy.samplers.KSampler(
                 applied(model, preset), 6, torch.device("cpu"), "dpmpp_2m", "sigmasmith_optimal", 1.0
             )

@@ -159,6 +159,7 @@ def test_a_fit_removes_the_records_of_one_that_nobody_went_on_with():
         path.parent.mkdir(parents=True)
         path.write_bytes(b"record")
     os.utime(old, (1e9, 1e9))
+    os.utime(old.parent, (1e9, 1e9))
     fitted(model_of("eps"), name="pruning")
     assert not old.parent.exists()
     assert new.exists()

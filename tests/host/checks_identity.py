@@ -160,7 +160,8 @@ def test_an_interrupted_fit_never_goes_on_with_another_models_records():
         whole, _ = calls_of(before(), "whole")
         back, fewer = calls_of(before(), "changed")
         assert torch.equal(back.sigmas, whole.sigmas), what
-        assert fewer < all_calls - 40, what
+        # Self-test and probe are asked anew, whatever is on record.
+        assert fewer < all_calls - 15, (what, fewer, all_calls)
         assert not unfinished(), what
 
 

@@ -25,7 +25,7 @@ def test_fit_shows_a_plot_and_a_report_and_saves_the_preset(server):
     assert struct.unpack(">II", image[16:24]) == (900, 560)
     assert len(result.outputs["fit"]["images"]) == 2
     report = text_of(result, "fit")
-    assert "best host schedule" in report
+    assert "best of those compared" in report
     assert "sigmasmith_optimal" in report
     preset = load_preset(preset_file(server, "shown"))
     assert list(preset.schedules) == [STEPS, 6]

@@ -85,7 +85,8 @@ def _parts(run: Run, sigma_range: SigmaRange) -> list[tuple[Run, SigmaRange, int
         # Where every call costs the whole batch, a run is one call shorter.
         return [(run, sigma_range, LEVELS if run.splits else LEVELS - 1)]
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
-    ranges = (SigmaRange(run.boundary, high, flow), SigmaRange(low, run.boundary, flow))
+    # At the boundary itself the first model runs.
+    ranges = (SigmaRange(run.boundary, high, flow), SigmaRange(low, run.boundary * (1.0 - 1e-3), flow))
     return [(part, levels, LEVELS - 1) for part, levels in zip((run.first, run.second), ranges)]
 
 
