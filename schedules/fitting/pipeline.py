@@ -175,6 +175,8 @@ def candidates_of(search: Search, count: int) -> dict[str, Candidate]:
     plain = search.objective.best.get(count)
     fitted = search.objective.best_with_coefficients.get(count)
     best, raced = fitted or plain, search.raced.get(count)
+    if raced is not None and not search.problem.effort.refines:
+        best, plain = raced, None  # what the race chose, which need not be the luckiest of its runs
     if best is None:
         return {}
     named = {FITTED: best}

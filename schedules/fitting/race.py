@@ -6,7 +6,7 @@ Minimised over (c, p), with e_b the end state's error in row b and (c_0, p_0) wh
 
 First scales alone on a part of the rows, far apart; then, from the best, steps in both numbers on all rows, halved
 where none is better. Two numbers that every row shares are few enough for four rows; the pull decides where rows say
-nothing (notes: a race over 30 pairs on one row is right on average and .57 at worst).
+little, and (c_0, p_0) stays where the gain over it, row by row, is not larger than its own standard error.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Race:
         problem, budget = self.problem, self.problem.budget
         steps = min(family_counts(problem), key=lambda count: abs(count - _RACED_STEPS))
         budget.message = f"{steps} steps: scale and stretch"
-        stop, cost = budget.spent + allowance, steps * self.objective.share
+        cost = steps * self.objective.share
+        stop = budget.spent + allowance - 2.0 * cost  # for the last comparison with the usual pair
         scores: dict[tuple[float, float], float] = {}
         for factor in _FIRST:
             if scores and budget.spent + steps * self.some.share + cost > stop:
@@ -84,8 +85,8 @@ class Race:
             pair = self._bounded(self._usual[0] + math.log(factor), self._usual[1])
             if pair not in scores:
                 scores[pair] = self._score(self.some, steps, pair)
-        best = min(scores, key=lambda pair: scores[pair])
-        return self._walk(steps, best, stop, cost)
+        best = self._walk(steps, min(scores, key=lambda pair: scores[pair]), stop, cost)
+        return best if self._is_shown(steps, best) else self._usual
 
     def trial(self, objective: Objective, steps: int, pair: tuple[float, float]) -> Trial:
         """A run of the family at a step count."""
@@ -115,6 +116,16 @@ class Race:
             if best == centre:
                 share /= 2.0
         return best
+
+    def _is_shown(self, steps: int, pair: tuple[float, float]) -> bool:
+        """Whether a pair's gain over the usual one is larger than its standard error over the rows."""
+        if pair == self._usual:
+            return True
+        usual, own = (self.trial(self.objective, steps, each) for each in (self._usual, pair))
+        for trial in (usual, own):
+            trial.rollout.forget()
+        gains = (usual.errors / own.errors).log()
+        return len(gains) < 2 or float(gains.mean()) > float(gains.std()) / len(gains) ** 0.5
 
     def _around(self, pair: tuple[float, float], share: float) -> Iterator[tuple[float, float]]:
         up, along = (share * step for step in _STEP)

@@ -111,8 +111,8 @@ def test_the_error_that_a_fit_tells_is_that_of_images_run_alone():
         result = fitted(model, name="told", noises=4, sampler_name="euler")
         errors = result.preset.errors[5]
         origin = result.preset.origin[5]
-        teacher = part("schedules.fitting.teacher_levels")
-        levels = teacher.teacher_sigmas(24, part("nodes.host.noise_levels").sigma_range_of(model))
+        levels_of, teacher = part("schedules.fitting.teacher_levels"), part("schedules.fitting.teacher.teacher")
+        levels = levels_of.teacher_sigmas(24, part("nodes.host.noise_levels").sigma_range_of(model))
         ends, aims = [], []
         for row in (2, 3):
             ends.append(end_alone(change(model_of("eps")), result.preset.schedules[5], row, sampler="euler"))
