@@ -27,7 +27,7 @@ from ..host import folders
 from ..host.experts import ExpertRuns
 from ..host.guard import check_fittable
 from ..host.identity import conditioning_digest
-from ..host.progress import progress_bar
+from ..host.progress import only_within, progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
 from ..host.subject import Subject, subject_of
@@ -53,6 +53,8 @@ def fit(request: FitRequest) -> FitResult:
     subject = subject_of(
         request.guiders, request.latent, request.noises, request.sampler_name, request.boundary, request.low_input
     )
+    if subject.identity.checkpoint is None and request.checkpoint:
+        subject = replace(subject, identity=replace(subject.identity, checkpoint=request.checkpoint))
     path, preset = existing_preset(request, subject, steps)
     hosts, sigma_range = subject.baselines, subject.identity.sigma_range
     start = partial_start(request.denoise, None, sigma_range, hosts.get(DEFAULT_HOST), steps)
@@ -79,7 +81,8 @@ def _fit_anew(
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs_of(request, subject)
     minutes = request.minutes or None
-    cost = Cost(minutes, progress_bar(runs, request.node_id, minutes))
+    progress = progress_bar(runs, request.node_id, minutes)
+    cost = Cost(minutes, progress if request.starts_over_limit else only_within(runs, request.minutes, progress))
     # Two calls per step: how often a sampler calls the model is not known before it runs.
     kept = memory_of_fit(
         subject.latent_shape,
@@ -96,7 +99,7 @@ def _fit_anew(
         notes.append("The runs started from the images of the latent.")
     memory = say_memory(kept, runs, request.node_id)
     calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost)
-    made = replace(calibration.made, models=subject.made.models)
+    made = replace(calibration.made, models=subject.made.models, more={**calibration.made.more, **request.facts})
     notes = made.sentences() + notes
     preset = calibration.to_preset(
         model=subject.identity,

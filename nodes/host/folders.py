@@ -8,6 +8,7 @@ from pathlib import Path
 import folder_paths
 from comfy.cli_args import args
 
+from ...schedules.hosting.preset_store import PresetStore
 from ...schedules.presets.checks import PresetError
 from ...schedules.presets.folder import free_path, preset_files
 
@@ -15,6 +16,7 @@ FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
 # First entry of the dropdown: it must never be empty, and a share code needs no file.
 NO_FILE = "(share code)"
+_stores: dict[tuple[Path, ...], PresetStore] = {}
 
 
 def add_preset_folder() -> None:
@@ -31,6 +33,12 @@ def preset_folders() -> list[Path]:
 def preset_folder() -> Path:
     """Where presets are written."""
     return preset_folders()[0]
+
+
+def preset_store() -> PresetStore:
+    """The presets in the host's folders; each file is read once, and again when it changes."""
+    folders = tuple(preset_folders())
+    return _stores.setdefault(folders, PresetStore(folders))
 
 
 def checked_path(name: str) -> Path:

@@ -86,30 +86,36 @@ def dtype_of(model: Any) -> str:
     return str(model.model_dtype()).removeprefix("torch.")
 
 
-def patches_digest(model: Any) -> str:
-    """Digest of the weight patches and of a guidance curve on the model; "" without either."""
-    weights, curve = _weights_digest(model), guidance_curve_of(model)
+def patches_digest(model: Any, *, strengths: bool = True) -> str:
+    """Digest of the weight patches and of a guidance curve on the model; "" without either.
+
+    Args:
+        strengths: whether another strength of the same patches gives another digest.
+    """
+    weights, curve = _weights_digest(model, strengths), guidance_curve_of(model)
     if curve is None:
         return weights
     return hashlib.sha256(f"{weights} {curve.key()}".encode()).hexdigest()[:16]
 
 
-def _weights_digest(model: Any) -> str:
-    """Digest of the weight patches (LoRAs ...) and their strengths; "" without any.
+def _weights_digest(model: Any, strengths: bool) -> str:
+    """Digest of the weight patches (LoRAs ...), where asked with their strengths; "" without any.
 
     The host's patches_uuid is random in every session: it serves as the key of a memory only.
     """
     patches = model.patches
     if not patches:
         return ""
-    key = getattr(model, "patches_uuid", None)
+    uuid = getattr(model, "patches_uuid", None)
+    key = None if uuid is None else (uuid, strengths)
     if key in _patch_digests:
         return _patch_digests[key]
     digest = hashlib.sha256()
     for name in sorted(patches, key=str):
         _feed(digest, str(name))
         for strength, patch, strength_model, offset, function in patches[name]:
-            _feed(digest, [float(strength), float(strength_model), offset, function is not None])
+            given = [float(strength), float(strength_model)] if strengths else []
+            _feed(digest, [*given, offset, function is not None])
             _feed(digest, patch)
     text = digest.hexdigest()[:16]
     if key is not None:

@@ -1,0 +1,152 @@
+"""Which preset of the library a run may use without being asked for, the sigmas it gets, and a name for a new one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS, VERSION
+from ...schedules.family.schedule import family_schedule
+from ...schedules.fitting.report import FAMILY
+from ...schedules.hosting.lists import at_sigma_max
+from ...schedules.presets.identity import ModelIdentity
+from ...schedules.presets.matching import SAME_NAME, best_match
+from ...schedules.presets.preset import FITTED, Preset
+from ...schedules.samplers.fitted import NAME
+
+# Key in a preset's `made`: digest of the weight patches whatever their strengths.
+PATCHES = "patches_at_any_strength"
+# Guidances, and starts of runs below denoise 1, that differ by less count as one.
+_SAME_GUIDANCE, _SAME_START = 0.1, 0.05
+_FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f]')
+_LONGEST = 100
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Everything about a run that decides which preset is for it.
+
+    Args:
+        identity: of the model.
+        patches: digest of its weight patches at any strength.
+        samplers: names of the samplers that may run, the one wanted most first.
+        steps: solver intervals; `start`: the first sigma.
+        whole: whether it goes from pure noise to an image.
+        guidance: where it is one number.
+        latent_shape: of one sample, where it has one.
+    """
+
+    identity: ModelIdentity
+    patches: str
+    samplers: tuple[str, ...]
+    steps: int
+    start: float
+    whole: bool
+    guidance: float | None
+    latent_shape: tuple[int, ...] | None
+
+
+def matching(presets: Mapping[str, Preset], facts: RunFacts, *, refined: bool = False) -> Preset | None:
+    """The preset of this very model that suits the run best, None where there is none.
+
+    Another prompt, seed, size, LoRA strength, and a guidance that differs by a tenth, need no other one.
+
+    Args:
+        refined: leave out those that hold no more than the family's scale and stretch.
+    """
+    suitable = {
+        name: preset
+        for name, preset in presets.items()
+        if _suits(preset, facts) and not (refined and _pair(preset) is not None)
+    }
+    match = best_match(
+        suitable,
+        facts.identity,
+        sampler=facts.samplers[0],
+        guidance=facts.guidance,
+        latent_shape=facts.latent_shape,
+        steps=facts.steps,
+        # Of a run in the middle of the noise only its start is known; `_suits` has looked at that.
+        denoise=1.0 if facts.whole else 0.0,
+    )
+    return None if match is None or match.grade > SAME_NAME else match.preset
+
+
+def sigmas_of(preset: Preset, facts: RunFacts) -> Tensor | None:
+    """(steps + 1,) what a matching preset has for the run; None where a host's schedule was as good as any.
+
+    A family's scale and stretch serve every step count, so those are asked for counts that the preset lacks.
+    """
+    listed = _listed(preset, facts)
+    if listed is not None and preset.origin.get(listed, FITTED) != FITTED:
+        return None
+    pair, identity = _pair(preset), facts.identity
+    if pair is None or not facts.whole or not LEAST_STEPS <= facts.steps <= MOST_STEPS:
+        assert listed is not None
+        sigmas = preset.schedules[listed][-(facts.steps + 1) :].clone()
+        return at_sigma_max(sigmas, identity.sigma_max) if facts.whole else sigmas
+    return family_schedule(
+        facts.steps,
+        sigma_min=identity.sigma_min,
+        sigma_max=identity.sigma_max,
+        flow=identity.flow,
+        scale=pair[0],
+        stretch=pair[1],
+    ).sigmas
+
+
+def preset_name(facts: RunFacts) -> str:
+    """A name made of model, steps and guidance, and of sampler and patches where they are not the usual ones."""
+    stem = _FORBIDDEN.sub("_", (facts.identity.checkpoint or "").rsplit(".", 1)[0])[:_LONGEST].strip(" .")
+    parts = [f"{facts.steps} steps"]
+    if facts.guidance is not None:
+        parts.append(f"cfg {facts.guidance:g}")
+    if facts.samplers[0] != NAME:
+        parts.append(facts.samplers[0])
+    if facts.identity.patches:
+        parts.append(f"patched {facts.identity.patches[:6]}")
+    return f"auto/{stem or 'model'}, {', '.join(parts)}"
+
+
+def _suits(preset: Preset, facts: RunFacts) -> bool:
+    fitted, running = preset.model.patches, facts.identity.patches
+    same_patches = fitted == running or (facts.patches != "" and preset.made.more.get(PATCHES) == facts.patches)
+    by_family = facts.whole and LEAST_STEPS <= facts.steps <= MOST_STEPS and _pair(preset) is not None
+    return (
+        preset.sampler in facts.samplers
+        and preset.made.boundary is None
+        and (preset.denoise == 1.0) == facts.whole
+        and same_patches
+        and _same_guidance(preset.guidance, facts.guidance)
+        and (by_family or _listed(preset, facts) is not None)
+    )
+
+
+def _listed(preset: Preset, facts: RunFacts) -> int | None:
+    """Step count of the preset's list whose end is for this run; None where it has none."""
+    if facts.whole:
+        return facts.steps if facts.steps in preset.schedules else None
+    for full, sigmas in preset.schedules.items():
+        start = float(sigmas[-(facts.steps + 1)]) if facts.steps == preset.running(full) else None
+        if start is not None and math.isclose(start, facts.start, rel_tol=_SAME_START):
+            return full
+    return None
+
+
+def _pair(preset: Preset) -> tuple[float, float] | None:
+    """Scale and stretch of a preset that holds the family of this version, where it won for one of its counts."""
+    known = preset.made.more.get(FAMILY)
+    won = any(preset.origin.get(count, FITTED) == FITTED for count in preset.schedules)
+    if preset.made.method != FAMILY or not won or not isinstance(known, Mapping) or known.get("version") != VERSION:
+        return None
+    return float(known["scale"]), float(known["stretch"])
+
+
+def _same_guidance(fitted: float | None, running: float | None) -> bool:
+    if fitted is None or running is None:
+        return fitted is running
+    return math.isclose(fitted, running, rel_tol=_SAME_GUIDANCE)
