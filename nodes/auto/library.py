@@ -1,4 +1,4 @@
-"""Which preset of the library a run may use without being asked for, the sigmas it gets, and a name for a new one."""
+"""Which preset of the library a run may use without being asked for, what it runs, and a name for a new one."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from ...schedules.samplers.fitted import NAME
 PATCHES = "patches_at_any_strength"
 # Guidances, and starts of runs below denoise 1, that differ by less count as one.
 _SAME_GUIDANCE, _SAME_START = 0.1, 0.05
+# The sampler that the fitted one is without its coefficients.
+WITHOUT_COEFFICIENTS = "dpmpp_2m"
 _FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f]')
 _LONGEST = 100
 
@@ -61,7 +63,7 @@ def matching(presets: Mapping[str, Preset], facts: RunFacts, *, refined: bool = 
     suitable = {
         name: preset
         for name, preset in presets.items()
-        if _suits(preset, facts) and not (refined and _pair(preset) is not None)
+        if _suits(preset, facts) and not (refined and preset.made.method == FAMILY)
     }
     match = best_match(
         suitable,
@@ -76,27 +78,24 @@ def matching(presets: Mapping[str, Preset], facts: RunFacts, *, refined: bool = 
     return None if match is None or match.grade > SAME_NAME else match.preset
 
 
-def sigmas_of(preset: Preset, facts: RunFacts) -> Tensor | None:
-    """(steps + 1,) what a matching preset has for the run; None where a host's schedule was as good as any.
+def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:
+    """((steps + 1,) sigmas, sampler name) that a matching preset has for the run; None where nothing could be fitted.
 
     A family's scale and stretch serve every step count, so those are asked for counts that the preset lacks.
     """
-    listed = _listed(preset, facts)
-    if listed is not None and preset.origin.get(listed, FITTED) != FITTED:
-        return None
-    pair, identity = _pair(preset), facts.identity
-    if pair is None or not facts.whole or not LEAST_STEPS <= facts.steps <= MOST_STEPS:
-        assert listed is not None
-        sigmas = preset.schedules[listed][-(facts.steps + 1) :].clone()
-        return at_sigma_max(sigmas, identity.sigma_max) if facts.whole else sigmas
-    return family_schedule(
-        facts.steps,
-        sigma_min=identity.sigma_min,
-        sigma_max=identity.sigma_max,
-        flow=identity.flow,
-        scale=pair[0],
-        stretch=pair[1],
-    ).sigmas
+    listed, pair, identity = _listed(preset, facts), _pair(preset), facts.identity
+    origin = FITTED if listed is None else preset.origin.get(listed, FITTED)
+    if listed is not None and origin != FITTED and FITTED not in preset.errors.get(listed, {}):
+        return None  # as for models distilled to few steps: the host's schedules stood alone
+    if facts.whole and pair is not None and origin == FITTED:
+        span = {"sigma_min": identity.sigma_min, "sigma_max": identity.sigma_max, "flow": identity.flow}
+        return family_schedule(facts.steps, **span, scale=pair[0], stretch=pair[1]).sigmas, preset.sampler
+    assert listed is not None
+    sigmas = preset.schedules[listed][-(facts.steps + 1) :].clone()
+    # Where no coefficients held, what was measured was the sampler without them.
+    plain = preset.sampler == NAME and listed not in preset.coefficients
+    sampler = WITHOUT_COEFFICIENTS if plain else preset.sampler
+    return (at_sigma_max(sigmas, identity.sigma_max) if facts.whole else sigmas), sampler
 
 
 def preset_name(facts: RunFacts) -> str:

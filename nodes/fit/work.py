@@ -81,8 +81,9 @@ def _fit_anew(
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs_of(request, subject)
     minutes = request.minutes or None
-    progress = progress_bar(runs, request.node_id, minutes)
-    cost = Cost(minutes, progress if request.starts_over_limit else only_within(runs, request.minutes, progress))
+    cost = Cost(minutes, progress_bar(runs, request.node_id, minutes))
+    if not request.starts_over_limit:
+        cost = Cost(None, only_within(runs, request.minutes, progress_bar(runs, request.node_id, None)))
     # Two calls per step: how often a sampler calls the model is not known before it runs.
     kept = memory_of_fit(
         subject.latent_shape,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from sigmasmith.nodes.auto.library import PATCHES, RunFacts, matching, preset_name, sigmas_of
+from sigmasmith.nodes.auto.library import PATCHES, RunFacts, choice_of, matching, preset_name
 from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.family.learned import VERSION
 from sigmasmith.schedules.family.schedule import family_schedule
@@ -100,7 +100,8 @@ def test_scale_and_stretch_serve_every_step_count_and_are_not_enough_where_a_fit
     for steps in (3, 8, 11, 30):
         facts = replace(FACTS, steps=steps)
         assert matched(known, facts)
-        sigmas = sigmas_of(known, facts)
+        sigmas, sampler = choice_of(known, facts)
+        assert sampler == NAME
         expected = family_schedule(steps, sigma_min=SPAN[0], sigma_max=SPAN[1], scale=1.35, stretch=1.1).sigmas
         assert torch.equal(sigmas, expected)
     assert not matched(known, replace(FACTS, steps=2))
@@ -111,22 +112,38 @@ def test_scale_and_stretch_serve_every_step_count_and_are_not_enough_where_a_fit
 
 def test_the_sigmas_of_its_own_count_are_those_that_it_holds():
     known = raced()
-    assert torch.equal(sigmas_of(known, FACTS), known.schedules[8])
-    assert torch.equal(sigmas_of(preset(), FACTS), preset().schedules[8])
+    assert torch.equal(choice_of(known, FACTS)[0], known.schedules[8])
+    rows = {8: torch.zeros(8, 3)}
+    for held, sampler in (
+        (preset(coefficients=rows), NAME),
+        (preset(), "dpmpp_2m"),
+        (preset(sampler="euler"), "euler"),
+    ):
+        sigmas, named = choice_of(held, FACTS)
+        assert torch.equal(sigmas, held.schedules[8])
+        assert named == sampler
 
 
 def test_scale_and_stretch_of_another_version_serve_no_other_count():
     old = raced(version=VERSION + 1)
     assert not matched(old, replace(FACTS, steps=11))
     assert matched(old)
-    assert torch.equal(sigmas_of(old, FACTS), old.schedules[8])
+    assert torch.equal(choice_of(old, FACTS)[0], old.schedules[8])
 
 
-def test_a_verdict_for_the_hosts_schedule_is_remembered_and_gives_no_sigmas():
-    won = raced(origin={8: "karras"})
-    assert matched(won)
-    assert sigmas_of(won, FACTS) is None
+def test_a_hosts_schedule_that_won_runs_as_it_was_measured():
+    karras = {8: CURVES["karras"](8, *SPAN)}
+    won = raced(schedules=karras, origin={8: "karras"}, errors={8: {"fitted": 0.2, "karras": 0.1}})
+    sigmas, sampler = choice_of(won, FACTS)
+    assert torch.equal(sigmas, karras[8])
+    assert sampler == "dpmpp_2m"
     assert not matched(won, replace(FACTS, steps=11))
+
+
+def test_where_nothing_could_be_fitted_that_is_remembered_and_nothing_is_to_run():
+    failed = preset(origin={8: "karras"}, errors={8: {"karras": 0.1}})
+    assert matched(failed)
+    assert choice_of(failed, FACTS) is None
 
 
 def test_a_run_in_the_middle_of_the_noise_takes_the_preset_that_starts_there():
@@ -135,7 +152,9 @@ def test_a_run_in_the_middle_of_the_noise_takes_the_preset_that_starts_there():
     start = float(lists[16][-9])
     facts = replace(FACTS, samplers=("euler",), whole=False, start=start)
     assert matched(half, facts)
-    assert torch.equal(sigmas_of(half, facts), lists[16][-9:])
+    sigmas, sampler = choice_of(half, facts)
+    assert torch.equal(sigmas, lists[16][-9:])
+    assert sampler == "euler"
     assert not matched(half, replace(facts, start=1.2 * start))
     assert not matched(half, replace(facts, steps=7))
     assert not matched(preset(sampler="euler"), facts)
