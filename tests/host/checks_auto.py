@@ -95,6 +95,7 @@ def test_untuned_it_runs_the_family_without_a_call_and_at_once():
         assert torch.equal(picture, sampled(model, MULTISTEP, OPTIMAL))
     acting, work = part("nodes.host.acting"), part("nodes.auto.work")
     noise, sampler = torch.ones(1, 4, 8, 8), comfy.samplers.sampler_object("euler")
+    model = file_model("flow", "timed")
     run = acting.SampledRun(guider_of(model), noise, noise, sampler, sigmas_of(model, "simple", 6), (4, 8, 8))
     choose = work.Auto("none", False, 0.0, None, None).choose
     seconds = []

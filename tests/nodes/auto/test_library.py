@@ -50,6 +50,12 @@ def matched(known: Preset, facts: RunFacts = FACTS, **options) -> bool:
     return matching({"one": known}, facts, **options) is known
 
 
+def chosen(known: Preset, facts: RunFacts) -> tuple[torch.Tensor, str]:
+    choice = choice_of(known, facts)
+    assert choice is not None
+    return choice
+
+
 def test_a_preset_of_this_model_and_run_is_taken():
     assert matched(preset())
     assert matched(preset(sampler="euler"))
@@ -100,7 +106,7 @@ def test_scale_and_stretch_serve_every_step_count_and_are_not_enough_where_a_fit
     for steps in (3, 8, 11, 30):
         facts = replace(FACTS, steps=steps)
         assert matched(known, facts)
-        sigmas, sampler = choice_of(known, facts)
+        sigmas, sampler = chosen(known, facts)
         assert sampler == NAME
         expected = family_schedule(steps, sigma_min=SPAN[0], sigma_max=SPAN[1], scale=1.35, stretch=1.1).sigmas
         assert torch.equal(sigmas, expected)
@@ -112,14 +118,14 @@ def test_scale_and_stretch_serve_every_step_count_and_are_not_enough_where_a_fit
 
 def test_the_sigmas_of_its_own_count_are_those_that_it_holds():
     known = raced()
-    assert torch.equal(choice_of(known, FACTS)[0], known.schedules[8])
+    assert torch.equal(chosen(known, FACTS)[0], known.schedules[8])
     rows = {8: torch.zeros(8, 3)}
     for held, sampler in (
         (preset(coefficients=rows), NAME),
         (preset(), "dpmpp_2m"),
         (preset(sampler="euler"), "euler"),
     ):
-        sigmas, named = choice_of(held, FACTS)
+        sigmas, named = chosen(held, FACTS)
         assert torch.equal(sigmas, held.schedules[8])
         assert named == sampler
 
@@ -128,13 +134,13 @@ def test_scale_and_stretch_of_another_version_serve_no_other_count():
     old = raced(version=VERSION + 1)
     assert not matched(old, replace(FACTS, steps=11))
     assert matched(old)
-    assert torch.equal(choice_of(old, FACTS)[0], old.schedules[8])
+    assert torch.equal(chosen(old, FACTS)[0], old.schedules[8])
 
 
 def test_a_hosts_schedule_that_won_runs_as_it_was_measured():
     karras = {8: CURVES["karras"](8, *SPAN)}
     won = raced(schedules=karras, origin={8: "karras"}, errors={8: {"fitted": 0.2, "karras": 0.1}})
-    sigmas, sampler = choice_of(won, FACTS)
+    sigmas, sampler = chosen(won, FACTS)
     assert torch.equal(sigmas, karras[8])
     assert sampler == "dpmpp_2m"
     assert not matched(won, replace(FACTS, steps=11))
@@ -152,7 +158,7 @@ def test_a_run_in_the_middle_of_the_noise_takes_the_preset_that_starts_there():
     start = float(lists[16][-9])
     facts = replace(FACTS, samplers=("euler",), whole=False, start=start)
     assert matched(half, facts)
-    sigmas, sampler = choice_of(half, facts)
+    sigmas, sampler = chosen(half, facts)
     assert torch.equal(sigmas, lists[16][-9:])
     assert sampler == "euler"
     assert not matched(half, replace(facts, start=1.2 * start))
