@@ -18,6 +18,8 @@ from ...schedules.presets.matching import SAME_NAME, best_match
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
 
+# The effort whose presets hold no more than the family's scale and stretch.
+RACE = "quick"
 # Key in a preset's `made`: digest of the weight patches whatever their strengths.
 PATCHES = "patches_at_any_strength"
 # Guidances, and starts of runs below denoise 1, that differ by less count as one.
@@ -58,12 +60,12 @@ def matching(presets: Mapping[str, Preset], facts: RunFacts, *, refined: bool = 
     Another prompt, seed, size, LoRA strength, and a guidance that differs by a tenth, need no other one.
 
     Args:
-        refined: leave out those that hold no more than the family's scale and stretch.
+        refined: leave out what the quick race made or gave up.
     """
     suitable = {
         name: preset
         for name, preset in presets.items()
-        if _suits(preset, facts) and not (refined and preset.made.method == FAMILY)
+        if _suits(preset, facts) and not (refined and preset.effort == RACE)
     }
     match = best_match(
         suitable,

@@ -21,11 +21,11 @@ from ..host.multistep import multistep_sampler
 from ..host.progress import TooLongError
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, draws_noise, sampler_names, sampler_of
 from ..text import duration
-from .library import PATCHES, RunFacts, choice_of, matching, preset_name
+from .library import PATCHES, RACE, RunFacts, choice_of, matching, preset_name
 
-QUICK, NONE, FIT = "quick", "none", "fit"
+QUICK, NONE, FIT = RACE, "none", "fit"
 # What Fit takes where nobody says otherwise; quick uses its own number of noises.
-_EFFORTS, _NOISES = {QUICK: "quick", FIT: "fast"}, 4
+_EFFORTS, _NOISES = {QUICK: RACE, FIT: "fast"}, 4
 # Deterministic, one model call a step: the fitted sampler does in their place what they do, at their cost.
 _REPLACED = (
     "euler",

@@ -212,6 +212,7 @@ def test_a_preset_that_apply_put_on_the_model_stays():
 def test_the_default_fit_is_kept_apart_from_the_race():
     model = file_model("flow", "refined")
     sampled(auto(model), "euler", "simple", steps=5)
+    assert saved("refined, 5 steps, cfg 3").is_file()
     plain = counted(model, "euler", "simple", 5)[1]
     assert counted(auto(model, "fit"), "euler", "simple", 5)[1] > plain + 30
     assert counted(auto(model, "fit"), "euler", "simple", 5)[1] == plain

@@ -43,7 +43,7 @@ def preset(**changed) -> Preset:
 def raced(scale: float = 1.35, stretch: float = 1.1, version: int = VERSION, **changed) -> Preset:
     made = HowMade(method="family", more={"family": {"version": version, "scale": scale, "stretch": stretch}})
     lists = {8: family_schedule(8, sigma_min=SPAN[0], sigma_max=SPAN[1], scale=scale, stretch=stretch).sigmas}
-    return preset(**({"schedules": lists, "made": made} | changed))
+    return preset(**({"schedules": lists, "made": made, "effort": "quick"} | changed))
 
 
 def matched(known: Preset, facts: RunFacts = FACTS, **options) -> bool:
@@ -113,6 +113,7 @@ def test_scale_and_stretch_serve_every_step_count_and_are_not_enough_where_a_fit
     assert not matched(known, replace(FACTS, steps=2))
     assert not matched(known, replace(FACTS, steps=31))
     assert not matched(known, refined=True)
+    assert matched(preset(effort="fast"), refined=True)
     assert matched(preset(), refined=True)
 
 
