@@ -41,7 +41,10 @@ def file_model(kind: str, file: str) -> Any:
 
 
 def auto(model: Any, tune: str = "quick", *, keep_sampler: bool = False, minutes: float = 0.0, file: Any = None) -> Any:
-    return part("nodes.auto.work").Auto(tune, keep_sampler, minutes, file, None).on(model)
+    # As the graph tells it: in hosts before 2026 a clone of a model does not know its file.
+    path = part("nodes.host.identity").checkpoint_path(model)
+    named = file or (Path(path).name if path else None)
+    return part("nodes.auto.work").Auto(tune, keep_sampler, minutes, named, None).on(model)
 
 
 def counted(model: Any, sampler: str, scheduler: str, steps: int = 6) -> tuple[Tensor, int]:
