@@ -170,7 +170,7 @@ def test_a_run_in_the_middle_of_the_noise_takes_the_preset_that_starts_there():
 
 def test_a_name_tells_model_steps_and_guidance_and_is_one_on_every_system():
     assert preset_name(FACTS) == "auto/mine, 8 steps, cfg 7"
-    odd = replace(MODEL, checkpoint='mine:v2*?"<.safetensors', patches="abcdef0123")
+    odd = replace(MODEL, checkpoint='mine:v2*?"<.safetensors', patches="abcdef0123456789")
     named = preset_name(replace(FACTS, identity=odd, samplers=("euler",), guidance=None))
     assert named == "auto/mine_v2____, 8 steps, euler, patched abcdef"
     long = replace(MODEL, checkpoint="x" * 230 + ".ckpt")
