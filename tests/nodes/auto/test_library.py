@@ -173,6 +173,6 @@ def test_a_name_tells_model_steps_and_guidance_and_is_one_on_every_system():
     odd = replace(MODEL, checkpoint='mine:v2*?"<.safetensors', patches="abcdef0123456789")
     named = preset_name(replace(FACTS, identity=odd, samplers=("euler",), guidance=None))
     assert named == "auto/mine_v2____, 8 steps, euler, patched abcdef"
-    long = replace(MODEL, checkpoint="x" * 230 + ".ckpt")
+    long = replace(MODEL, checkpoint="x" * 190 + ".ckpt")
     for name in (named, preset_name(replace(FACTS, identity=long))):
         assert check_name(name) == name
