@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.family.schedule import family_schedule
-from ...schedules.presets.preset import Preset
+from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
 from ..fit.work import FitRequest, fit
 from ..host import folders
@@ -148,7 +148,9 @@ class Auto:
         if choice is None:
             return _as_set(run, f"the preset {name} says that nothing can be fitted here, as on models of few steps")
         sigmas, sampler = choice
-        said = f"Auto: {run.steps} steps of the preset {name}, with {sampler}."
+        origin = preset.origin.get(run.steps, FITTED)
+        won = "" if origin == FITTED else f" (the host's {origin} won there)"
+        said = f"Auto: {run.steps} steps of the preset {name}{won}, with {sampler}."
         return ChosenRun(sigmas, self._sampler(run, sampler, preset), said, preset)
 
     def _by_family(self, run: SampledRun, facts: RunFacts, reason: str) -> ChosenRun:
