@@ -17,6 +17,8 @@ COMMANDS = {
     "adaptive": (".studies.adaptive", "adaptive sampling against dpm_adaptive and against dpmpp_2m"),
     "variance": (".studies.variance", "variance control and DDIM: inversion, noise, composition, overhead"),
     "feedback": (".studies.feedback", "error map, uncertainty-weighted 2M, refinement by error"),
+    "prompts": (".studies.prompts", "fits judged on classes that they have not seen"),
+    "search": (".studies.search", "the best of many seeds by drafts, and of many children of every step"),
 }
 
 

@@ -15,10 +15,11 @@ from .comparison import Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FAMILY, find_preset, named_schedule, preset_label
 from .progress import progress_bar
-from .subjects import PlainSubject, demo_subject, named_sampler
+from .subjects import PlainSubject, check_seed, demo_subject, named_sampler
 
 
 def run(args: argparse.Namespace) -> None:
+    check_seed(args.seed)
     if args.noises < 2:
         raise ValueError(f"--noises must be at least 2, got {args.noises}")
     if args.calibration_noises < 3:

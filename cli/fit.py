@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from ..schedules.core.types import SamplerFunction
 from ..schedules.core.words import duration
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.fitting.effort import effort_named
+from ..schedules.fitting.journal import Records
 from ..schedules.fitting.memory import in_bytes, memory_of_fit
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.names import SUFFIX, check_name
@@ -21,7 +25,7 @@ from .progress import progress_bar
 from .show import share_lines, sigma_lines
 from .subjects import PlainSubject, demo_subject, named_sampler, own_subject
 
-TOOL = "sigmasmith 0.1.0"
+TOOL = "sigmasmith 0.2.0"
 
 
 def run(args: argparse.Namespace) -> None:
@@ -37,8 +41,10 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--denoise must be above 0 and at most 1, got {args.denoise:g}")
     if args.method != "gauss_newton" and args.sampler == NAME:
         raise ValueError(f"--method {args.method} solves schedules alone, and {NAME} needs gauss_newton")
-    if args.minutes is not None and not args.minutes > 0:
-        raise ValueError(f"--minutes must be above 0, got {args.minutes:g}")
+    if args.minutes is not None and not 0.0 < args.minutes < math.inf:
+        raise ValueError(f"--minutes must be above 0 and finite, got {args.minutes:g}")
+    if args.journal is not None and Path(args.journal).exists() and not Path(args.journal).is_dir():
+        raise ValueError(f"--journal must be a folder, got {args.journal}")
     subject = chosen_subject(args)
     name, sampler = named_sampler(args.sampler)
     noise = subject.noise(args.noises, args.seed)
@@ -51,11 +57,28 @@ def run(args: argparse.Namespace) -> None:
         calls_per_step=2,
         method=args.method,
         coefficients=name == NAME,
+        splits=False,  # whether the model takes a part of its batch is seen only when it runs
     )
     print(f"The fit keeps at most {in_bytes(kept)} in memory.")
+    # The model is known by its answers; its name and guidance only spare it the question.
+    with Records(args.journal, f"{subject.name} {subject.guidance}") as records:
+        calibration = _fitted(args, subject, noise, name, sampler, records)
+        preset = preset_of(calibration, subject, args.seed, out.name.removesuffix(SUFFIX) if out else "")
+        _say_result(args, preset, calibration, f"{name}, {subject.name}", out)
+        records.clear()
+
+
+def _fitted(
+    args: argparse.Namespace,
+    subject: PlainSubject,
+    noise: Tensor,
+    name: str,
+    sampler: str | SamplerFunction,
+    records: Records,
+) -> Calibration:
     try:
         with progress_bar(f"Fitting {name} to {subject.name}") as bar:
-            calibration = subject.fit(
+            return subject.fit(
                 noise,
                 sampler,
                 args.steps,
@@ -64,14 +87,20 @@ def run(args: argparse.Namespace) -> None:
                 minutes=args.minutes,
                 denoise=args.denoise,
                 method=args.method,
+                journal=records,
             )
     except OutOfTimeError as error:
         raise ValueError(
             f"--minutes {args.minutes:g} did not suffice for the reference and one run of each step count"
         ) from error
-    preset = preset_of(calibration, subject, args.seed, out.name.removesuffix(SUFFIX) if out else "")
+
+
+def _say_result(
+    args: argparse.Namespace, preset: Preset, calibration: Calibration, title: str, out: Path | None
+) -> None:
+    """Print the report, and write the preset where a file is named."""
     spent = f"{calibration.nfe:.0f} model evaluations per sample in {duration(calibration.seconds)}"
-    print(f"{name}, {subject.name}: {spent}\n")
+    print(f"{title}: {spent}\n")
     print(calibration.report)
     print()
     if out is None:

@@ -12,6 +12,8 @@ from .parser import build_parser
 # What shells give to a program that an interrupt (signal 2) ended.
 INTERRUPTED = 130
 MISTAKE = 2
+# Not among the package's dependencies: in a host they are the host's.
+NEEDED = ("torch", "numpy", "scipy", "safetensors")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,5 +41,10 @@ def guarded(program: str, work: Callable[[], None]) -> int:
         return 1
     except ValueError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
+        return MISTAKE
+    except ModuleNotFoundError as error:
+        if error.name not in NEEDED:  # a mistake in the user's own module keeps its traceback
+            raise
+        print(f"{program}: error: {error.name} is not installed; it needs {', '.join(NEEDED)}", file=sys.stderr)
         return MISTAKE
     return 0

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.types import Schedule
-from ..schedules.curves.by_name import CURVES
-from ..schedules.family.schedule import family_schedule
+from ..schedules.hosting.named_curves import CURVES
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.presets.file import load_preset
 from ..schedules.presets.names import SUFFIX
@@ -47,7 +46,6 @@ def named_schedule(name: str, sigma_range: SigmaRange) -> Schedule:
         ValueError: an unknown name, with the nearest ones.
     """
     known: dict[str, Schedule] = dict(host_schedules(sigma_range))
-    known[FAMILY] = partial(_family, sigma_range)
     for curve, make in CURVES.items():
         known[CURVE_PREFIX + curve] = partial(_made, make, sigma_range)
         known.setdefault(curve, known[CURVE_PREFIX + curve])
@@ -59,8 +57,3 @@ def named_schedule(name: str, sigma_range: SigmaRange) -> Schedule:
 
 def _made(make: Callable[..., Tensor], sigma_range: SigmaRange, steps: int) -> Tensor:
     return make(steps, sigma_range.sigma_min, sigma_range.sigma_max, flow=sigma_range.flow)
-
-
-def _family(sigma_range: SigmaRange, steps: int) -> Tensor:
-    low, high = sigma_range.sigma_min, sigma_range.sigma_max
-    return family_schedule(steps, sigma_min=low, sigma_max=high, flow=sigma_range.flow).sigmas

@@ -8,6 +8,10 @@ from typing import TypedDict
 PROGRAM = "python -m sigmasmith"
 
 
+# No count or size that anybody means is larger.
+MOST = 10**9
+
+
 class _Style(TypedDict):
     formatter_class: type[argparse.HelpFormatter]
     allow_abbrev: bool
@@ -53,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_compare(commands)
     _add_plot(commands)
+    _add_search(commands)
     for name, command in commands.choices.items():
         command.set_defaults(command=name, program=f"{PROGRAM} {name}")
     return parser
@@ -102,6 +107,11 @@ example:
         help="below 1: for images that are changed at this denoise, from where the hosts' simple starts (default 1)",
     )
     run.add_argument("--minutes", type=float, metavar="M", help="stop after this long with the best so far")
+    run.add_argument(
+        "--journal",
+        metavar="DIR",
+        help="record the unfinished fit in this folder: the same command goes on where it stopped; removed when done",
+    )
     run.add_argument("--out", metavar="FILE", help="preset to write, .safetensors")
     run.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
@@ -187,6 +197,37 @@ examples:
     plot.add_argument("--dark", action="store_true", help="light curves on a dark ground")
 
 
+def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    search = commands.add_parser(
+        "search",
+        **_STYLE,
+        help="the best of many seeds of a bundled model, for the price of a few images",
+        description="Draft many seeds in a few steps each, run the best one or two in full, and print the winner.",
+        epilog=f"""\
+{_SCHEDULES}
+
+examples:
+  python -m sigmasmith search --model digits_eps --reward class:3
+  python -m sigmasmith search digits.safetensors --model digits_flow --reward class:7 --budget 16 --judge sharpness""",
+    )
+    search.add_argument("schedule", nargs="?", default="fallback", metavar="SCHEDULE", help="(default fallback)")
+    search.add_argument("--model", required=True, metavar="NAME", help="a bundled model, such as digits_eps")
+    search.add_argument("--cfg", type=float, metavar="G", help="guidance (default 1, none)")
+    search.add_argument("--label", type=int, metavar="N", help="class that the model draws (default none)")
+    search.add_argument(
+        "--reward",
+        default="sharpness",
+        metavar="NAME",
+        help="brightness, colourfulness, red, green, blue, sharpness, or class:N (default sharpness)",
+    )
+    search.add_argument("--judge", metavar="NAME", help="a second reward, reported and never searched on")
+    search.add_argument("--budget", type=float, default=8.0, metavar="B", help="in full images (default 8)")
+    search.add_argument("--steps", type=int, default=16, metavar="N", help="of a full run (default 16)")
+    search.add_argument("--draft-steps", type=int, default=4, metavar="N", help="of a draft (default 4)")
+    search.add_argument("--keep", type=int, default=0, metavar="N", help="full runs (default one below 8, else two)")
+    search.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default 0)")
+
+
 def _add_model(parser: argparse.ArgumentParser, *, several: bool) -> None:
     group = parser.add_argument_group("the model")
     if several:
@@ -228,8 +269,10 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         values = tuple(int(part) for part in text.split(","))
     except ValueError:
         values = ()
-    if not values or min(values) < 1:
-        raise argparse.ArgumentTypeError(f"must be whole numbers above 0 with commas between, got {text!r}")
+    if not values or min(values) < 1 or max(values) > MOST:
+        raise argparse.ArgumentTypeError(
+            f"must be whole numbers above 0, at most {MOST:,}, with commas between, got {text[:80]!r}"
+        )
     return values
 
 

@@ -19,11 +19,16 @@ from ..schedules.fitting.budget import Budget
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.fitting.direct import DirectRun
+from ..schedules.fitting.journal import Records
 from ..schedules.fitting.sketch import Sketch
-from ..schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from ..schedules.fitting.teacher.teacher import run_teacher
+from ..schedules.fitting.teacher_levels import teacher_sigmas
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.samplers.by_name import own_sampler
 from .python_objects import load_callable
+
+# 40 GB of noise, of which a fit holds more than one copy.
+_MOST_VALUES = 10**10
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class PlainSubject:
 
     def noise(self, rows: int, seed: int) -> Tensor:
         """(rows, ...) standard normal, the same on every device."""
+        if rows * math.prod(self.shape) > _MOST_VALUES:
+            raise ValueError(f"--noises: {rows} of shape {'x'.join(map(str, self.shape))} are too many values")
         generator = torch.Generator().manual_seed(check_seed(seed))
         return torch.randn(rows, *self.shape, generator=generator).to(self.device)
 
@@ -97,6 +104,7 @@ class PlainSubject:
         denoise: float = 1.0,
         start_sigma: float | None = None,
         method: str = "gauss_newton",
+        journal: Records | None = None,
     ) -> Calibration:
         """`calibrate` on this model."""
         return calibrate(
@@ -115,6 +123,7 @@ class PlainSubject:
             start_sigma=start_sigma,
             method=method,
             guidance=1.0 if self.guidance is None else self.guidance,
+            journal=journal,
         )
 
 
@@ -199,8 +208,9 @@ def check_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"--device {name!r} is not there: {str(error).splitlines()[0]}") from error
+    except (RuntimeError, AssertionError, OverflowError, TypeError, UnicodeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"--device {name!r} is not there: {reason}") from error
     return device
 
 

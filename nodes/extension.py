@@ -20,6 +20,13 @@ from .schedule.curves import SigmasmithCosine, SigmasmithCurve
 from .schedule.guidance import SigmasmithGuidance
 from .schedule.multistep import SigmasmithMultistep
 from .schedule.node import SigmasmithApply, SigmasmithSchedule
+from .search.node import SigmasmithSearchPlan, SigmasmithSearchSampler, SigmasmithSearchSeeds
+from .search.rewards import (
+    SigmasmithCombineRewards,
+    SigmasmithRewardClip,
+    SigmasmithRewardFromNode,
+    SigmasmithRewardImage,
+)
 from .variance.node import SigmasmithDDIM, SigmasmithVariance
 
 NODES: list[type[io.ComfyNode]] = [
@@ -40,6 +47,13 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithAdaptiveSampler,
     SigmasmithAdaptiveSchedule,
     SigmasmithMultistep,
+    SigmasmithSearchSeeds,
+    SigmasmithSearchSampler,
+    SigmasmithSearchPlan,
+    SigmasmithRewardClip,
+    SigmasmithRewardImage,
+    SigmasmithRewardFromNode,
+    SigmasmithCombineRewards,
     SigmasmithAuto,
 ]
 

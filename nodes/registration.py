@@ -14,16 +14,18 @@ from typing import Any
 
 from torch import Tensor
 
-from ..schedules.curves.by_name import CURVES
 from ..schedules.family.schedule import FamilySchedule, family_schedule
 from ..schedules.hosting import LOGGER_NAME
-from ..schedules.hosting.lists import preset_sigmas
+from ..schedules.hosting.lists import at_sigma_max, preset_sigmas
+from ..schedules.hosting.named_curves import CURVES
 
 OPTIMAL, COSINE, ADAPTIVE = "sigmasmith_optimal", "sigmasmith_cosine", "sigmasmith_adaptive"
 SCHEDULER_NAMES = (OPTIMAL, COSINE, ADAPTIVE)
 PRESET_ATTRIBUTE = "sigmasmith_preset"
-# What was handed out lately, so that a run can be told from one with another scheduler.
-_handed_out: deque[tuple[float, ...]] = deque(maxlen=256)
+# What was handed out lately, so that a run can be told from one with another scheduler; by the number of values, not of
+# lists: a graph with hundreds of detailers hands out as many.
+_handed_out: deque[tuple[float, ...]] = deque()
+_MOST_VALUES = 500_000
 
 
 def register_schedulers(
@@ -63,7 +65,7 @@ def scheduled(
     low, high, flow = float(model_sampling.sigma_min), float(model_sampling.sigma_max), is_flow(model_sampling)
     preset = getattr(model_sampling, PRESET_ATTRIBUTE, None)
     if name == COSINE:
-        return CURVES["cosine"](steps, low, high, flow=flow)
+        return at_sigma_max(CURVES["cosine"](steps, low, high, flow=flow), high)
     if preset is not None:
         sigmas = remember(preset_sigmas(preset, steps, high, drops_penultimate(preset.sampler)))
         logging.getLogger(LOGGER_NAME).info(
@@ -72,7 +74,7 @@ def scheduled(
         return sigmas
     family = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow)
     _say_once(name, family)
-    return remember(family.sigmas)
+    return remember(at_sigma_max(family.sigmas, high))
 
 
 def _say_once(name: str, family: FamilySchedule) -> None:
@@ -92,14 +94,18 @@ def _say_once(name: str, family: FamilySchedule) -> None:
 def remember(sigmas: Tensor) -> Tensor:
     """Note a list that was handed out; returned unchanged."""
     positive = _positive(sigmas)
-    if positive not in _handed_out:
+    if positive and positive not in _handed_out:
         _handed_out.append(positive)
+        while sum(map(len, _handed_out)) > _MOST_VALUES and len(_handed_out) > 1:
+            _handed_out.popleft()
     return sigmas
 
 
 def was_handed_out(sigmas: Tensor) -> bool:
-    """Whether a run's sigmas are such a list or an unbroken part of one (denoise, splits, a last step to 0)."""
+    """Whether a run's sigmas are such a list or an unbroken part of one (denoise, splits, a last 0, flipped)."""
     run = _positive(sigmas)
+    if len(run) > 1 and run[0] < run[-1]:  # the host's FlipSigmas puts a small number for the 0, which is no level
+        run = run[:0:-1] if len(sigmas) > 2 else run[::-1]
     if not run:
         return True
     for known in _handed_out:

@@ -35,9 +35,9 @@ def _ddim() -> SamplerFunction:
 
 
 def _weighted() -> SamplerFunction:
-    from ..schedules.feedback.weighted import sample_weighted_2m
+    from ..schedules.feedback.capped import sample_capped_2m
 
-    return sample_weighted_2m
+    return sample_capped_2m
 
 
 SAMPLERS: dict[str, Callable[[], SamplerFunction]] = {

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 CATEGORY = "sampling/Sigmasmith"
 PresetType = io.Custom("SIGMASMITH_PRESET")
+RewardType = io.Custom("SIGMASMITH_REWARD")
 
 
 def schema(**fields: Any) -> io.Schema:

@@ -43,4 +43,6 @@ def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve:
 def will_run(sigmas: Tensor) -> str:
     """Steps and start sigma, in words without a full stop."""
     steps = len(sigmas) - 1
+    if steps < 1:
+        return "Nothing will run at denoise 0: the image passes through"
     return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"

@@ -23,7 +23,7 @@ FLOORS = (
     {"core"},
     {"curves", "hosts", "samplers"},
     {"presets", "family"},
-    {"fitting", "adaptive", "variance", "feedback"},
+    {"fitting", "adaptive", "variance", "feedback", "search"},
     {"comparison", "plot"},
     {"hosting"},
 )

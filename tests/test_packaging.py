@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,24 @@ def test_a_wheel_holds_every_module_of_the_package_and_the_bundled_models(wheel)
     wanted |= {f"sigmasmith/demo/models/{path.name}" for path in (ROOT / "demo" / "models").glob("*.safetensors")}
     with zipfile.ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == wanted
+
+
+def test_a_source_distribution_holds_all_tests_and_what_they_read(tmp_path):
+    shutil.copytree(ROOT, tmp_path / "tree", ignore=SKIPPED)
+    build = "import sys; from setuptools.build_meta import build_sdist; print(build_sdist(sys.argv[1]))"
+    run(sys.executable, "-c", build, tmp_path / "dist", folder=tmp_path / "tree")
+    (built,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    folders = ("tests", "web", "docs", "locales", "example_workflows", "scripts")
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and "node_modules" not in path.parts
+    }
+    assert wanted <= held
+    assert {"Makefile", "constraints.txt", "node_list.json", "README.md"} <= held
 
 
 def test_every_command_of_an_installed_wheel_runs(installed, wheel):

@@ -17,6 +17,7 @@ export class LibraryPanel {
   constructor(element, changed) {
     this.changed = changed;
     this.presets = [];
+    this.total = this.left = 0; // presets there are, and those of them that a search finds and the page does not hold
     this.open = null;
     this.mayRemove = true;
     this.root = make("section", "sigmasmith sigmasmith-library");
@@ -50,7 +51,10 @@ export class LibraryPanel {
     this.search.type = "search";
     this.search.placeholder = "Search names, models, samplers, authors";
     this.search.setAttribute("aria-label", "Search presets");
-    this.search.addEventListener("input", () => this.render());
+    this.search.addEventListener("input", () => {
+      this.render();
+      if (this.total > this.presets.length) this.reload(); // the page holds a part; Python searches among all
+    });
     const tools = make("div", "ss-tools");
     tools.append(
       button("Import file", "Add a preset file", () => this.chooseFile()),
@@ -70,8 +74,10 @@ export class LibraryPanel {
     try {
       const model = this.chain();
       this.shownFor = JSON.stringify(model);
-      const answer = await ask("/sigmasmith/library", { model });
+      const answer = await ask("/sigmasmith/library", { model, search: this.search.value });
       this.presets = answer.presets;
+      this.left = answer.found - answer.presets.length;
+      this.total = answer.total;
       this.mayRemove = answer.may_remove;
       this.model.textContent = answer.model ? `Those that fit ${answer.model} come first.` : "";
       this.render();
@@ -88,11 +94,12 @@ export class LibraryPanel {
   }
 
   render() {
-    this.search.hidden = this.presets.length < SEARCH_FROM;
+    this.search.hidden = this.total < SEARCH_FROM;
     const found = this.presets.filter((preset) => matches(preset, this.search.value));
-    const nothing = this.presets.length ? "Nothing found." : EMPTY;
+    const nothing = this.total ? "Nothing found." : EMPTY;
     this.list.replaceChildren(
       ...(found.length ? found.map((preset) => this.card(preset)) : [make("li", "ss-none", nothing)]),
+      ...(this.left ? [make("li", "ss-none", `${this.left} more of ${this.total} presets: search to find them.`)] : []),
     );
   }
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
-from ..schedules.curves.by_name import CURVES
 from ..schedules.family.schedule import family_schedule
 from ..schedules.hosting.lists import at_sigma_max, before_drop
+from ..schedules.hosting.named_curves import CURVES
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
 from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL
@@ -98,11 +98,13 @@ def answer(
 def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
     """(total + 1,) list whose last `runs` steps are the ones to run.
 
-    In noise-level mode the sigmas before them never run; they fall evenly in log sigma from sigma_max.
+    The list's own start is left where it would be cut elsewhere than it was fitted for: in noise-level mode, and of a
+    preset for changed images, whose last steps alone were fitted. The sigmas before the tail then never run; they fall
+    evenly in log sigma from sigma_max.
     """
-    if mode == "steps" or slicing.denoise > 0.9999:
+    if slicing.denoise > 0.9999 or (mode == "steps" and preset.denoise > 0.9999):
         return preset.sigmas(slicing.total)
-    tail = preset.sigmas(slicing.runs, slicing.denoise, mode="noise_level")
+    tail = preset.sigmas(slicing.runs, slicing.denoise, mode=mode)
     unused = slicing.total - slicing.runs
     if unused <= 0:
         return tail

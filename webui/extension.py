@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from . import samplers, schedulers
+from . import axes, samplers, schedulers
 from .fit import sample_sigmasmith_fit
 from .host import own_samplers
 from .host.extension import register_callbacks, register_entries
@@ -21,13 +21,16 @@ def load() -> type[Any]:
     """Register schedulers, samplers and callbacks with the host; safe to call again after a reload."""
     show_log()
     register_entries(schedulers.functions(), sampler_entries())
-    register_callbacks(note_model_call)
+    register_callbacks(note_model_call, axes.options)
     return SigmasmithScript
 
 
 def sampler_entries() -> list[SamplerEntry]:
     """Our samplers for the host's list, and the one that fits."""
-    own = [SamplerEntry(one.label, _as_host_calls(one), {}) for one in samplers.OWN_SAMPLERS]
+    own = [
+        SamplerEntry(one.label, _as_host_calls(one), {"scheduler": one.scheduler} if one.scheduler else {})
+        for one in samplers.OWN_SAMPLERS
+    ]
     return [*own, SamplerEntry(FIT_SAMPLER, sample_sigmasmith_fit, {}, hidden=True)]
 
 

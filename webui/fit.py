@@ -3,40 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.words import duration
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
+from ..schedules.fitting.journal import Records
+from ..schedules.fitting.partial import PartialStart, partial_start
+from ..schedules.hosts.schedules import DEFAULT_HOST, host_schedules
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import Preset
+from ..schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
 from . import infotext
-from .answers import ScheduleAnswer
+from .answers import Slicing, answer
 from .fit_inputs import FIT_SEED, FitInputs, default_name
 from .host.digest import generation_digest
 from .host.fit import FittableSampler, fit_sampler, progress_bar
 from .host.folders import preset_store, unfinished_folder
-from .host.identity import dtype_of, exact_range, guidance_of, loras_of, model_identity, model_range
+from .host.identity import dtype_of, exact_range, guidance_of, is_flow, loras_of, model_identity, model_range
 from .host.runs import HostRuns, InterruptedException
 from .host.samplers import check_fittable, create_sampler, eta_of, function_name, noise_sampler
 from .host.schedules import baselines
+from .host.slicing import is_whole, slicing_for, starts_from_image
+from .log import say
 from .registration import LABELS, OPTIMAL
-from .state import Generation, current_pass
+from .samplers import MULTISTEP
+from .state import Fitted, Generation, current_pass
+
+_IMAGE_NOTE = "The runs started from the image of the page."
 
 
-def prepare(p: Any, request: FitInputs) -> None:
-    """Turn a generation of the host, before it begins, into a fit: one batch of noises at full size, nothing saved."""
+def prepare(p: Any, request: FitInputs) -> FitInputs:
+    """Turn a generation of the host, before it begins, into a fit: one batch of noises at full size, nothing saved.
+
+    Returns:
+        the request with what only the generation knows: the denoise of img2img, and how many steps of each count run.
+    """
     p.batch_size, p.n_iter = request.noises, 1
     p.seed, p.subseed_strength, p.seed_resize_from_w, p.seed_resize_from_h = FIT_SEED, 0, 0, 0
     p.steps, p.scheduler = request.steps[0], LABELS[OPTIMAL]
-    p.enable_hr = False
     p.refiner_checkpoint = None
     p.do_not_save_samples = p.do_not_save_grid = True
+    if not starts_from_image(p):
+        p.enable_hr = False
+        return request
+    strength = float(p.denoising_strength)
+    if is_whole(strength):
+        return request
+    runs = tuple(slicing_for(count, strength).runs for count in request.steps)
+    if min(runs) < 1:
+        raise ValueError(f"Denoising strength: at {strength:g} nothing runs of {min(request.steps)} steps")
+    return replace(request, denoise=strength, runs=runs)
 
 
 def sample_sigmasmith_fit(
@@ -61,11 +85,15 @@ def sample_sigmasmith_fit(
         raise generation.problem
     if generation is None or generation.fit is None:
         raise ValueError("Sigmasmith Fit runs from the Sigmasmith panel alone; choose another sampling method")
-    runs, request = HostRuns(model, x, extra_args or {}, float(sigmas[0])), generation.fit
+    flow = is_flow(model.inner_model, float(model.inner_model.sigmas[-1]))
+    runs = HostRuns(model, x, extra_args or {}, float(sigmas[0]), flow=flow)
     try:
-        return _fit(generation, request, runs, model.p)
+        return _fit(generation, generation.fit, runs, model.p)
     except InterruptedException:
-        generation.say("The fit was interrupted; nothing is saved. The same fit started again goes on from there.")
+        asked = f"{generation.fit.sampler}, {', '.join(map(str, generation.fit.steps))} steps"
+        generation.say(
+            f"The fit was interrupted ({asked}); nothing is saved. The same fit started again goes on from there."
+        )
         return runs.latest
 
 
@@ -74,37 +102,81 @@ def _fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> 
     check_fittable(request.sampler, target)
     sampler = fit_sampler(target, eta_of(p))
     identity = model_identity(exact_range(model_range(target)), loras_of(p))
-    name = request.name or default_name(identity.checkpoint, function_name(target))
+    name = request.name or default_name(identity.checkpoint, function_name(target), request.denoise)
     store = preset_store()
     store.check_free(name, replace=request.replace)
-    generation.say(f"Fitting {request.sampler} for {', '.join(map(str, request.steps))} steps as {name}.")
-    calibration = _calibrated(generation, request, runs, target, sampler, identity, p)
-    preset = calibration.to_preset(
-        model=identity,
-        guidance=guidance_of(p),
-        dtype=dtype_of(),
-        seeds=tuple(range(FIT_SEED, FIT_SEED + request.noises)),
-        name=name,
-        notes=sampler.note,
-        tool="Sigmasmith for the WebUI",
+    start = _start(request, runs, identity.sigma_range)
+    say(f"Fitting {request.sampler} for {', '.join(map(str, request.steps))} steps as {name}.")
+    notes = "\n".join(note for note in (sampler.note, _IMAGE_NOTE if start is not None else "") if note)
+    with _records(p, request, sampler, identity, None if start is None else runs.start, say) as records:
+        calibration = _calibrated(request, runs, target, sampler, identity, start, p, records)
+        preset = calibration.to_preset(
+            model=identity,
+            guidance=guidance_of(p),
+            dtype=dtype_of(),
+            seeds=tuple(range(FIT_SEED, FIT_SEED + request.noises)),
+            name=name,
+            notes=notes,
+            tool="Sigmasmith for the WebUI",
+        )
+        store.save(name, preset, replace=request.replace)
+        records.clear()  # not before the preset lies on the disk
+    _report(generation, calibration, preset, notes, request)
+    return _sampled(generation, request, runs, target, sampler, preset, p)
+
+
+def _start(request: FitInputs, runs: HostRuns, sigma_range: SigmaRange) -> PartialStart | None:
+    """Where the runs below denoise 1 start, None for whole ones; the runs then start there.
+
+    It is where the schedule Simple does, as in ComfyUI, so that a preset means the same in every host.
+    """
+    if request.denoise >= 1.0:
+        return None
+    if request.sampler == MULTISTEP:
+        raise ValueError(f"Sampling method: {MULTISTEP} is fitted for whole images, in txt2img; choose another here")
+    if runs.denoiser.mask is not None:
+        raise ValueError("Inpainting: a schedule is fitted on whole images; fit in the tab img2img, and use it here")
+    default = host_schedules(sigma_range)[DEFAULT_HOST]
+    start = partial_start(request.denoise, None, sigma_range, default, request.running)
+    if start is not None:
+        runs.start_from(runs.denoiser.init_latent, start.sigma)
+    return start
+
+
+def _records(
+    p: Any,
+    request: FitInputs,
+    sampler: FittableSampler,
+    identity: ModelIdentity,
+    images: Tensor | None,
+    say: Callable[[str], None],
+) -> Records:
+    """Where this very fit is recorded; `images` are the start states of a fit below denoise 1."""
+    key = generation_digest(
+        p,
+        repr(identity),
+        sampler.function.__name__,
+        request.steps,
+        request.noises,
+        request.effort,
+        p.width,
+        p.height,
+        request.denoise,
+        images,
     )
-    store.save(name, preset, replace=request.replace)
-    _report(generation, calibration, preset, sampler.note, request)
-    return _sampled(request, runs, target, sampler, preset, p)
+    return Records(unfinished_folder() / key, key, warn=say)
 
 
 def _calibrated(
-    generation: Generation,
     request: FitInputs,
     runs: HostRuns,
     target: Any,
     sampler: FittableSampler,
     identity: ModelIdentity,
+    start: PartialStart | None,
     p: Any,
+    records: Records,
 ) -> Calibration:
-    key = generation_digest(
-        p, repr(identity), sampler.function.__name__, request.steps, request.noises, request.effort, p.width, p.height
-    )
     try:
         return calibrate(
             None,
@@ -112,14 +184,17 @@ def _calibrated(
             sigma_min=identity.sigma_min,
             sigma_max=identity.sigma_max,
             sampler=sampler.function,
-            steps=request.steps,
+            steps=request.running,
             flow=identity.flow,
             effort=request.effort,
-            baselines=baselines(target, request.steps),
-            progress=progress_bar(runs.timer, request.minutes, generation.say),
+            baselines=baselines(target, request.running, p.width, p.height),
+            progress=progress_bar(runs.timer, request.minutes, say),
             run=runs,
             minutes=request.minutes,
-            journal=unfinished_folder() / key,
+            journal=records,
+            denoise=request.denoise,
+            start_sigma=None if start is None else start.sigma,
+            guidance=guidance_of(p) or 1.0,
         )
     except OutOfTimeError:
         raise ValueError(
@@ -129,6 +204,7 @@ def _calibrated(
 
 
 def _sampled(
+    generation: Generation,
     request: FitInputs,
     runs: HostRuns,
     target: Any,
@@ -137,20 +213,26 @@ def _sampled(
     p: Any,
 ) -> Tensor:
     """The batch with the fitted schedule, its infotext that of an ordinary image with this preset."""
-    sigmas = preset.sigmas(request.steps[0])
-    run = sampler.function
+    slicing = Slicing(request.steps[0], request.running[0], request.denoise)
+    result = answer(OPTIMAL, slicing, preset.model.sigma_range, preset=preset)
+    sigmas, run = result.tail(slicing), sampler.function
     if sampler.stochastic:
         run = partial(run, noise_sampler=noise_sampler(target, runs.start, sigmas, p))
+    if request.sampler == MULTISTEP:
+        run = partial(
+            sample_sigmasmith_multistep, coefficients=PresetCoefficients(preset.schedules, preset.coefficients)
+        )
     p.sampler_name, p.steps = request.sampler, request.steps[0]
-    answer = ScheduleAnswer(sigmas, sigmas, preset, "", fallback=False)
-    p.extra_generation_params.update(infotext.written(answer, preset.model, hires=False, mode="steps"))
+    p.extra_generation_params.update(infotext.written(result, preset.model, hires=False, mode="steps"))
     return runs.end_state(run, sigmas, slice(0, runs.start.shape[0])).to(torch.float32)
 
 
 def _report(generation: Generation, calibration: Calibration, preset: Preset, note: str, request: FitInputs) -> None:
+    at = "" if request.denoise >= 1.0 else f", denoising strength {request.denoise:g}"
     heading = (
         f"Fitted {request.sampler} in {duration(calibration.seconds)}, {calibration.nfe:.0f} model evaluations per "
-        f"noise. Saved as {preset.name}. To use it: schedule type {LABELS[OPTIMAL]}."
+        f"noise. Saved as {preset.name}. To use it: schedule type {LABELS[OPTIMAL]}, sampling method "
+        f"{request.sampler}{at}."
     )
-    generation.fitted = preset.name
+    generation.fitted = Fitted(preset.name, request.sampler, request.steps)
     generation.say("\n".join(part for part in (heading, str(calibration.report), note) if part))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..schedules.core.words import parse_steps
 from ..schedules.fitting.effort import effort_for, effort_named
-from ..schedules.samplers.fitted import NAME
+from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
 FIT_SEED = 0
@@ -20,12 +20,14 @@ class FitInputs:
 
     Args:
         sampler: the host's name of the sampler to fit for.
-        steps: step counts.
+        steps: step counts as the page has them.
         noises: rows of the fit; a quarter of them, at least 2, only judge the result.
         effort: "fast", "balanced" or "thorough".
         minutes: wall-clock limit, None for none.
         name: of the preset; "" for the checkpoint's and the sampler's.
         replace: whether a preset of this name may be replaced.
+        denoise: the host's 0..1 fraction; below 1 the fit is for images that are changed.
+        runs: of each of `steps` the steps that run, fewer below denoise 1; () where they are the same.
     """
 
     sampler: str
@@ -35,12 +37,19 @@ class FitInputs:
     minutes: float | None = None
     name: str = ""
     replace: bool = False
+    denoise: float = 1.0
+    runs: tuple[int, ...] = ()
+
+    @property
+    def running(self) -> tuple[int, ...]:
+        """The step counts that run."""
+        return self.runs or self.steps
 
     @property
     def evaluations(self) -> float:
         """Model evaluations per noise that the fit stays under."""
-        coefficients = self.sampler == NAME
-        return effort_for(self.effort, self.steps, more=coefficients).limit(self.steps, coefficients=coefficients)
+        coefficients = self.sampler == MULTISTEP
+        return effort_for(self.effort, self.running, more=coefficients).limit(self.running, coefficients=coefficients)
 
 
 def fit_inputs(
@@ -62,10 +71,10 @@ def fit_inputs(
     return FitInputs(sampler, counts, int(rows), effort, limit or None, name.strip(), bool(replace))
 
 
-def default_name(checkpoint: str | None, sampler: str) -> str:
-    """A preset name for a checkpoint's file name and a sampler's, of characters that every system allows."""
+def default_name(checkpoint: str | None, sampler: str, denoise: float = 1.0) -> str:
+    """A preset name for a checkpoint's file name, a sampler's and a denoise, of characters that every system allows."""
     stem = re.sub(r"\.(safetensors|ckpt|gguf|sft|pt)$", "", checkpoint or "model")
-    words = re.sub(r"[^0-9A-Za-z._ -]+", "_", f"{stem} {sampler}")
+    words = re.sub(r"[^0-9A-Za-z._ -]+", "_", f"{stem} {sampler}" + (f" denoise {denoise:g}" if denoise < 1.0 else ""))
     return re.sub(r"\s+", " ", words).strip(" .")[:120].strip(" .")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .registration import OPTIMAL
+
 
 @dataclass(frozen=True)
 class Option:
@@ -54,12 +56,14 @@ class OwnSampler:
         runner: name of the function of host/own_samplers.py that runs it.
         options: keys of OPTIONS.
         own_levels: whether it goes to noise levels between those of the schedule.
+        scheduler: our scheduler that it takes where the schedule type is Automatic, "" for the host's default.
     """
 
     label: str
     runner: str
     options: tuple[str, ...] = ()
     own_levels: bool = False
+    scheduler: str = ""
 
 
 CALLS = Option(
@@ -102,11 +106,13 @@ S_NOISE = Option(
 )
 OPTIONS: Mapping[str, Option] = {option.key: option for option in (CALLS, TOLERANCE, BASE, ETA, S_NOISE)}
 
+MULTISTEP = "Sigmasmith Multistep"
 OWN_SAMPLERS: tuple[OwnSampler, ...] = (
     OwnSampler("Sigmasmith Predictive", "predictive", ("calls", "tolerance"), own_levels=True),
     OwnSampler("Sigmasmith Variance", "variance", ("base", "eta", "s_noise"), own_levels=True),
     OwnSampler("Sigmasmith DDIM-eta", "ddim_eta", ("eta", "s_noise")),
-    OwnSampler("Sigmasmith Multistep", "multistep"),
+    # Its coefficients belong to the sigmas beside them, so under Automatic it takes the preset's.
+    OwnSampler(MULTISTEP, "multistep", scheduler=OPTIMAL),
 )
 
 

@@ -6,17 +6,20 @@ from typing import Any
 
 import torch
 
-from . import infotext, samplers, state
+from . import axes, infotext, samplers, state
 from .fit import prepare
 from .host.extension import AlwaysVisibleScript
 from .host.identity import guidance_of
 from .host.runs import was_stopped
 from .host.samplers import function_name, scheduler_of
 from .host.slicing import slicing_of, starts_from_image
+from .host.tasks import current_task
 from .panel import inputs
 from .panel.panel import Panel
 from .registration import FIT_SAMPLER, LABELS, scheduler_name
 from .state import Generation, SamplingPass
+
+_OWN_KEYS = (*infotext.KEYS, *(option.infotext for option in samplers.options()))
 
 
 class SigmasmithScript(AlwaysVisibleScript):
@@ -45,20 +48,19 @@ class SigmasmithScript(AlwaysVisibleScript):
 
     def before_process(self, p: Any, *args: Any) -> None:
         given = inputs.read(args)
-        generation = state.begin(given.choice, p)
-        if starts_from_image(p):
-            return
+        generation = state.begin(axes.choice_of(p, given.choice), p, current_task())
+        for key in _OWN_KEYS:  # of an earlier generation: a script that copies p copies its infotext too
+            p.extra_generation_params.pop(key, None)
         try:
-            generation.fit = given.request(p.sampler_name)
+            request = given.request(p.sampler_name)
+            generation.fit = None if request is None else prepare(p, request)
         except ValueError as error:
             generation.problem = error  # the host goes on after a hook that raises; our sampler then stops it
-        if generation.fit is not None:
-            prepare(p, generation.fit)
         if generation.fit is not None or generation.problem is not None:
             p.sampler_name = FIT_SAMPLER
 
     def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
-        generation = state.generation_of(p) or state.begin(inputs.read(args).choice, p)
+        generation = state.generation_of(p) or state.begin(axes.choice_of(p, inputs.read(args).choice), p)
         if generation.current is not None:
             finish(p, generation)
         now = generation.current = announced(p, kwargs.get("x"))

@@ -6,7 +6,9 @@ they know, and take it away again; a call without it answers as the plain dropdo
 
 from __future__ import annotations
 
+import uuid
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,9 @@ MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code bel
 
 # Model calls of one pass whose noise levels are kept; no schedule is longer.
 MAX_SEEN = 20_000
+# Generations that a page may still ask about, and clicks on Fit now.
+_MAX_ENDED, _MAX_TICKETS = 32, 32
+_TICKET = "sigmasmith fit "
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,21 @@ class SamplingPass:
     seen: list[Tensor] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit has made, and how it is used.
+
+    Args:
+        preset: its name.
+        sampler: the host's name of the sampler that runs it.
+        steps: its step counts, the first one asked for first.
+    """
+
+    preset: str
+    sampler: str
+    steps: tuple[int, ...]
+
+
 @dataclass
 class Generation:
     """One image generation of the host.
@@ -74,16 +94,19 @@ class Generation:
     Args:
         choice: the panel's.
         processing: a weak reference to the host's processing object.
+        task: the page's id of it, None for one of the HTTP API.
         fit: what to fit instead of sampling, None in all other generations.
     """
 
     choice: PanelChoice
     processing: weakref.ref[Any]
+    task: str | None = None
     fit: FitInputs | None = None
     problem: ValueError | None = None  # what is wrong with the inputs of a fit
     current: SamplingPass | None = None
-    said: list[str] = field(default_factory=list)
-    fitted: str | None = None  # name of the preset that it made
+    said: list[str] = field(default_factory=list)  # for the panel
+    noted: set[str] = field(default_factory=set)  # for the log, once each
+    fitted: Fitted | None = None
 
     def say(self, text: str) -> None:
         """Tell the log, and the panel after the run."""
@@ -91,10 +114,13 @@ class Generation:
         say(text)
 
     def say_once(self, text: str, *, warning: bool) -> None:
-        """As `say`, but of a batch of images the first alone; a warning stands below the images, too."""
-        if text in self.said:
+        """Tell the log, of a batch of images the first alone; a warning stands below the images, too.
+
+        Not the panel: it has said before the run what will run, and below the images stands what was different.
+        """
+        if text in self.noted:
             return
-        self.said.append(text)
+        self.noted.add(text)
         say(text, warning=warning)
         p = self.processing()
         if warning and p is not None:
@@ -102,50 +128,66 @@ class Generation:
 
 
 @dataclass
-class _Latest:
-    generation: Generation | None = None
-    said: tuple[str, ...] = ()
-    fitted: str | None = None
+class _Known:
+    latest: Generation | None = None
+    ended: deque[Generation] = field(default_factory=lambda: deque(maxlen=_MAX_ENDED))
+    tickets: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_TICKETS))
 
 
-_latest = _Latest()
+_known = _Known()
 
 
-def begin(choice: PanelChoice, processing: Any) -> Generation:
+def begin(choice: PanelChoice, processing: Any, task: str | None = None) -> Generation:
     """Start a generation; whatever an earlier one left behind after an error is gone."""
-    _latest.generation = Generation(choice, weakref.ref(processing))
-    return _latest.generation
+    _known.latest = Generation(choice, weakref.ref(processing), task)
+    return _known.latest
 
 
 def generation_of(processing: Any) -> Generation | None:
     """The generation under way if it belongs to this processing object."""
-    generation = _latest.generation
+    generation = _known.latest
     return generation if generation is not None and generation.processing() is processing else None
 
 
 def current_pass() -> tuple[Generation, SamplingPass] | None:
     """The generation and the sampling pass under way, if any."""
-    generation = _latest.generation
+    generation = _known.latest
     if generation is None or generation.current is None or generation.processing() is None:
         return None
     return generation, generation.current
 
 
 def end(generation: Generation) -> None:
-    """Finish a generation; what was said in it stays readable for the panel."""
-    _latest.said, _latest.fitted = tuple(generation.said), generation.fitted
-    if _latest.generation is generation:
-        _latest.generation = None
+    """Finish a generation; what it said and made stays known for the page that asked for it."""
+    _known.ended.append(generation)
+    if _known.latest is generation:
+        _known.latest = None
 
 
-def last_messages() -> tuple[str, ...]:
-    """The sentences of the latest finished generation."""
-    return _latest.said
+def of_task(task: str) -> Generation | None:
+    """The generation with this id of the page, None for one that is not known (any more)."""
+    known = [*_known.ended, *([_known.latest] if _known.latest is not None else [])]
+    return next((generation for generation in reversed(known) if task and generation.task == task), None)
 
 
-def last_fitted() -> str | None:
-    """The preset that the latest finished generation made, if it was a fit."""
-    return _latest.fitted
+def new_ticket() -> str:
+    """A ticket for one fit, for a click on Fit now; the page keeps it, but it is good only once."""
+    ticket = f"{_TICKET}{uuid.uuid4().hex}"
+    _known.tickets.append(ticket)
+    return ticket
+
+
+def is_ticket(value: Any) -> bool:
+    """Whether a value of the page is a ticket, good or not."""
+    return isinstance(value, str) and value.startswith(_TICKET)
+
+
+def take_ticket(ticket: str) -> bool:
+    """Whether the ticket is good; from now on it is not."""
+    if ticket not in _known.tickets:
+        return False
+    _known.tickets.remove(ticket)
+    return True
 
 
 def not_followed(expected: Tensor, seen: list[Tensor]) -> bool:

@@ -20,8 +20,8 @@ from .columns import run
 from .subjects import Rows
 
 # A grid that is even in log scale; what stands far from all models of the zoo is not tried.
-SCALES = tuple(np.exp(np.arange(-4, 12) * 0.15).round(4).tolist())
-STRETCHES = (0.85, 0.95, 1.05, 1.2, 1.4)
+SCALES = tuple(np.exp(np.arange(-3, 11) * 0.15).round(4).tolist())
+STRETCHES = (0.9, 1.05, 1.25)
 # How far the mean over cases leans to the worst one: 0 is the plain mean of log ratios.
 _LEAN = 4.0
 

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.types import SamplerFunction
 from ...schedules.family.learned import Family, family_of
 from ...schedules.family.typical import typical_scale
 from ..asked import average
@@ -63,13 +65,8 @@ def verdicts(family: Family, which: Training, steps: Sequence[int], rows: int = 
     known = Rows(which, rows, SEED, LEVELS)
     usual = typical_scale(family, known.sigma_range)
     pairs = [*product(SCALES, STRETCHES), usual]
-    deterministic = {
-        name: sampler.run
-        for name, sampler in host_samplers(known.sigma_range).items()
-        if sampler.calls(10) == 10 and not sampler.drops_penultimate
-    }
     for count in steps:
-        hosts = host_errors(known, count, deterministic)
+        hosts = host_errors(known, count, deterministic_samplers(known.sigma_range))
         own = {key: errors for key, errors in hosts.items() if key[0] == "dpmpp_2m"}
         best, best_of_all = (min(map(typical_error, group.values())) for group in (own, hosts))
         errors = {pair: family_errors(family, known, count, pair) for pair in pairs}
@@ -77,6 +74,15 @@ def verdicts(family: Family, which: Training, steps: Sequence[int], rows: int = 
         raced, hindsight = raced_pair(family, cell, usual), max(pairs, key=cell.ratio)
         no_call, race, most = (cell.ratio(pair) for pair in (usual, raced, hindsight))
         yield Verdict(which.key, count, no_call, race, most, hindsight, best / best_of_all)
+
+
+def deterministic_samplers(sigma_range: SigmaRange) -> dict[str, SamplerFunction]:
+    """The hosts' samplers of one call a step that take a list as it is."""
+    return {
+        name: sampler.run
+        for name, sampler in host_samplers(sigma_range).items()
+        if sampler.calls(10) == 10 and not sampler.drops_penultimate
+    }
 
 
 def raced_pair(family: Family, cell: Cell, usual: Pair, rows: int = 4) -> Pair:

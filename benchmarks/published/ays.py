@@ -15,7 +15,7 @@ from torch import Tensor
 from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.core.sigmas import finish_sigmas
 from ...schedules.fitting.refine.dynamic_programming import cheapest_paths
-from ...schedules.fitting.teacher.teacher import teacher_sigmas
+from ...schedules.fitting.teacher_levels import teacher_sigmas
 from .trajectory import CountedDenoiser, ending_in_zero, record
 
 NODES = 64

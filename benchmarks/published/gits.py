@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange, shift_flow, shift_of_range
-from ...schedules.curves.by_name import CURVES
 from ...schedules.fitting.refine.dynamic_programming import cheapest_paths
 from ...schedules.fitting.refine.gits import COEFFICIENT, euler_costs
+from ...schedules.hosting.named_curves import CURVES
 from .trajectory import CountedDenoiser, ending_in_zero, record
 
 # The authors' defaults: nodes of the teacher, and its solver.

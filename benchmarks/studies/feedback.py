@@ -6,6 +6,7 @@ python -P -m sigmasmith.benchmarks feedback
 2. Uncertainty-weighted 2M: its error over that of dpmpp_2m, and that of 2M with its extrapolation capped everywhere.
 3. Refine by error: error over that of the run before, of rounds in a region, of the same rounds on all pixels, and of
    one longer run of the same schedule with as many model calls in all.
+4. Whether the spread of the model's outputs over re-noised copies of the result tells more than the error map.
 
 Error: RMSE to a converged solution from the same noise, geometric mean over samples and cases.
 """
@@ -24,12 +25,12 @@ from torch import Tensor
 from ...cli.subjects import available_demos, demo_subject
 from ...schedules.core.metrics import geometric_mean
 from ...schedules.core.noise_space import SigmaRange
+from ...schedules.feedback.capped import sample_capped_2m
 from ...schedules.feedback.estimate import RunRecord, observed, root_mean_square
 from ...schedules.feedback.refine import Pass, Refinement, Resample, refine
 from ...schedules.feedback.weighted import sample_weighted_2m
 from ...schedules.hosts.schedules import host_schedules
-from ...schedules.samplers.by_name import own_sampler, sample_multistep
-from ...schedules.samplers.rules import MULTISTEP_RULES, MultistepRule
+from ...schedules.samplers.by_name import own_sampler
 from ..analytic import GaussianTeacher
 from ..cases import HELD_OUT_SEED
 from . import study_parser
@@ -39,6 +40,7 @@ ROWS = 16
 GUIDANCES = (1.0, 3.0, 7.0)
 SCHEDULES = ("beta", "simple")
 SHARES = (0.1, 0.25, 1.0)
+PROBES = (0.1, 0.3, 0.5)  # shares of noise
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,30 @@ def rank_correlation(left: Tensor, right: Tensor) -> float:
     return float(torch.corrcoef(ranks)[0, 1])
 
 
+def probe_spread(case: FeedbackCase, end: Tensor, share: float, probes: int = 4) -> Tensor:
+    """(B, H, W) spread of the model's outputs over re-noised copies of a result: a map of what the model is unsure of.
+
+    Args:
+        share: of noise that the copies get.
+    """
+    flow = case.sigma_range.flow
+    level = share if flow else share / (1.0 - share)
+    generator, outputs = torch.Generator().manual_seed(11), []
+    for _ in range(probes):
+        noise = torch.randn(end.shape, generator=generator, dtype=end.dtype)
+        x = (1.0 - level if flow else 1.0) * end + level * noise
+        outputs.append(case.model(x, x.new_full((len(x),), level), **case.extra_args))
+    return torch.stack(outputs).var(dim=0).mean(dim=1).sqrt()
+
+
+def probe_row(case: FeedbackCase) -> str:
+    """Rank correlation over pixels with the true error of 8 steps: of the error map, and of probes by noise share."""
+    run = case.run(own_sampler("dpmpp_2m"), case.sigmas("simple", 8))
+    error = (run.end - case.end).square().mean(dim=1).sqrt()
+    maps = [run.record.map(), *(probe_spread(case, run.end, share) for share in PROBES)]
+    return " ".join(f"{np.mean([rank_correlation(a, b) for a, b in zip(error, each)]):8.2f}" for each in maps)
+
+
 def map_row(case: FeedbackCase) -> str:
     """Rank correlations and size of the map, mean over two samplers and two schedules."""
     pixels, images, sizes = [], [], []
@@ -119,18 +145,6 @@ def map_row(case: FeedbackCase) -> str:
     return f"{np.mean(pixels):8.2f} {np.mean(images):8.2f} {np.exp(np.mean(np.log(sizes))):8.2f}"
 
 
-def _capped(sigmas: Any, sigma_next: Any) -> Any:
-    """2M that never extrapolates by more than one step of the past: c = h / (2 h_old) <= 1/2."""
-    weights = MULTISTEP_RULES["dpmpp_2m"].weights(sigmas, sigma_next)
-    rest = 1.0 - sigma_next / sigmas[0]
-    correction = min(-weights[1] / rest, 0.5) * rest if len(weights) > 1 else 0.0
-    return [rest + correction, -correction][: len(weights)]
-
-
-def capped_2m(model: Any, x: Tensor, sigmas: Tensor, **options: Any) -> Tensor:
-    return sample_multistep(model, x, sigmas, rule=MultistepRule("denoised", 2, _capped), **options)
-
-
 def weighted_ratios(case: FeedbackCase) -> list[tuple[float, float]]:
     """(weighted, capped) error over that of dpmpp_2m at 5 to 20 steps."""
     ratios = []
@@ -139,7 +153,7 @@ def weighted_ratios(case: FeedbackCase) -> list[tuple[float, float]]:
             sigmas = case.sigmas(schedule, steps)
             plain, weighted, capped = (
                 case.error(sampler(case.model, case.x, sigmas, extra_args=case.extra_args))
-                for sampler in (own_sampler("dpmpp_2m"), sample_weighted_2m, capped_2m)
+                for sampler in (own_sampler("dpmpp_2m"), sample_weighted_2m, sample_capped_2m)
             )
             ratios.append((weighted / plain, capped / plain))
     return ratios
@@ -198,8 +212,17 @@ def print_refined(bundled: list[FeedbackCase], analytic: FeedbackCase) -> None:
     )
 
 
+def print_probes(cases: list[FeedbackCase]) -> None:
+    print(
+        "\n4. Rank correlation over pixels with the true error: error map (no call), spread of 4 probes at "
+        + str(PROBES)
+    )
+    for case in cases:
+        print(f"{case.name:12s} cfg {case.cfg:g} {probe_row(case)}", flush=True)
+
+
 def main(argv: Sequence[str]) -> int:
-    """Print all three; returns the exit status."""
+    """Print all four; returns the exit status."""
     study_parser("feedback", __doc__).parse_args(argv)
     torch.set_num_threads(1)
     start = time.perf_counter()
@@ -208,5 +231,6 @@ def main(argv: Sequence[str]) -> int:
     print_maps([*bundled, analytic])
     print_weighted(bundled)
     print_refined(bundled, analytic)
+    print_probes(bundled)
     print(f"\n{time.perf_counter() - start:.0f} s")
     return 0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.metrics import geometric_mean, sample_errors
-from ...schedules.curves.by_name import CURVES
+from ...schedules.hosting.named_curves import CURVES
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.variance.calls import sample_euler
 from ...schedules.variance.ddim import sample_ddim

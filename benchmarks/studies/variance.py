@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ...cli.subjects import demo_subject
 from ...demo.models.network import Architecture, UNet
-from ...schedules.curves.by_name import CURVES
+from ...schedules.hosting.named_curves import CURVES
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.variance.calls import sample_euler
 from ...schedules.variance.control import Churn, Control, Restart

@@ -66,7 +66,7 @@ RECIPES: dict[str, Recipe] = {
     "emoji16_v": Recipe(
         "emoji", 16, "v", "zero_snr", "unet", 40, 2, 7_000, with_classes=True, log_sigma=0.2, spread=1.6
     ),
-    "photographs32_eps": Recipe("photographs", 32, "eps", "sd", "unet", 32, 2, 5_000, batch=32, log_sigma=0.0),
+    "photographs32_eps": Recipe("photographs", 32, "eps", "sd", "unet", 32, 2, 6_000, batch=32, log_sigma=0.0),
     "lowercase16_flow": Recipe(
         "lowercase",
         16,
@@ -94,8 +94,8 @@ RECIPES: dict[str, Recipe] = {
         "transformer",
         96,
         1,
-        4_500,
-        depth=4,
+        5_000,
+        depth=3,
         autoencoder="autoencoder",
         batch=32,
         peak_rate=1e-3,

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..fit.inputs import outputs
 from ..fit.node import node_output
+from ..host import folders
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_sampler
 from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
@@ -145,8 +146,12 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, sampler_name: str | None = None, steps: str | None = None) -> bool | str:
+    def validate_inputs(
+        cls, sampler_name: str | None = None, steps: str | None = None, name: str | None = None
+    ) -> bool | str:
         try:
+            if name is not None:
+                folders.checked_path(name)
             if sampler_name is not None:
                 check_sampler(sampler_name)
             if steps is not None:

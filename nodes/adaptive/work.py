@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,18 +14,23 @@ from ...schedules.adaptive.pilot import Pilot, run_pilot
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import Baselines
+from ...schedules.fitting.self_test.runs import starter
+from ...schedules.fitting.self_test.samplers import SamplerFacts
+from ...schedules.fitting.self_test.verdict import check_sampler_facts, named
 from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
-from ...schedules.presets.made import PILOT, HowMade
+from ...schedules.presets.made import PILOT
 from ...schedules.presets.preset import FITTED, Preset
 from ..fit.existing import existing_in_words, existing_preset
 from ..fit.request import FitRequest, FitResult
+from ..host import folders
 from ..host.counted import CountedModel
 from ..host.guard import check_fittable
 from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import check_sampler, draws_noise, fit_sampler
 from ..host.subject import Subject, subject_of
+from ..host.tested import facts_of, try_model
 from ..presets.written import note_written
 from ..text import parse_steps, plot_sentence
 
@@ -67,7 +72,8 @@ def freeze(request: Freeze) -> FitResult:
         report = existing_in_words(base, preset, {count: count for count in steps})
     else:
         preset, report = _frozen(request, steps, subject, baselines)
-        save_preset(path, preset, overwrite=True)
+        with folders.changing:
+            save_preset(path, preset, overwrite=True)
         note_written(path)
     plots = [_plot(preset, count, baselines) for count in steps]
     return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
@@ -82,6 +88,11 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
     checked = steps if request.check and can_be_checked(base.sampler_name) else ()
     tick = _progress(runs, request.pilot_calls + (1 + len(baselines)) * sum(checked), base.node_id)
     rows = slice(0, base.noises)
+    facts = SamplerFacts()
+    if not draws_noise(base.sampler_name):
+        facts = facts_of(runs, starter(fit_sampler(base.sampler_name).function))
+        check_sampler_facts(base.sampler_name, facts)
+    tests = try_model(runs, lambda _: tick())
     pilot = run_pilot(
         lambda sampler, *given: runs(_counted(sampler, tick), *given), rows, sigma_range, request.pilot_calls
     )
@@ -90,7 +101,8 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
     errors = {}
     for count in checked:
         hosts = {name: made(count) for name, made in baselines.items()}
-        errors[count] = _errors(base, runs, tick, pilot, {FITTED: schedules[count], **hosts})
+        with named(base.sampler_name, facts):
+            errors[count] = _errors(base, runs, tick, pilot, {FITTED: schedules[count], **hosts})
     origin = {count: min(listed, key=lambda name: listed[name]) for count, listed in errors.items()}
     for count, name in origin.items():
         if name != FITTED:
@@ -106,11 +118,12 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
         seeds=tuple(range(base.calibration_seed, base.calibration_seed + base.noises)),
         origin=origin,
         errors=errors,
-        made=HowMade(method=PILOT),
+        made=replace(subject.made, method=PILOT),
         name=base.name,
         tool="Sigmasmith for ComfyUI",
     )
-    return preset, in_words(request, preset, order, sigma_range, steps, checked)
+    said = in_words(request, preset, order, sigma_range, steps, checked)
+    return preset, "\n".join([said, *tests])
 
 
 def can_be_checked(sampler: str) -> bool:

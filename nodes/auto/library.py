@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -14,6 +14,7 @@ from ...schedules.family.schedule import family_schedule
 from ...schedules.fitting.report import FAMILY
 from ...schedules.hosting.lists import at_sigma_max
 from ...schedules.presets.identity import ModelIdentity
+from ...schedules.presets.made import HowMade
 from ...schedules.presets.matching import SAME_NAME, best_match
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
@@ -42,6 +43,7 @@ class RunFacts:
         whole: whether it goes from pure noise to an image.
         guidance: where it is one number.
         latent_shape: of one sample, where it has one.
+        made: how it is guided beside one CFG, and what is on the model.
     """
 
     identity: ModelIdentity
@@ -52,6 +54,7 @@ class RunFacts:
     whole: bool
     guidance: float | None
     latent_shape: tuple[int, ...] | None
+    made: HowMade = field(default_factory=HowMade)
 
 
 def matching(presets: Mapping[str, Preset], facts: RunFacts, *, refined: bool = False) -> Preset | None:
@@ -101,11 +104,15 @@ def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:
 
 
 def preset_name(facts: RunFacts) -> str:
-    """A name made of model, steps and guidance, and of sampler and patches where they are not the usual ones."""
+    """A name of model, steps and guidance, and of guider, sampler and patches where they are not the usual ones."""
     stem = _FORBIDDEN.sub("_", (facts.identity.checkpoint or "").rsplit(".", 1)[0])[:_LONGEST].strip(" .")
     parts = [f"{facts.steps} steps"]
     if facts.guidance is not None:
         parts.append(f"cfg {facts.guidance:g}")
+    if facts.made.guider:
+        parts.append(_FORBIDDEN.sub("_", facts.made.guider_in_words)[:_LONGEST].strip(" ."))
+    if "told" in facts.made.guidance:
+        parts.append(f"told {facts.made.guidance['told']:g}")
     if facts.samplers[0] != NAME:
         parts.append(facts.samplers[0])
     if facts.identity.patches:
@@ -123,6 +130,7 @@ def _suits(preset: Preset, facts: RunFacts) -> bool:
         and (preset.denoise == 1.0) == facts.whole
         and same_patches
         and _same_guidance(preset.guidance, facts.guidance)
+        and not preset.made_otherwise(facts.made)
         and (by_family or _listed(preset, facts) is not None)
     )
 

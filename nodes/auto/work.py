@@ -15,8 +15,9 @@ from ...schedules.samplers.fitted import NAME
 from ..fit.work import FitRequest, fit
 from ..host import folders
 from ..host.acting import ChosenRun, SampledRun, with_choice
+from ..host.changes import running_facts
 from ..host.guiders import guidance_of
-from ..host.identity import model_identity, patches_digest
+from ..host.identity import identity_under, patches_at_any_strength
 from ..host.multistep import multistep_sampler
 from ..host.progress import TooLongError
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, draws_noise, sampler_names, sampler_of
@@ -94,17 +95,18 @@ class Auto:
         return self._by_family(run, facts, reason) if preset is None else self._by_preset(run, facts, preset)
 
     def _facts(self, run: SampledRun) -> RunFacts:
-        identity, whole = model_identity(run.model), run.is_whole
+        identity, whole = identity_under(run.guider), run.is_whole
         wanted = NAME if whole and not self.keep_sampler else run.sampler_name
         return RunFacts(
             identity=identity if identity.checkpoint else replace(identity, checkpoint=self.checkpoint),
-            patches=patches_digest(run.model, strengths=False),
+            patches=patches_at_any_strength(run.guider),
             samplers=tuple(dict.fromkeys([wanted, run.sampler_name])),
             steps=run.steps,
             start=float(run.sigmas[0]),
             whole=whole,
             guidance=guidance_of(run.guider),
             latent_shape=run.latent_shape,
+            made=running_facts(run.guider),
         )
 
     def _tuned(self, run: SampledRun, facts: RunFacts) -> tuple[Preset | None, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
 
-from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 
 MAX_SCHEDULES = 64
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")

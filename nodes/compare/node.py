@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..host.folders import check_csv
 from ..host.guiders import cfg_guider
 from ..host.samplers import sampler_names
 from ..inputs import cfg_input, conditioned_model, noise_seed_input
@@ -44,9 +45,13 @@ class SigmasmithCompare(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, samplers: str | None = None, steps: str | None = None) -> bool | str:
+    def validate_inputs(
+        cls, samplers: str | None = None, steps: str | None = None, filename_prefix: str | None = None
+    ) -> bool | str:
         # A linked input is None here; it is checked when the node runs.
         try:
+            if filename_prefix is not None:
+                check_csv(filename_prefix)
             if samplers is not None:
                 parse_samplers(samplers, sampler_names())
             if steps is not None and steps.strip():
@@ -62,6 +67,7 @@ class SigmasmithCompare(io.ComfyNode):
         from .output import node_output
         from .work import CompareRequest, compare
 
+        check_csv(filename_prefix)
         guider, vae = inputs.pop("guider", None), inputs.pop("vae", None)
         request = CompareRequest(
             guider=guider if guider is not None else cfg_guider(model, positive, negative, cfg),

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...schedules.presets.preset import Preset
+from ..host.changes import running_facts
 from ..host.guiders import guidance_of
-from ..host.identity import model_identity
+from ..host.identity import identity_under
 from ..host.noise_levels import model_sampling_of
 from ..registration import COSINE, PRESET_ATTRIBUTE, SCHEDULER_NAMES
 
@@ -44,8 +45,8 @@ def fallbacks(model: Any, schedules: Iterable[str]) -> Iterator[str]:
 
 def preset_differences(preset: Preset, label: str, guider: Any, latent_shape: tuple[int, ...]) -> list[str]:
     """One sentence for each thing that is not as it was when the connected preset was fitted."""
-    identity = model_identity(guider.model_patcher)
+    identity = identity_under(guider)
     differences = preset.differences(
         identity, guidance=guidance_of(guider), latent_shape=latent_shape, start_sigma=identity.sigma_max
     )
-    return [f"{label}: {sentence}" for sentence in differences]
+    return [f"{label}: {sentence}" for sentence in differences + preset.made_otherwise(running_facts(guider))]

@@ -18,10 +18,10 @@ _REFERENCE = "reference"
 
 def node_output(result: CompareResult, vae: Any, filename_prefix: str, cls: type[io.ComfyNode]) -> io.NodeOutput:
     """A result as the node gives it out, shows it, and writes it into the output folder."""
-    file = write_csv(filename_prefix, csv_text(result.comparison))
-    report = f"{report_text(result.comparison)}\nSaved as {file} in the output folder."
+    saved = _saved(result, filename_prefix, cls.hidden.unique_id)
+    report = f"{report_text(result.comparison)}\n{saved}"
     # In place of the last progress line, which would stay below the node.
-    messages.show("\n".join(verdict_sentences(result.comparison)) or f"Saved as {file}.", cls.hidden.unique_id)
+    messages.show("\n".join(verdict_sentences(result.comparison)) or saved, cls.hidden.unique_id)
     table = table_image(result.comparison, list(sentences(result.comparison)))
     images = notice_image("Connect vae to see the images.") if vae is None else _grid(result, vae)
     shown = ui.PreviewImage(table, cls=cls).as_dict()
@@ -29,6 +29,16 @@ def node_output(result: CompareResult, vae: Any, filename_prefix: str, cls: type
         sheets: dict[str, Any] = ui.PreviewImage(images, cls=cls).as_dict()
         shown["images"] = [*shown["images"], *sheets["images"]]
     return io.NodeOutput(images, table, report, ui=shown | {"text": (report,)})
+
+
+def _saved(result: CompareResult, filename_prefix: str, node_id: Any) -> str:
+    """Where the numbers lie, or why they do not: the report and the pictures are given out all the same."""
+    try:
+        return f"Saved as {write_csv(filename_prefix, csv_text(result.comparison))} in the output folder."
+    except ValueError as error:
+        said = f"The numbers are in this report alone: {error}."
+        messages.say(said, node_id, warning=True)
+        return said
 
 
 def _grid(result: CompareResult, vae: Any) -> Any:

@@ -11,7 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules.core.types import SamplerFunction
-from ...schedules.curves.by_name import CURVES
+from ...schedules.fitting.self_test.runs import starter
+from ...schedules.fitting.self_test.samplers import SamplerFor
+from ...schedules.hosting.named_curves import CURVES
 from ...schedules.hosts.schedules import published_lists
 from ...schedules.samplers.brownian import BrownianPath, on_path
 from ..host.counted import CountedModel
@@ -19,6 +21,7 @@ from ..host.noise_levels import model_sampling_of, noise_levels_of, sigma_range_
 from ..host.runs import GuiderRuns
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, fit_sampler
 from ..host.schedulers import dropdown_names, dropdown_schedule, drops_penultimate
+from ..host.tested import facts_of
 from .grid import Choice
 
 
@@ -28,14 +31,14 @@ class Runner:
 
     Attributes:
         label: its name.
-        function: k-diffusion's signature.
+        for_rows: rows of the batch -> the sampler function, k-diffusion's signature.
         drops: whether the host's KSampler drops sigmas[-2] for it.
         noisy: whether it draws noise, from a fixed Brownian path of every sample.
         note: what to say about it.
     """
 
     label: str
-    function: SamplerFunction
+    for_rows: SamplerFor
     drops: bool = False
     noisy: bool = False
     note: str = ""
@@ -57,8 +60,7 @@ def named_runner(name: str, runs: GuiderRuns) -> Runner:
     chosen = fit_sampler(name)
     note = f"{name} draws noise that cannot be given to it; it ran without noise (eta 0)." if chosen.note else ""
     noisy = "noise_sampler" in inspect.signature(chosen.function).parameters
-    function = _on_path(chosen.function, runs) if noisy else chosen.function
-    return Runner(name, function, drops_penultimate(name), noisy, note)
+    return Runner(name, _for_rows(chosen.function, noisy, runs), drops_penultimate(name), noisy, note)
 
 
 def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Runner:
@@ -81,14 +83,30 @@ def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Runner:
         # A copy: uni_pc writes its own last sigma into the list.
         return inner(model, x, sigmas.clone(), extra_args=extra_args, **(given | options))
 
-    return Runner(label, _on_path(sample, runs) if noisy else sample, noisy=noisy)
+    return Runner(label, _for_rows(sample, noisy, runs), noisy=noisy)
 
 
-def _on_path(function: SamplerFunction, runs: GuiderRuns) -> SamplerFunction:
-    """The sampler with its noise from one Brownian path per sample: with many steps it comes to an end."""
-    rows, shape = runs.noise.shape[0], tuple(runs.noise.shape[1:])
+def _for_rows(function: SamplerFunction, noisy: bool, runs: GuiderRuns) -> SamplerFor:
+    """The sampler, its noise from one Brownian path per sample where it takes any: many steps then come to an end."""
+    if not noisy:
+        return starter(function)
     sigma_max = sigma_range_of(runs.guider.model_patcher).sigma_max
-    return on_path(function, BrownianPath(shape, sigma_max, runs.seed, slice(0, rows)))
+    shape, seed = tuple(runs.noise.shape[1:]), runs.seed
+    return lambda rows: on_path(function, BrownianPath(shape, sigma_max, seed, rows))
+
+
+def behaviour(runner: Runner, runs: GuiderRuns) -> str:
+    """A sentence on what a comparison with this sampler cannot be trusted for, found by running it; or ""."""
+    facts, name = facts_of(runs, runner.for_rows), runner.label
+    if facts.broken:
+        return f"{name} cannot be used: {facts.broken}."
+    if facts.draws:
+        return f"{name} draws noise that cannot be given to it, so its errors contain that noise."
+    if facts.ignores and not facts.fault:
+        return f"{name} chooses its noise levels itself, so no schedule makes a difference to it."
+    if facts.remembers:
+        return f"{name} gives another result each time: it keeps something from run to run."
+    return f"With {name} the result of an image depends on the others in its batch." if facts.coupled else ""
 
 
 def schedule_names(model: Any) -> list[str]:

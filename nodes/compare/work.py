@@ -13,9 +13,11 @@ from ...schedules.core.finite import ModelError, check_finite
 from ...schedules.core.metrics import mode_switches, sample_errors
 from ...schedules.core.sigmas import check_sigmas, finish_sigmas
 from ...schedules.fitting.budget import Budget
+from ...schedules.fitting.effort import TOLERANCE
 from ...schedules.fitting.sketch import Sketch
-from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, TOLERANCE, agreement
-from ...schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, agreement
+from ...schedules.fitting.teacher.teacher import run_teacher
+from ...schedules.fitting.teacher_levels import teacher_sigmas
 from ...schedules.presets.preset import Preset
 from ..host.guard import check_fittable
 from ..host.latents import latent_rows
@@ -23,11 +25,12 @@ from ..host.noise_levels import check_same_noise, sigma_range_of
 from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import sampler_names
+from ..host.tested import try_model
 from ..registration import SCHEDULER_NAMES
 from ..text import parse_steps
 from .grid import parse_samplers, parse_schedules
 from .notes import fallbacks, low_starts, preset_differences
-from .runners import Runner, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
+from .runners import Runner, behaviour, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
 
 MAX_CELLS = 200
 # Samples that are kept for the pictures.
@@ -145,10 +148,16 @@ class _Running:
         self._rows_called = 0
         self._bar = progress_bar(runs, request.node_id, None, "the comparison", " more")
         self._left = sum(len(plan.sigmas) - 1 for plan in plans)
+        self._tests: list[str] = []
         self._left += len({plan.target for plan in plans}) * (request.reference_steps + request.reference_steps // 2)
 
     def result(self) -> CompareResult:
-        """Targets first, then the cells in order."""
+        """Samplers and model tried, then targets, then the cells in order."""
+        runners = {plan.runner.label: plan.runner for plan in self.plans}
+        self._tests = [behaviour(runner, self.runs) for runner in runners.values()]
+        self.message = "self-test"
+        self._tests += try_model(self.runs, self._called)
+        self.message = "reference"
         targets: dict[str, Target] = {}
         ends: dict[str, Tensor] = {}
         for plan in self.plans:
@@ -191,7 +200,7 @@ class _Running:
 
     def _noisy_end(self, runner: Runner, levels: int) -> Tensor:
         sigmas = finish_sigmas(teacher_sigmas(levels, sigma_range_of(self.runs.guider.model_patcher)))
-        return run_sampler(self.runs, runner.function, sigmas, self.rows, self._called)[0]
+        return run_sampler(self.runs, runner.for_rows(self.rows), sigmas, self.rows, self._called)[0]
 
     def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
@@ -199,11 +208,14 @@ class _Running:
         self.message = f"{plan.runner.label} with {plan.schedule}, {steps} steps"
         before = self._rows_called
         try:
-            end, seconds = run_sampler(self.runs, plan.runner.function, plan.sigmas, self.rows, self._called)
+            end, seconds = run_sampler(self.runs, plan.runner.for_rows(self.rows), plan.sigmas, self.rows, self._called)
             check_finite(end, 0.0, steps - 1)
-        except ModelError as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # another pack's sampler may raise anything
+            said = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
             none = target.new_zeros(0).double()
-            return Cell(plan.runner.label, plan.schedule, steps, none, failed=str(error), target=plan.target), None
+            return Cell(plan.runner.label, plan.schedule, steps, none, failed=said, target=plan.target), None
         rows = self.rows.stop
         cell = Cell(
             plan.runner.label,
@@ -231,22 +243,7 @@ class _Running:
         if request.preset is not None:
             shape = tuple(self.runs.noise.shape[1:])
             notes += preset_differences(request.preset, preset_label(request.preset), request.guider, shape)
-        notes += [self._unseen_noise(name) for name in request.given_samplers]
+        notes += self._tests
         if "noise_mask" in request.latent:
             notes.append("The mask of the latent was not used: whole images are compared.")
         return list(filter(None, notes))
-
-    def _unseen_noise(self, name: str) -> str:
-        """A sentence on a connected sampler that draws noise which cannot be given to it."""
-        plan = next(plan for plan in self.plans if plan.runner.label == name)
-        if plan.runner.noisy:
-            return ""
-        self.message = f"{name}: does it draw noise?"
-        ends: list[Tensor] = []
-        for seed in (0, 1):
-            self.runs.seed = self.request.first_seed + seed
-            ends.append(run_sampler(self.runs, plan.runner.function, plan.sigmas, slice(0, 1), self._called)[0])
-        self.runs.seed = self.request.first_seed
-        if bool((ends[0] == ends[1]).all()):
-            return ""
-        return f"{name} draws noise that cannot be given to it, so its errors contain that noise."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io, ui
 
 from ..inputs import cfg_input, conditioned_model
-from ..schema import CATEGORY, number, schema, text_ui, whole
+from ..schema import CATEGORY, RewardType, number, schema, text_ui, whole
 
 if TYPE_CHECKING:
     from .work import FeedbackResult
@@ -46,7 +46,7 @@ class SigmasmithErrorMap(io.ComfyNode):
             category=CATEGORY,
             description="Samples like SamplerCustom and shows where more steps would change the picture: the "
             "difference between a first-order and a second-order step, collected on the way. It costs no model call.",
-            search_aliases=["sigmasmith", "error", "heat map", "uncertainty", "SamplerCustom"],
+            search_aliases=["sigmasmith", "error", "heat map", "solver error", "SamplerCustom"],
             inputs=sampling_inputs(),
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The result, the same as without the map."),
@@ -76,7 +76,7 @@ class SigmasmithRefine(io.ComfyNode):
             "finer steps, only the pixels whose estimated error stayed large. It stops when the budget is spent or "
             "nothing improves. Every model call computes the whole image, so at share 1, all pixels, the same calls "
             "lower the error more; a smaller share keeps the rest of the picture exactly as it is.",
-            search_aliases=["sigmasmith", "error", "detail", "inpaint", "resample", "uncertainty"],
+            search_aliases=["sigmasmith", "error", "detail", "inpaint", "resample", "critic"],
             inputs=[
                 *sampling_inputs(),
                 whole(
@@ -94,6 +94,15 @@ class SigmasmithRefine(io.ComfyNode):
                 io.Mask.Input(
                     "mask", optional=True, tooltip="Only where this is white may pixels change. Shape of the image."
                 ),
+                RewardType.Input(
+                    "critic",
+                    optional=True,
+                    tooltip="Scores the parts of the picture: those below pass_score are sampled again, in place of "
+                    "share, until all pass or the budget ends. Needs vae.",
+                ),
+                number("pass_score", 0.0, (-1e6, 1e6, 0.01), "Score at which a part passes.", optional=True),
+                whole("crops", 4, (1, 64), "Parts of a side that the critic sees.", optional=True),
+                io.Vae.Input("vae", optional=True, tooltip="Makes the pictures that the critic sees."),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The refined result."),

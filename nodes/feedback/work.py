@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ...schedules.core.sigmas import check_sigmas
-from ...schedules.feedback.refine import refine
+from ...schedules.feedback.refine import Critic, refine
 from ...schedules.feedback.words import heat_image, map_in_words, refinement_in_words
+from ...schedules.search.rewards import Reward, measured
 from ..host.feedback import ObservedRuns, SamplingInputs, pixels_per_value
 from ..host.noise_levels import sigma_range_of
 
@@ -47,7 +49,16 @@ def error_map(**inputs: Any) -> FeedbackResult:
     return FeedbackResult(_latent_of(request, run.end), picture, mask, report)
 
 
-def refined(budget: int, share: float, mask: Tensor | None = None, **inputs: Any) -> FeedbackResult:
+def refined(
+    budget: int,
+    share: float,
+    mask: Tensor | None = None,
+    critic: Reward | None = None,
+    pass_score: float = 0.0,
+    crops: int = 4,
+    vae: Any = None,
+    **inputs: Any,
+) -> FeedbackResult:
     """Sample, then sample the worst pixels again.
 
     Raises:
@@ -65,12 +76,39 @@ def refined(budget: int, share: float, mask: Tensor | None = None, **inputs: Any
         sigma_min=sigma_range_of(request.model).sigma_min,
         share=share,
         allowed=allowed,
+        critic=None if critic is None else crop_critic(critic, pass_score, crops, vae),
     )
     pixels = pixels_per_value(request.model)
     picture = heat_image(refinement.after, pixels)[0]
     region = refinement.region.cpu().reshape(-1, *refinement.region.shape[-2:])
     region = region.repeat_interleave(pixels, dim=1).repeat_interleave(pixels, dim=2)
     return FeedbackResult(_latent_of(request, refinement.end), picture, region, refinement_in_words(refinement))
+
+
+def crop_critic(reward: Reward, pass_score: float, crops: int, vae: Any) -> Critic:
+    """The critic that cuts every picture into crops x crops parts and names those that score below `pass_score`.
+
+    Raises:
+        ValueError: names the input.
+    """
+    if vae is None:
+        raise ValueError("vae: a critic looks at pictures; connect the VAE")
+
+    def failing(latents: Tensor) -> Tensor:
+        if latents.ndim != 4:
+            raise ValueError("critic: pictures of videos cannot be judged in parts yet; leave it unconnected")
+        pictures = vae.decode(latents)[..., :3].float().cpu().clamp(0.0, 1.0)
+        if min(pictures.shape[1:3]) < crops:
+            raise ValueError(f"crops: {crops} parts a side are too many for {pictures.shape[2]} x {pictures.shape[1]}")
+        parts = [part for row in pictures.tensor_split(crops, dim=1) for part in row.tensor_split(crops, dim=2)]
+        # One size for all, as rewards that look at several pictures at once want it.
+        size = parts[0].shape[1:3]
+        sized = [functional.interpolate(part.movedim(-1, 1), size=size, mode="area").movedim(1, -1) for part in parts]
+        scores = reward.total(measured(reward, torch.cat(sized))).reshape(crops, crops, len(pictures))
+        bad = (scores < pass_score).float().permute(2, 0, 1)[:, None]
+        return functional.interpolate(bad, size=latents.shape[-2:], mode="nearest")[:, 0]
+
+    return failing
 
 
 def _ends_in_zero(sigmas: Any) -> bool:

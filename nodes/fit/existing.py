@@ -31,6 +31,7 @@ def existing_preset(request: FitRequest, subject: Subject, steps: Sequence[int])
     sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
     differences = preset.differences(subject.identity, sampler, subject.guidance, subject.latent_shape)
     fitted, running = preset.made, subject.made
+    differences += preset.made_otherwise(running)
     if not fitted.same_models(running):
         differences.append(
             f"It is for two models ({fitted.models_in_words}), and model_low is not connected."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
-from ..host import messages
+from ..host import folders, messages
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
@@ -48,10 +48,16 @@ class FitNode(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, sampler_name: str | None = None, steps: str | None = None, choose_sampler: bool | None = None
+        cls,
+        sampler_name: str | None = None,
+        steps: str | None = None,
+        choose_sampler: bool | None = None,
+        name: str | None = None,
     ) -> bool | str:
         # A linked input is None here; it is checked when the node runs.
         try:
+            if name is not None:
+                folders.checked_path(name)
             if sampler_name is not None:
                 check_fit_sampler(sampler_name, bool(choose_sampler))
             if steps is not None:
@@ -131,10 +137,13 @@ class SigmasmithFit(FitNode):
         **inputs: Any,
     ) -> io.NodeOutput:
         more = tuple(inputs.pop(f"positive_{number}", None) for number in (2, 3, 4))
+        guider, low_guider = cfg_guider(model, positive, negative, cfg), None
+        if model_low is not None:
+            low_guider = cfg_guider(model_low, positive, negative, cfg_low or cfg, "cfg_low")
         return fitted(
             cls,
-            guider=cfg_guider(model, positive, negative, cfg),
-            low_guider=None if model_low is None else cfg_guider(model_low, positive, negative, cfg_low or cfg),
+            guider=guider,
+            low_guider=low_guider,
             positives=tuple(prompt for prompt in more if prompt is not None),
             **inputs,
         )

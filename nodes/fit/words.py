@@ -18,16 +18,18 @@ from ..text import duration, plot_sentence
 from .request import FitRequest, FitResult
 
 
-def say_memory(kept: int, runs: GuiderRuns | ExpertRuns, node_id: Any) -> str:
-    """How much memory the fit will take, said before it begins; a warning where there is less.
+def say_memory(kept: int, recorded: int, runs: GuiderRuns | ExpertRuns, node_id: Any) -> str:
+    """How much memory and disk the fit will take, said before it begins; a warning where there is less memory.
 
     Args:
         kept: bytes that the fit keeps at most.
+        recorded: bytes that its records take at most until it is done.
     """
     rows, *shape = runs.noise.shape
     said = (
         f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "
-        f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time."
+        f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time. Until it is "
+        f"done, its records for the case of an interruption take at most {in_bytes(recorded)} of the disk."
     )
     messages.say(said, node_id)
     if kept > free_memory():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ...schedules.core.run import StartsFromImages
 from ...schedules.core.sigmas import steps_before_truncation
@@ -14,19 +15,22 @@ from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.effort import effort_named
 from ...schedules.fitting.experts import switch_sentences
-from ...schedules.fitting.journal import prune_records
-from ...schedules.fitting.memory import memory_of_fit
+from ...schedules.fitting.journal import Records
+from ...schedules.fitting.memory import memory_of_fit, records_of_fit
 from ...schedules.fitting.partial import PartialStart, partial_start
-from ...schedules.fitting.settings import Cost, Records, Sampling, Searching, samplers_by_name, step_counts
+from ...schedules.fitting.record_folder import prune_records
+from ...schedules.fitting.settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 from ...schedules.hosting.lists import usable
 from ...schedules.hosts.schedules import DEFAULT_HOST
+from ...schedules.presets.checks import PresetError
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.preset import Preset
+from ...schedules.presets.share_code import to_share_code
 from ...schedules.samplers.fitted import NAME
-from ..host import folders
+from ..host import folders, messages
+from ..host.changes import digest
 from ..host.experts import ExpertRuns
-from ..host.guard import check_fittable
-from ..host.identity import conditioning_digest
+from ..host.guard import check_fittable, suspects_in_words
 from ..host.progress import only_within, progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
@@ -84,38 +88,83 @@ def _fit_anew(
     cost = Cost(minutes, progress_bar(runs, request.node_id, minutes))
     if not request.starts_over_limit:
         cost = Cost(None, only_within(runs, request.minutes, progress_bar(runs, request.node_id, None)))
-    # Two calls per step: how often a sampler calls the model is not known before it runs.
-    kept = memory_of_fit(
-        subject.latent_shape,
-        request.noises,
-        steps,
-        effort_named(request.effort),
-        samplers=len(samplers),
-        calls_per_step=2,
-        method=request.method,
-        coefficients=NAME in request.samplers,
-    )
     notes = [sampler.note for sampler in samplers if sampler.note] + notes_of(request, subject)
     if start is not None and isinstance(runs, StartsFromImages) and runs.has_images:
         notes.append("The runs started from the images of the latent.")
-    memory = say_memory(kept, runs, request.node_id)
-    calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost)
-    made = replace(calibration.made, models=subject.made.models, more={**calibration.made.more, **request.facts})
-    notes = made.sentences() + notes
-    preset = calibration.to_preset(
-        model=subject.identity,
-        guidance=subject.guidance,
-        dtype=subject.dtype,
-        made=made,
-        seeds=tuple(range(request.calibration_seed, request.calibration_seed + request.noises)),
-        name=request.name,
-        notes="\n".join([*notes, *switch_sentences(calibration.schedules, subject.boundary)]),
-        tool="Sigmasmith for ComfyUI",
-    )
-    save_preset(path, preset, overwrite=True)
-    note_written(path)
+    key = _fit_key(request, subject, steps)
+    memory = _say_sizes(request, steps, subject, runs)
+    with _records(key, request.node_id) as records:
+        calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost, records)
+        solved = calibration.made
+        more = {**solved.more, **request.facts}
+        made = replace(subject.made, method=solved.method, chosen_among=solved.chosen_among, more=more)
+        notes = made.sentences() + notes
+        preset = calibration.to_preset(
+            model=subject.identity,
+            guidance=subject.guidance,
+            dtype=subject.dtype,
+            made=made,
+            seeds=tuple(range(request.calibration_seed, request.calibration_seed + request.noises)),
+            name=request.name,
+            notes="\n".join([*notes, *switch_sentences(calibration.schedules, subject.boundary)]),
+            tool="Sigmasmith for ComfyUI",
+        )
+        _save(path, preset, key)
+        records.clear()
     costs = [runs.costs] if isinstance(runs, ExpertRuns) else []
     return preset, fit_in_words(request, calibration, [*notes, *costs, memory])
+
+
+def _say_sizes(request: FitRequest, steps: tuple[int, ...], subject: Subject, runs: GuiderRuns | ExpertRuns) -> str:
+    """A sentence on the memory and the disk that the fit takes at most, said before it begins."""
+    # Two calls per step: how often a sampler calls the model is not known before it runs.
+    kept, recorded = (
+        size(
+            subject.latent_shape,
+            request.noises,
+            steps,
+            effort_named(request.effort),
+            samplers=len(request.samplers),
+            calls_per_step=2,
+            method=request.method,
+            coefficients=NAME in request.samplers,
+        )
+        for size in (memory_of_fit, records_of_fit)
+    )
+    return say_memory(kept, min(recorded, folders.records_limit()), runs, request.node_id)
+
+
+def _records(key: str, node_id: Any) -> Records:
+    """Where this fit is recorded, once there is room for it."""
+    root, most = folders.unfinished_folder(), folders.records_limit()
+    prune_records(root, keep=key, most_bytes=most)
+    return Records(
+        root / key if most else None,
+        key,
+        most_bytes=most,
+        warn=lambda text: messages.say(text, node_id, warning=True),
+    )
+
+
+def _save(path: Path, preset: Preset, key: str) -> None:
+    """Write the preset; where that fails the error holds its share code, and says that no call need be made again.
+
+    Raises:
+        ValueError: names the input.
+    """
+    try:
+        with folders.changing:
+            save_preset(path, preset, overwrite=True)
+    except PresetError as error:
+        try:
+            code = f" Or take it from here: {to_share_code(preset)}"
+        except PresetError:  # thousands of steps make it too long
+            code = ""
+        raise ValueError(
+            f"name: {error}. The fit is not lost: its records are in {folders.UNFINISHED}/{key} of the user folder, "
+            f"so that the same fit queued again answers from there.{code}"
+        ) from error
+    note_written(path)
 
 
 def _runs_of(request: FitRequest, subject: Subject) -> GuiderRuns | ExpertRuns:
@@ -137,9 +186,8 @@ def _calibrated(
     baselines: Baselines,
     runs: GuiderRuns | ExpertRuns,
     cost: Cost,
+    records: Records,
 ) -> Calibration:
-    key = _fit_key(request, subject, steps)
-    prune_records(folders.unfinished_folder(), keep=key)
     sampling = Sampling(
         subject.identity.sigma_range,
         samplers_by_name([sampler.function for sampler in samplers]),
@@ -149,10 +197,15 @@ def _calibrated(
         request.calibration_seed,
         subject.guidance or 1.0,
     )
-    records = Records(folders.unfinished_folder() / key)
     try:
         return solve_schedules(
-            runs, runs.noise, sampling, Searching(baselines, request.effort, request.method), cost, records
+            runs,
+            runs.noise,
+            sampling,
+            Searching(baselines, request.effort, request.method),
+            cost,
+            records,
+            suspects_in_words(request.guiders),
         )
     except OutOfTimeError:
         raise ValueError(
@@ -164,10 +217,9 @@ def _calibrated(
 def _fit_key(request: FitRequest, subject: Subject, steps: tuple[int, ...]) -> str:
     """Name of the records of this very fit."""
     facts = (
-        [(model.identity, model.conditioning, model.guider, model.guidance) for model in subject.models],
+        [model.records for model in subject.models],
         subject.boundary,
-        [conditioning_digest(positive) for positive in request.positives],
-        conditioning_digest([subject.latents]),
+        digest([request.positives, subject.latents]),
         request.samplers,
         steps,
         request.noises,

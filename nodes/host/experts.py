@@ -36,6 +36,11 @@ class ExpertRuns:
         """Rows that run at a time."""
         return min(self.first.chunk, self.second.chunk)
 
+    def one_row_at_a_time(self) -> None:
+        """Call the models with a single row from now on."""
+        self.first.one_row_at_a_time()
+        self.second.one_row_at_a_time()
+
     @property
     def preview(self) -> Tensor | None:
         """The first row of the latest model output."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_sampling
@@ -13,11 +15,15 @@ import torch
 from torch import Tensor
 
 from ...schedules.presets.identity import ModelIdentity, Prediction, bare_name
+from .changes import changes_of, digest, hooks_of
 from .guidance import guidance_curve_of
+from .guiders import conditionings_of
 from .noise_levels import model_sampling_of, sigma_range_of
 
 # Values of a weight patch that go into its digest: strided over the whole tensor, and LoRAs have hundreds of them.
 _SAMPLED = 64
+# Attributes of a guider that are others' business, or its own as it runs.
+_RUNNING = {"model_patcher", "model_options", "original_conds", "conds", "inner_model", "loaded_models"}
 # Digests of patches by the host's random id of a set of patches: right within a session, and only there.
 _patch_digests: OrderedDict[Any, str] = OrderedDict()
 
@@ -86,16 +92,60 @@ def dtype_of(model: Any) -> str:
     return str(model.model_dtype()).removeprefix("torch.")
 
 
+def identity_under(guider: Any) -> ModelIdentity:
+    """As `model_identity`, with the patches that the guider's conditionings put on the model as they run."""
+    identity = model_identity(guider.model_patcher)
+    return replace(identity, patches=_with_hooks(identity.patches or "", guider))
+
+
+def patches_at_any_strength(guider: Any) -> str:
+    """As the patches of `identity_under`; another strength of the same weight patches gives the same digest."""
+    return _with_hooks(patches_digest(guider.model_patcher, strengths=False), guider)
+
+
 def patches_digest(model: Any, *, strengths: bool = True) -> str:
-    """Digest of the weight patches and of a guidance curve on the model; "" without either.
+    """Digest of the weight patches, of a guidance curve and of all else that nodes put on a model; "" without any.
 
     Args:
-        strengths: whether another strength of the same patches gives another digest.
+        strengths: whether another strength of the same weight patches gives another digest.
     """
-    weights, curve = _weights_digest(model, strengths), guidance_curve_of(model)
-    if curve is None:
-        return weights
-    return hashlib.sha256(f"{weights} {curve.key()}".encode()).hexdigest()[:16]
+    text, curve, changes = _weights_digest(model, strengths), guidance_curve_of(model), changes_of(model)
+    if curve is not None:
+        text = _both(text, curve.key())
+    return _both(text, digest(changes)) if changes else text
+
+
+def _with_hooks(patches: str, guider: Any) -> str:
+    hooks = hooks_of(conditionings_of(guider))
+    return _both(patches, digest(hooks)) if hooks else patches
+
+
+def _both(text: str, more: str) -> str:
+    return hashlib.sha256(f"{text} {more}".encode()).hexdigest()[:16]
+
+
+def records_digest(guider: Any) -> str:
+    """Digest of everything that is known to change a guider's output, for the records of an unfinished fit.
+
+    What cannot be known, the probe tells (schedules/fitting/probe.py).
+    """
+    model, sampling = guider.model_patcher, model_sampling_of(guider.model_patcher)
+    # The guider's own numbers and whatever else it was made with; the prompts in full.
+    own = {name: value for name, value in vars(guider).items() if name not in _RUNNING and not name.startswith("_")}
+    settings = {name: value for name, value in vars(sampling).items() if isinstance(value, (bool, int, float, str))}
+    kinds = [kind.__name__ for kind in type(sampling).__mro__]
+    facts = [type(guider), own, conditionings_of(guider), _file_of(model), dtype_of(model), repr(model_identity(model))]
+    return digest([*facts, settings, kinds, changes_of(model), sorted(model.attachments), model.additional_models])
+
+
+def _file_of(model: Any) -> list[Any]:
+    """The model's file, its folder with it, its size and its time: another one may be put under its name."""
+    path = checkpoint_path(model)
+    try:
+        status = os.stat(path) if path else None
+    except OSError:
+        status = None
+    return [path, None if status is None else (status.st_size, status.st_mtime_ns)]
 
 
 def _weights_digest(model: Any, strengths: bool) -> str:
@@ -110,14 +160,14 @@ def _weights_digest(model: Any, strengths: bool) -> str:
     key = None if uuid is None else (uuid, strengths)
     if key in _patch_digests:
         return _patch_digests[key]
-    digest = hashlib.sha256()
+    sha = hashlib.sha256()
     for name in sorted(patches, key=str):
-        _feed(digest, str(name))
+        _feed(sha, str(name))
         for strength, patch, strength_model, offset, function in patches[name]:
             given = [float(strength), float(strength_model)] if strengths else []
-            _feed(digest, [*given, offset, function is not None])
-            _feed(digest, patch)
-    text = digest.hexdigest()[:16]
+            _feed(sha, [*given, offset, function is not None])
+            _feed(sha, patch)
+    text = sha.hexdigest()[:16]
     if key is not None:
         _patch_digests[key] = text
         while len(_patch_digests) > 32:
@@ -125,36 +175,29 @@ def _weights_digest(model: Any, strengths: bool) -> str:
     return text
 
 
-def conditioning_digest(conditioning: Any) -> str:
-    """Digest of a conditioning: a changed prompt gives another one."""
-    digest = hashlib.sha256()
-    _feed(digest, conditioning, whole=True)
-    return digest.hexdigest()[:16]
-
-
-def _feed(digest: Any, value: Any, *, whole: bool = False, depth: int = 0) -> None:
-    """Add a value to a digest; tensors by `_SAMPLED` values, or by all of them where `whole`."""
+def _feed(sha: Any, value: Any, *, depth: int = 0) -> None:
+    """Add a weight patch to a hash, tensors by `_SAMPLED` values. Presets hold its results: it stays as it is."""
     if depth > 12:
         return
     if isinstance(value, Tensor):
-        digest.update(f"tensor{tuple(value.shape)}".encode())
+        sha.update(f"tensor{tuple(value.shape)}".encode())
         flat = value.detach().flatten()
-        if not whole and flat.numel() > _SAMPLED:
+        if flat.numel() > _SAMPLED:
             flat = flat[:: flat.numel() // _SAMPLED][:_SAMPLED]
-        digest.update(flat.to("cpu", torch.float32).numpy().astype("<f4").tobytes())
+        sha.update(flat.to("cpu", torch.float32).numpy().astype("<f4").tobytes())
     elif value is None or isinstance(value, (bool, int, str)):
-        digest.update(f"{type(value).__name__}:{value}".encode())
+        sha.update(f"{type(value).__name__}:{value}".encode())
     elif isinstance(value, float):
-        digest.update(struct.pack("<d", value))
+        sha.update(struct.pack("<d", value))
     elif isinstance(value, Mapping):
         for key in sorted(value, key=str):
-            _feed(digest, str(key))
-            _feed(digest, value[key], whole=whole, depth=depth + 1)
+            _feed(sha, str(key))
+            _feed(sha, value[key], depth=depth + 1)
     elif isinstance(value, (list, tuple)):
-        digest.update(f"list{len(value)}".encode())
+        sha.update(f"list{len(value)}".encode())
         for item in value:
-            _feed(digest, item, whole=whole, depth=depth + 1)
+            _feed(sha, item, depth=depth + 1)
     else:
         # A host's patch object (LoRA adapter ...) is its kind and its weights; anything else counts by its kind.
-        digest.update(type(value).__name__.encode())
-        _feed(digest, getattr(value, "weights", None), whole=whole, depth=depth + 1)
+        sha.update(type(value).__name__.encode())
+        _feed(sha, getattr(value, "weights", None), depth=depth + 1)

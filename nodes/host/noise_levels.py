@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.noise_space import SigmaRange, flow_top
 from ...schedules.presets.preset import Preset
 
 
 def is_flow(model_sampling: Any) -> bool:
-    """Whether x = (1 - sigma) * x0 + sigma * noise."""
-    return isinstance(model_sampling, comfy.model_sampling.CONST)
+    """Whether x = (1 - sigma) * x0 + sigma * noise: of the host's CONST kind, and no level above 1.
+
+    Its image-to-image models are of that kind with the levels of a noise-prediction model; none of their states is a
+    noised one, so that any falling list will do.
+    """
+    return isinstance(model_sampling, comfy.model_sampling.CONST) and flow_top(float(model_sampling.sigma_max)) <= 1.0
 
 
 def model_sampling_of(model: Any) -> Any:

@@ -39,6 +39,9 @@ class Handlers(Protocol):
         ...
 
 
+# A body of 4 MB over the slowest line that anybody has, and the bodies that may be on their way at once.
+BODY_SECONDS = 60.0
+MAX_READING = 64 * 1024 * 1024
 _mounted: list[Any] = []  # the servers that have our routes
 
 
@@ -66,21 +69,53 @@ async def _answered(request: Any, path: str, handlers: Handlers) -> Any:
         return web.Response(status=404)
     headers = {name.lower(): value for name, value in request.headers.items()}
     answer = handlers.refusal(path, headers, request.content_length or 0)
-    if answer is None:
-        body = await _body(request, limit)
-        # In a thread: a large library or a fit that runs must not hold up the page.
-        answer = await asyncio.to_thread(handlers.answer, path, headers, body)
-    return _response(answer)
+    if answer is not None:
+        return _response(answer)
+    try:
+        body = await _bodies.read(request, limit)
+    except _TooManyError:
+        return web.Response(status=503, headers={"Retry-After": "5"})
+    except asyncio.TimeoutError:
+        return web.Response(status=408)
+    # In a thread: a large library or a fit that runs must not hold up the page.
+    return _response(await asyncio.to_thread(handlers.answer, path, headers, body))
 
 
-async def _body(request: Any, limit: int) -> bytes:
-    """The body, read no further than just beyond the limit: enough to be refused."""
-    body = bytearray()
-    async for part in request.content.iter_chunked(64 * 1024):
-        body += part
-        if len(body) > limit:
-            break
-    return bytes(body)
+class _TooManyError(Exception):
+    """Other bodies that are still coming fill the room there is for them."""
+
+
+class _Bodies:
+    """Reads bodies, for a limited time and as many bytes at once as there is room for."""
+
+    def __init__(self) -> None:
+        self._reading = 0
+
+    async def read(self, request: Any, limit: int) -> bytes:
+        """The body, read no further than just beyond the limit: enough to be refused.
+
+        Raises:
+            _TooManyError, asyncio.TimeoutError: it is not read.
+        """
+        body, started = bytearray(), asyncio.get_running_loop().time()
+        try:
+            parts = request.content.iter_chunked(64 * 1024).__aiter__()
+            while len(body) <= limit:
+                left = BODY_SECONDS - (asyncio.get_running_loop().time() - started)
+                try:
+                    part = await asyncio.wait_for(parts.__anext__(), max(left, 0.001))
+                except StopAsyncIteration:
+                    break
+                self._reading += len(part)
+                body += part
+                if self._reading > MAX_READING:
+                    raise _TooManyError
+            return bytes(body)
+        finally:
+            self._reading -= len(body)
+
+
+_bodies = _Bodies()
 
 
 def _response(answer: Answer) -> Any:

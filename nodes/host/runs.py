@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import comfy.model_management
@@ -23,6 +24,7 @@ from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.call_timer import CallTimer
 from ...schedules.hosting.row_groups import RowGroups
 from . import messages
+from .row_conds import conds_of_row, entries
 from .watch import AUTO_KEY, WRAPPER_KEY
 
 _ROWS_KEY = "sigmasmith_rows"
@@ -43,6 +45,7 @@ class GuiderRuns:
     Attributes:
         noise: (B, ...) standard normal.
         prompt_of_row: row r uses this positive conditioning, 0 being the guider's own.
+        one_row: whether the model is called with one row at a time, guidance and all.
     """
 
     splits = True
@@ -54,6 +57,8 @@ class GuiderRuns:
         self.timer = CallTimer(noise.shape[0])
         self.preview: Tensor | None = None  # the first row of the latest model output
         self.prompt_of_row = prompt_rows(1 + len(positives), noise.shape[0], seed)
+        self.one_row = False
+        self.entries = 1  # rows after which the entries of the conditionings begin anew
         self.guider = self._prepared(guider, positives)
         self._rows = slice(0, noise.shape[0])
         chunk = first_chunk(guider.model_patcher, tuple(noise.shape))
@@ -78,6 +83,10 @@ class GuiderRuns:
         self.latent = self.guider.model_patcher.model.process_latent_out(images.cpu().float())
         self.noise = self.noise.roll(1, dims=0)
 
+    def one_row_at_a_time(self) -> None:
+        """Call the model with a single row from now on."""
+        self.one_row = True
+
     def __call__(self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice) -> None:
         """Run one sampler function on these rows, from the host's own start state."""
         self.sample(sampler, sigmas, rows, self.noise[rows], self.latent[rows])
@@ -95,12 +104,26 @@ class GuiderRuns:
             noise.clone(), latent.clone(), comfy.samplers.KSAMPLER(sample), sigmas, disable_pbar=True, seed=self.seed
         )
 
+    @contextmanager
+    def only(self, row: int) -> Iterator[None]:
+        """While a call is made with this row of the run alone."""
+        rows = self._rows
+        self._rows = slice(rows.start + row, rows.start + row + 1)
+        try:
+            yield
+        finally:
+            self._rows = rows
+
     def _prepared(self, guider: Any, positives: tuple[Any, ...]) -> Any:
         """A copy of the guider with our wrappers and the further prompts, without those of Apply and Auto."""
-        copied = copy.copy(guider)
+        copied = _copied(guider)
         copied.original_conds = dict(guider.original_conds)
         for number, positive in enumerate(positives, start=1):
             copied.original_conds[f"positive_{number}"] = comfy.sampler_helpers.convert_cond(positive)
+        own, rows = dict(copied.original_conds), self.noise.shape[0]
+        self.entries = max(entries(conds, rows) for conds in own.values()) if own else 1
+        for row in range(self.entries if self.entries > 1 else 0):
+            copied.original_conds |= {_entry(key, row): conds_of_row(conds, row, rows) for key, conds in own.items()}
         patcher, kinds = guider.model_patcher.clone(), comfy.patcher_extension.WrappersMP
         for key in (WRAPPER_KEY, AUTO_KEY):
             patcher.remove_wrappers_with_key(kinds.OUTER_SAMPLE, key)
@@ -116,24 +139,37 @@ class GuiderRuns:
 
     def _in_groups(self, executor: Any, model: Any, conds: list[Any], x: Tensor, timestep: Tensor, options: Any) -> Any:
         """The host's conditioned model call, row group by row group; fewer rows at a time when memory runs out."""
-        prompts = self.prompt_of_row[self._rows]
-        if len(prompts) != x.shape[0]:  # a guider that makes its own batch
-            return executor(model, conds, x, timestep, options)
+        # Rows of one prompt and with the same entries of their conditionings can run together.
+        rows = range(*self._rows.indices(self.noise.shape[0]))
+        kinds = [self.prompt_of_row[row] * self.entries + row % self.entries for row in rows]
+        if len(kinds) != x.shape[0]:  # a guider that makes its own batch
+            if len(set(kinds)) > 1 and x.shape[0] % len(kinds):
+                raise ValueError(f"the guider makes {x.shape[0]} images of {len(kinds)}: whose prompt is whose?")
+            kinds = [kinds[row % len(kinds)] for row in range(x.shape[0])]
 
         def call(group: list[int]) -> list[Tensor]:
             messages.stop_if_interrupted()
             index = torch.tensor(group, device=x.device)
-            return executor(model, self._conds_of(conds, prompts[group[0]]), x[index], timestep[index], options)
+            return executor(model, self._conds_of(conds, kinds[group[0]]), x[index], timestep[index], options)
 
-        parts = self.groups.run(call, prompts)
+        parts = self.groups.run(call, kinds)
         order = torch.tensor([row for group, _ in parts for row in group], device=x.device).argsort()
         return [torch.cat([out[i] for _, out in parts])[order] for i in range(len(conds))]
 
-    def _conds_of(self, conds: list[Any], prompt: int) -> list[Any]:
-        if prompt == 0:
+    def _conds_of(self, conds: list[Any], kind: int) -> list[Any]:
+        """The conditionings of a call for rows of a kind: those of their prompt, with their entries."""
+        prompt, row = divmod(kind, self.entries)
+        if kind == 0 and self.entries == 1:
             return conds
-        first, other = self.guider.conds["positive"], self.guider.conds[f"positive_{prompt}"]
-        return [other if cond is first else cond for cond in conds]
+        known = self.guider.conds
+        names = {id(cond): name for name, cond in known.items()}
+        taken: list[Any] = []
+        for cond in conds:
+            name = names.get(id(cond))
+            if prompt and name == "positive":
+                name = f"positive_{prompt}"
+            taken.append(cond if name is None else known[_entry(name, row) if self.entries > 1 else name])
+        return taken
 
 
 class _Observed:
@@ -148,9 +184,32 @@ class _Observed:
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
         messages.stop_if_interrupted()
-        denoised = self._runs.timer.timed(x.shape[0], lambda: self._model(x, sigma, **extra_args))
+        denoised = self._runs.timer.timed(x.shape[0], lambda: self._denoised(x, sigma, extra_args))
         self._runs.preview = denoised[:1]
         return denoised
+
+    def _denoised(self, x: Tensor, sigma: Tensor, extra_args: dict[str, Any]) -> Tensor:
+        if not self._runs.one_row or x.shape[0] == 1:
+            return self._model(x, sigma, **extra_args)
+        parts = []
+        for row in range(x.shape[0]):
+            with self._runs.only(row):
+                parts.append(self._model(x[row : row + 1], sigma[row : row + 1], **extra_args))
+        return torch.cat(parts)
+
+
+def _copied(guider: Any) -> Any:
+    """A shallow copy, made by hand: a guider that passes unknown names on recurses where `copy` asks it for some."""
+    if hasattr(type(guider), "__copy__") or not hasattr(guider, "__dict__"):
+        return copy.copy(guider)
+    copied = object.__new__(type(guider))
+    copied.__dict__.update(vars(guider))
+    return copied
+
+
+def _entry(name: str, row: int) -> str:
+    """Name of the conditioning with a row's own entries."""
+    return f"{name} of row {row}"
 
 
 def noise_rows(shape: tuple[int, ...], seed: int) -> Tensor:

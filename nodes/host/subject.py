@@ -14,9 +14,10 @@ from ...schedules.hosts.schedules import published_lists
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.made import HowMade
 from ..registration import SCHEDULER_NAMES
+from .changes import running_facts
 from .guidance import guidance_curve_of
 from .guiders import guidance_of
-from .identity import conditioning_digest, dtype_of, model_identity
+from .identity import dtype_of, identity_under, records_digest
 from .latents import latent_rows
 from .noise_levels import NoiseLevels, noise_levels_of
 from .schedulers import dropdown_names, dropdown_schedule, drops_penultimate
@@ -28,16 +29,16 @@ class GuidedModel:
 
     Attributes:
         guidance: the guider's, where it has a single one; `curve`: of Sigmasmith Guidance on the model.
-        guider: its kind.
-        conditioning: digest of the prompts.
+        made: how it guides beside that, and what nodes have put on the model.
+        records: digest of everything that is known to change the output, prompts among it.
         latent_format: kind of the latents that it takes.
     """
 
     identity: ModelIdentity
     guidance: float | None
     curve: GuidanceCurve | None
-    guider: str
-    conditioning: str
+    made: HowMade
+    records: str
     latent_format: str
 
 
@@ -54,7 +55,7 @@ class Subject:
         latents: (rows, ...) float32 CPU, what the noise is put on.
         baselines: the host's schedules for the first model; see host_baselines.
         boundary: sigma from which upwards the first of two models runs.
-        made: names two models and their boundary; empty for one.
+        made: how it is guided and what is on the model, where that holds for all; names two models and their boundary.
     """
 
     models: tuple[GuidedModel, ...]
@@ -93,12 +94,13 @@ def subject_of(
     """
     model = guiders[0].model_patcher
     models = tuple(guided_model(guider) for guider in guiders)
-    identity, guidance, boundary, made = models[0].identity, models[0].guidance, None, HowMade()
+    identity, guidance, boundary, made = models[0].identity, models[0].guidance, None, models[0].made
     if len(models) > 1:
         check_pair(models[0], models[1], low_input)
         boundary = boundary_sigma(identity, share)
         names = tuple(one.identity.checkpoint or "" for one in models)
-        made = HowMade(boundary=boundary, models=names)
+        common = made if made == models[1].made else HowMade()
+        made = replace(common, boundary=boundary, models=names)
         guidance = guidance if guidance == models[1].guidance else None
         identity = _of_both(identity, models[1].identity)
     latents, levels = latent_rows(model, latent, rows), noise_levels_of(model)
@@ -121,11 +123,11 @@ def guided_model(guider: Any) -> GuidedModel:
     """A guider and its model as plain values."""
     model = guider.model_patcher
     return GuidedModel(
-        identity=model_identity(model),
+        identity=identity_under(guider),
         guidance=guidance_of(guider),
         curve=guidance_curve_of(model),
-        guider=type(guider).__name__,
-        conditioning=conditioning_digest(guider.original_conds),
+        made=running_facts(guider),
+        records=records_digest(guider),
         latent_format=type(model.get_model_object("latent_format")).__name__,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import comfy.k_diffusion.sampling
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import FLOW_EDGE
+from ...schedules.fitting.self_test.samplers import drawn_noise
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.variance.clamp import DataSpread
 from ...schedules.variance.control import Control
@@ -28,6 +30,12 @@ from .noise_levels import is_flow
 
 # They draw from a Brownian tree over the run's sigmas when they are given no noise; all others draw afresh.
 _BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde", "sa_solver", "sa_solver_pece")
+
+
+_UNSEEN = (
+    "{name} draws noise of its own that this node does not see: the amounts here are not all of it, and an image is "
+    "not the same alone and in a batch."
+)
 
 
 class SeededSampler(comfy.samplers.KSAMPLER):
@@ -155,13 +163,24 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
     def sample(
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
     ) -> Tensor:
+        _check_levels(sigmas)
         sampling, log = _sampling_of(model), NoiseLog()
         flow, settings = is_flow(sampling), with_spread(control, model, reference)
-        route = choose_route(host, settings, flow=flow, own_source=noise is not None)
-        source = _run_noise(host, noise, x, sigmas, extra_args or {}, sampling)
-        end = run_route(
-            route, host, settings, source, model, x, sigmas, extra_args, callback, disable, flow=flow, log=log
-        )
+        start = x.clone()
+
+        def controlled(model: Any, x: Tensor, sigmas: Tensor, *, extra_args: Any, log: NoiseLog, **told: Any) -> Tensor:
+            source = _run_noise(host, noise, x, sigmas, given, sampling)
+            return run_route(
+                choose_route(host, settings, flow=flow, own_source=noise is not None),
+                host, settings, source, model, x, sigmas, extra_args, **told, flow=flow, log=log,
+            )  # fmt: skip
+
+        given = extra_args or {}
+        end = controlled(model, x, sigmas, extra_args=extra_args, log=log, callback=callback, disable=disable)
+        unseen = drawn_noise(partial(controlled, log=NoiseLog()), model, start, sigmas, given, flow=flow)
+        # Where the sampler's own noise is left to it and its amount unknown, the lines say so already.
+        if unseen and not (noise is None and any(step.std is None for step in log.steps)):
+            log.how = f"{log.how}\n{_UNSEEN.format(name=host.name or 'The sampler')}".strip()
         tell(log.text(), node_id)
         return end
 
@@ -189,6 +208,11 @@ def _run_noise(
     if noise is None:  # another pack's node may have given the sampler its noise
         between = host.options.get("noise_sampler") or host_noise(host.name, x, sigmas, extra_args.get("seed"))
     return RunNoise(between, rows.fresh, _noise_scale(sampling))
+
+
+def _check_levels(sigmas: Tensor) -> None:
+    if not bool((sigmas > 0.0).any()):
+        raise ValueError(f"sigmas: no level is above 0 ({len(sigmas)} values), so there is no step to run")
 
 
 def host_noise(name: str, x: Tensor, sigmas: Tensor, seed: int | None) -> Any:

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import comfy.patcher_extension
+import comfy.samplers
 from torch import Tensor
 
 from ...schedules.hosting import LOGGER_NAME
@@ -14,12 +15,17 @@ from ...schedules.presets.preset import Preset
 from ..registration import PRESET_ATTRIBUTE, was_handed_out
 from ..text import will_run
 from . import messages
-from .identity import model_identity
+from .changes import running_facts
+from .guiders import guidance_of
+from .identity import identity_under
 from .metadata import note_run
 from .noise_levels import model_sampling_of
+from .samplers import IGNORES_SCHEDULE
 
 # Of Apply's wrapper, which looks on, and of Auto's, which acts. A fit's own runs go without both.
 WRAPPER_KEY, AUTO_KEY = "sigmasmith", "sigmasmith_auto"
+# A run that starts above this share of sigma_max is a whole one.
+_WHOLE = 0.98
 # Names of sampler functions that are not the dropdown's.
 _FUNCTION_NAMES = {"unipc": "uni_pc", "unipc_bh2": "uni_pc_bh2", "ddim": "euler", "sigmasmith_ddim": "euler"}
 
@@ -46,7 +52,8 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
             if not differences and said.get("") != prompt:
                 said[""] = prompt
                 # In place of a warning of an earlier run, which would stay below the node.
-                messages.show(f"{will_run(sigmas)}.", node_id)
+                top = float(model_sampling_of(executor.class_obj.model_patcher).sigma_max)
+                messages.show(f"{will_run(sigmas)}.{change_of_an_image(preset, noise, sigmas, top)}", node_id)
         except Exception:  # a look at the run must never stop it
             logging.getLogger(LOGGER_NAME).warning("Sigmasmith could not compare the run", exc_info=True)
         return executor(noise, latent_image, sampler, sigmas, *args, **kw)
@@ -62,7 +69,8 @@ def run_differences(
 ) -> list[str]:
     """One sentence for each thing that is not as it was when the preset was fitted."""
     model = guider.model_patcher
-    riding = getattr(model_sampling_of(model), PRESET_ATTRIBUTE, None)
+    sampling = model_sampling_of(model)
+    riding = getattr(sampling, PRESET_ATTRIBUTE, None)
     said: list[str] = []
     if riding is None:
         said.append(
@@ -74,19 +82,64 @@ def run_differences(
             "The model carries a preset, but this run uses another scheduler. "
             "Choose sigmasmith_optimal, or connect Sigmasmith Schedule, to use the preset."
         )
-    guidance = getattr(guider, "cfg", None)
-    return said + preset.differences(
-        model_identity(model),
+    said += _unheard(preset, sampler) + _other_part(preset, sigmas, float(sampling.sigma_max))
+    said += preset.differences(
+        identity_under(guider),
         sampler=_same_or_running(preset.sampler, sampler),
-        guidance=float(guidance) if isinstance(guidance, (int, float)) else None,
+        guidance=guidance_of(guider),
         latent_shape=latent_shape_of(noise, kwargs),
         start_sigma=float(sigmas[0]) if len(sigmas) else None,
+    )
+    return said + preset.made_otherwise(running_facts(guider))
+
+
+def _unheard(preset: Preset, sampler: Any) -> list[str]:
+    """A sentence on a sampler that no list of sigmas reaches."""
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    name = name.removeprefix("sample_").removesuffix("_function")
+    if name not in IGNORES_SCHEDULE or preset.sampler == name:
+        return []
+    return [f"{name} chooses its noise levels itself: the preset has no effect on this run."]
+
+
+def _other_part(preset: Preset, sigmas: Tensor, sigma_max: float) -> list[str]:
+    """A sentence on a run of one of two models that is another part of the schedule than the preset was fitted for."""
+    boundary = preset.made.boundary
+    if boundary is None or len(sigmas) < 2:
+        return []
+    start, end = float(sigmas[0]), float(sigmas[-1])
+    if end > 0.0 and float(sigmas[-2]) < boundary:
+        return [
+            f"The first model runs down to sigma {end:.4g}, below the boundary {boundary:.4g} that the preset was "
+            f"fitted with; switch after step {int((sigmas[:-1] >= boundary).sum())} of this run."
+        ]
+    if end == 0.0 and boundary <= start < _WHOLE * sigma_max:
+        return [
+            f"The second model starts at sigma {start:.4g}, above the boundary {boundary:.4g} that the preset was "
+            "fitted with; let the first one run further."
+        ]
+    return []
+
+
+def change_of_an_image(preset: Preset, noise: Tensor, sigmas: Tensor, sigma_max: float) -> str:
+    """A sentence on a run that changes an image with a preset for whole ones, which is no mistake; or ""."""
+    whole = preset.denoise < 1.0 or preset.made.boundary is not None or not len(sigmas)
+    if whole or float(sigmas[0]) > _WHOLE * sigma_max or not bool(noise.any()):
+        return ""
+    return (
+        f" It changes an image, from sigma {float(sigmas[0]):.4g}: where it starts depends on the schedule and its "
+        "steps. Fit for this denoise, or use Sigmasmith Schedule with the mode noise level."
     )
 
 
 def _same_or_running(fitted: str, sampler: Any) -> str | None:
     """The run's sampler name, or the preset's where both run the same function."""
     running = sampler_name_of(sampler)
+    try:
+        if comfy.samplers.sampler_object(fitted).sampler_function is sampler.sampler_function:
+            return fitted
+    except Exception:  # a name that this host does not have, or a sampler of another kind
+        logging.getLogger(LOGGER_NAME).debug("Sigmasmith: samplers are compared by name", exc_info=True)
     return fitted if _FUNCTION_NAMES.get(fitted, fitted) == running else running or None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.sigmas import check_steps, steps_before_truncation
-from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.preset import Preset
 from ..graph import NodeValues, RunningModel

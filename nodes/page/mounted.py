@@ -29,5 +29,6 @@ def routes() -> Routes:
         folders=folders.preset_folders,
         may_remove=not folders.is_shared(),
         changed=folders.forget_presets,
+        changing=folders.changing,
     )
     return Routes(library, HostSources(), peek.choices)

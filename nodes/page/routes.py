@@ -23,6 +23,7 @@ from .stripped_workflow import Choices, stripped_workflow
 MAX_REQUEST = 512 * 1024
 MAX_UPLOAD = 4 * 1024 * 1024 + 1  # a preset file, and one byte by which a larger one is told
 MAX_NODES = 128
+MAX_CARDS = 1_000  # that a page draws; a search is made among all
 _HOST = re.compile(r"[A-Za-z0-9.\-_]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
@@ -156,15 +157,16 @@ class Routes:
         return Answer(value={"code": to_share_code(shared_preset(parse_request(request.get("node")), self.sources))})
 
     def list(self, request: Mapping[str, Any]) -> Answer:
-        """The library, those that fit the model in the graph first."""
+        """The library, those that fit the model in the graph first; at most MAX_CARDS, and how many there are."""
         chain = parse_chain("model", request.get("model"))
         running = self.sources.running_model(chain) if chain else None
         identity = running.identity if running is not None else None
         model = None
         if identity is not None:
             model = " ".join(part for part in (identity.family, identity.checkpoint) if part)
-        cards = self.library.cards(identity)
-        return Answer(value={"presets": cards, "model": model, "may_remove": self.library.may_remove})
+        cards, found, total = self.library.found(identity, _text(request, "search", ""), MAX_CARDS)
+        counts = {"found": found, "total": total}
+        return Answer(value={"presets": cards, "model": model, "may_remove": self.library.may_remove} | counts)
 
     def add_file(self, body: bytes) -> Answer:
         """Add the preset file that is the body."""

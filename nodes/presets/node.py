@@ -40,6 +40,16 @@ class SigmasmithSavePreset(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, name: str | None = None) -> bool | str:
+        # A linked input is None here; it is checked when the node runs.
+        try:
+            if name is not None:
+                folders.checked_path(name)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
     def execute(
         cls, preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool
     ) -> io.NodeOutput:
@@ -96,7 +106,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
     def execute(cls, preset: str, share_code: str = "") -> io.NodeOutput:
         from .store import load
 
-        loaded = load(preset, share_code)
+        loaded = load(preset or "", share_code or "")
         info = preset_info(loaded)
         return io.NodeOutput(loaded, info, ui=text_ui(info))
 

@@ -26,6 +26,11 @@ def save_as(preset: Preset, name: str, author: str, licence: str, notes: str, ov
     Raises:
         ValueError: names the input. Nothing is written then.
     """
+    with folders.changing:
+        return _save(preset, name, author, licence, notes, overwrite)
+
+
+def _save(preset: Preset, name: str, author: str, licence: str, notes: str, overwrite: bool) -> Path:
     path = folders.checked_path(name)
     fields = {"author": author.strip(), "licence": licence.strip(), "notes": notes.strip()}
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from comfy_api.latest import io
 from torch import Tensor
 
 from ...schedules.core.sigmas import check_steps, steps_before_truncation
-from ...schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 from ..host.metadata import note_run
 from ..host.noise_levels import sigma_range_of
 from ..schema import CATEGORY, choice, number, schema, text, text_ui, whole
@@ -16,7 +17,12 @@ from ..text import parse_settings, will_run
 
 
 def curve_sigmas(model: Any, curve: str, steps: int, denoise: float, **settings: float) -> Tensor:
-    """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it."""
+    """(steps + 1,) sigmas of a curve; below denoise 1 the end of a longer one, as KSampler does it.
+
+    At denoise 0 nothing runs: the list is empty, as the host's own nodes have it.
+    """
+    if denoise <= 0.0:
+        return torch.zeros(0)
     levels = sigma_range_of(model)
     full = steps_before_truncation(check_steps(steps), denoise)
     return CURVES[curve](full, levels.sigma_min, levels.sigma_max, flow=levels.flow, **settings)[-(steps + 1) :].clone()

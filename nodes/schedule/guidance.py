@@ -37,14 +37,14 @@ class SigmasmithGuidance(io.ComfyNode):
                 number(
                     "start",
                     0.2,
-                    (0.0, 1000.0, 0.01),
+                    (0.0, 100_000.0, 0.01),
                     "Where it begins, in the unit below. 0 percent is pure noise; a sigma is highest there.",
                     round=0.0001,
                 ),
                 number(
                     "end",
                     0.9,
-                    (0.0, 1000.0, 0.01),
+                    (0.0, 100_000.0, 0.01),
                     "Where it ends, in the unit below. 1 percent, or sigma 0, is the finished image.",
                     round=0.0001,
                 ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
@@ -50,7 +51,9 @@ class SigmasmithSchedule(io.ComfyNode):
 
     @classmethod
     def execute(cls, preset: Preset, steps: int, denoise: float, mode: str) -> io.NodeOutput:
-        sigmas = remember(preset.sigmas(steps, denoise, MODES[mode]))  # pyright: ignore[reportArgumentType]
+        # Nothing runs at denoise 0, as in the host's own nodes.
+        asked = preset.sigmas(steps, denoise, MODES[mode]) if denoise > 0.0 else torch.zeros(0)  # pyright: ignore[reportArgumentType]
+        sigmas = remember(asked)
         note_run(sigmas, preset)
         info = schedule_info(preset, sigmas)
         return io.NodeOutput(sigmas, plain_list(sigmas.tolist()), info, ui=text_ui(info))

@@ -18,6 +18,8 @@ def schedule_info(preset: Preset, sigmas: Tensor) -> str:
         sigmas: (steps + 1,) as the preset gives them.
     """
     steps = len(sigmas) - 1
+    if steps < 1:
+        return f"{will_run(sigmas)}."
     # By the sigmas themselves: in noise-level mode even a fitted step count most often starts between two lists.
     lists = (full for full, held in preset.schedules.items() if torch.equal(held[-(steps + 1) :], sigmas))
     full = next((full for full in lists if steps <= preset.running(full)), None)
@@ -29,4 +31,6 @@ def schedule_info(preset: Preset, sigmas: Tensor) -> str:
             "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
         )
     sampler = f" Made for {preset.sampler}." if preset.sampler else ""
-    return f"{will_run(sigmas)}; {kind}.{sampler}"
+    shift = preset.model.shift
+    at = f" Fitted at shift {shift:g}: on another one these noise levels are not the model's." if shift else ""
+    return f"{will_run(sigmas)}; {kind}.{sampler}{at}"

@@ -65,8 +65,8 @@ class SigmasmithVariance(io.ComfyNode):
                     (0.0, 1000.0, 0.1),
                     "Noise added before steps and removed by them, as in EDM; divided by the number of steps.",
                 ),
-                number("s_tmin", 0.0, (0.0, 1000.0, 0.01), "Smallest sigma that is churned."),
-                number("s_tmax", 1000.0, (0.0, 1000.0, 0.01), "Largest sigma that is churned."),
+                number("s_tmin", 0.0, (0.0, 100_000.0, 0.01), "Smallest sigma that is churned."),
+                number("s_tmax", 1000.0, (0.0, 100_000.0, 0.01), "Largest sigma that is churned."),
                 text(
                     "restarts",
                     "",

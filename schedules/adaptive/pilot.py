@@ -14,7 +14,7 @@ from ..core.noise_space import Array, SigmaRange
 from ..core.run import StartSampler, take_rows
 from ..core.sigmas import finish_sigmas
 from ..core.types import Callback, Denoiser
-from ..fitting.teacher.teacher import teacher_sigmas
+from ..fitting.teacher_levels import teacher_sigmas
 from ..samplers.loop import sample_steps
 from .quadrature import MAX_NODES, step_terms
 from .rows import combine, row_rms

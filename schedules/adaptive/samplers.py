@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.noise_space import Array
+from ..core.noise_space import Array, flow_top
 from ..core.sigmas import check_sigmas
 from ..core.types import Callback, Denoiser
 from .controller import Gains
@@ -88,6 +88,8 @@ def sample_sigmasmith_adaptive(
     if calls is None and rtol is None and atol is None:
         calls = len(levels) - 1
     settings = Settings(calls, rtol, atol, method, min_step, max_step, flow, together, gains or Gains())
+    if flow:
+        levels[0] = flow_top(levels[0])
     if flow and levels[0] > 1.0:
         raise ValueError(f"sigmas of a flow model are at most 1, got {levels[0]:.6g}")
     to_zero = levels[-1] == 0.0

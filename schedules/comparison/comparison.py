@@ -9,7 +9,7 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from ..core.metrics import geometric_mean
+from ..core.metrics import Ratio, geometric_mean
 
 # A cell is called better than another when that would come about by chance once in twenty comparisons of this size.
 CONFIDENCE = 0.95
@@ -70,15 +70,6 @@ class Target:
     levels: int
     error: float
     converged: bool
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """How many times larger one error is than another: the mean over the seeds and its confidence interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def error_ratio(cell: Cell, other: Cell, confidence: float = CONFIDENCE) -> Ratio:

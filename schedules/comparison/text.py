@@ -6,7 +6,8 @@ import csv
 import io
 from collections.abc import Iterator
 
-from .comparison import Cell, Comparison, Ratio, Verdict, error_interval
+from ..core.metrics import Ratio
+from .comparison import Cell, Comparison, Verdict, error_interval
 
 # Cells that a sentence spells out.
 _NAMED = 4

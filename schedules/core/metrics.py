@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times larger one error is than another: the mean over rows and its confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
 
 # Below this RMSE a student equals the teacher for float32; keeps the logarithm finite.
 _FLOOR = 1e-9

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+# A host that works out its table in float32 may end it a rounding above 1: 1.0000001 at a shift of 1.83.
+_ROUNDING = 1e-5
 # A flow schedule starts at sigma = 1, where log-SNR is -inf; hosts step back by this fraction of the way.
 FLOW_EDGE = 1e-4
 
@@ -24,7 +26,8 @@ class SigmaRange:
     """The noise levels a model knows.
 
     Args:
-        sigma_min, sigma_max: noise std in the model's own sigma space, 0 < sigma_min < sigma_max (flow: <= 1).
+        sigma_min, sigma_max: noise std in the model's own sigma space, 0 < sigma_min < sigma_max (flow: <= 1, which a
+            float32 rounding above it is taken for).
         flow: True for CONST / rectified-flow models.
     Raises:
         ValueError: names the argument and its value.
@@ -38,6 +41,8 @@ class SigmaRange:
         for name, value in (("sigma_min", self.sigma_min), ("sigma_max", self.sigma_max)):
             if not math.isfinite(value) or value <= 0:
                 raise ValueError(f"{name} must be finite and > 0, got {value}")
+        if self.flow:
+            object.__setattr__(self, "sigma_max", flow_top(self.sigma_max))
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min must be below sigma_max, got {self.sigma_min} and {self.sigma_max}")
         if self.flow and self.sigma_max > 1.0:
@@ -49,6 +54,11 @@ class SigmaRange:
             return fraction * self.sigma_max
         share = fraction * self.sigma_max / (1.0 + self.sigma_max)
         return share / (1.0 - share)
+
+
+def flow_top(sigma: float) -> float:
+    """The flow sigma, or 1 where it is above 1 by no more than float32 rounds."""
+    return 1.0 if 1.0 < sigma <= 1.0 + _ROUNDING else sigma
 
 
 def log_snr(sigma: ArrayLike, *, flow: bool) -> Array:

@@ -1,7 +1,7 @@
 """How a fit runs samplers: the contract between the core and whoever holds the model.
 
 `fitting/direct.py` fulfils it for a plain denoiser, `nodes/host/runs.py` for ComfyUI, `webui/host/runs.py` for the
-WebUIs. Whoever fulfils `Run` can be fitted; the two other protocols are for more than whole runs of one model.
+WebUIs. Whoever fulfils `Run` can be fitted; the other protocols are for more than whole runs of one model.
 """
 
 from __future__ import annotations
@@ -82,6 +82,29 @@ class StartsFromImages(Protocol):
             sigma: first level of every later run.
         """
         ...
+
+
+@runtime_checkable
+class RunsRowByRow(Protocol):
+    """A run that can give the sampler function a model which takes its rows one after the other."""
+
+    def one_row_at_a_time(self) -> None:
+        """Call the model with a single row from now on; the sampler still sees the whole batch."""
+        ...
+
+
+@runtime_checkable
+class RunsInTurn(Protocol):
+    """A run of two models that have to be loaded in turn, and can be asked for runs of either alone.
+
+    Attributes:
+        first, second: their runs.
+        boundary: the sigma from which upwards the first one runs.
+    """
+
+    first: Run
+    second: Run
+    boundary: float
 
 
 @runtime_checkable

@@ -21,10 +21,12 @@ import numpy as np
 from torch import Tensor
 
 from .noise_space import Array
-from .sigmas import MAX_STEPS, check_steps, finish_sigmas, steps_before_truncation
+from .sigmas import MAX_LIST, check_steps, finish_sigmas, steps_before_truncation
 
 # Points per fitted interval on which N is tabulated; blends of curves with different nodes bend inside an interval.
 _POINTS_PER_INTERVAL = 24
+# A run that starts nearer to sigma_min than this, or below it, has no room for its steps above: it goes down as far.
+_LEAST_ROOM = 2.0
 # Fractional step counts that differ by this share give the same sigmas in float32.
 _SAME_COUNT = 1e-9
 
@@ -56,7 +58,7 @@ class StepCounts:
 
     def sigmas(self, steps: int) -> Tensor:
         """(steps + 1,) sigma list: the fitted one, bit for bit, or the interpolated one."""
-        steps = check_steps(steps)
+        steps = check_steps(steps, most=MAX_LIST)
         if steps in self.schedules:
             return self.schedules[steps].clone()
         levels, left = self._steps_left(float(steps))
@@ -69,7 +71,7 @@ class StepCounts:
         it: more denoise never starts lower. Counts between fitted ones lie between them, and larger ones below, so that
         no others need be asked.
         """
-        full = steps_before_truncation(check_steps(steps), denoise)
+        full = steps_before_truncation(check_steps(steps, most=MAX_LIST), denoise)
         tail = self.sigmas(full)[-(steps + 1) :].clone()
         starts = [sigmas[-(steps + 1)] for count, sigmas in self.schedules.items() if count > full]
         tail[0] = max([tail[0], *starts])
@@ -87,6 +89,8 @@ class StepCounts:
         for sigmas in self.schedules.values():
             if len(sigmas) > steps and math.isclose(float(sigmas[-(steps + 1)]), start, rel_tol=1e-6):
                 return sigmas[-(steps + 1) :].clone()
+        if start < _LEAST_ROOM * self.sigma_min:  # below all that the fit knows
+            return finish_sigmas(np.geomspace(start, start / _LEAST_ROOM, steps))
         levels, left = self._steps_left(self._count_with(steps, start))
         return self._tail(levels, left, steps, start)
 
@@ -105,8 +109,8 @@ class StepCounts:
             low, high = float(steps), float(counts[0])
         else:
             low, high = float(counts[-1]), 2.0 * counts[-1]
-            while left(high) < steps and high < MAX_STEPS:
-                low, high = high, min(2.0 * high, float(MAX_STEPS))
+            while left(high) < steps and high < MAX_LIST:
+                low, high = high, min(2.0 * high, float(MAX_LIST))
         while high - low > _SAME_COUNT * high:
             middle = 0.5 * (low + high)
             low, high = (middle, high) if left(middle) < steps else (low, middle)

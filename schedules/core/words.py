@@ -65,3 +65,10 @@ def plot_sentence(steps: int, chosen: str, errors: Mapping[str, float]) -> str:
         return f"{steps} steps: fitted"
     best = min(hosts, key=lambda name: hosts[name])
     return f"{steps} steps: fitted, error {hosts[best] / errors['fitted']:.2f}x below {best}"
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes as one says it: 40 MB, 1.3 GB."""
+    if count < 1e9:
+        return f"{max(1, round(count / 1e6))} MB"
+    return f"{count / 1e9:.1f} GB"

@@ -6,12 +6,12 @@ import numpy as np
 from torch import Tensor
 
 from ..core.noise_space import Array, SigmaRange
-from ..core.sigmas import check_steps, finish_sigmas
+from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 
 
 def positions(steps: int) -> Array:
     """`steps` even positions, 0 at the first sigma and 1 at the last positive one; a single step has only the first."""
-    return np.linspace(0.0, 1.0, check_steps(steps))
+    return np.linspace(0.0, 1.0, check_steps(steps, most=MAX_LIST))
 
 
 def pin_ends(positive: Array, sigma_range: SigmaRange) -> Tensor:

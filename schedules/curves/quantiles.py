@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.noise_space import SigmaRange, log_snr, sigma_from_log_snr
 from ..core.sigma_table import check_table, host_sigma_table, table_sigma
-from ..core.sigmas import check_steps, finish_sigmas
+from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 from .ends import check_above, pin_ends, positions
 
 
@@ -65,7 +65,7 @@ def beta_sigmas(
     sigma_range = SigmaRange(sigma_min, sigma_max, flow)
     alpha, beta = check_above("alpha", alpha), check_above("beta", beta)
     entries = host_sigma_table(sigma_range) if table is None else check_table(table, sigma_range)
-    quantile = 1.0 - np.arange(check_steps(steps), dtype=np.float64) / steps
+    quantile = 1.0 - np.arange(check_steps(steps, most=MAX_LIST), dtype=np.float64) / steps
     place = betaincinv(alpha, beta, quantile) * (len(entries) - 1)
     # Shapes far from 1 put many quantiles on an end of the table; finish_sigmas keeps those apart by single bits.
     positive = np.clip(table_sigma(entries, place, flow=flow), sigma_min, sigma_max)

@@ -2,10 +2,11 @@
 
 With v the log of a VE sigma (flow: of sigma / (1 - sigma)), a level v of the family goes to
 
-    v' = low + S_4(top - S_2(top - (log c + p v)) - low),    S_b(d) = log(1 + exp(b d)) / b
+    v' = low + S_4(top - S_2(top - (log c + p v)) - low) (top - low) / S_4(top - low),    S_b(d) = log(1 + exp(b d)) / b
 
 S_b(d) is d far above 0 and 0 far below: levels near an end of the model's range are squeezed inside it, in order, and
-all others stay where scale and stretch put them. A flow model that starts at sigma 1 has no top.
+all others stay where scale and stretch put them. The last factor differs from 1 in very narrow ranges alone. A flow
+model that starts at sigma 1 has no top.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ def placed_levels(levels: Array, log_scale: float, stretch: float, sigma_range: 
     value = log_scale + stretch * levels
     if math.isfinite(top):
         value = top - _soft(top - value, _TOP)
-    value = low + _soft(value - low, _LOW)
-    return expit(value) if flow else np.exp(value)
+    value = low + _soft(value - low, _LOW) * _fit(top - low)
+    # Where levels are squeezed into nothing, rounding must not put one above the one before it.
+    return np.minimum.accumulate(expit(value) if flow else np.exp(value))
 
 
 def unplaced(sigmas: Array, sigma_range: SigmaRange) -> Array:
@@ -76,7 +78,7 @@ def unplaced(sigmas: Array, sigma_range: SigmaRange) -> Array:
     flow = sigma_range.flow
     top, low = (log_odds(sigma, flow=flow) for sigma in (sigma_range.sigma_max, sigma_range.sigma_min))
     value = np.log(sigmas) - (np.log1p(-sigmas) if flow else 0.0)
-    value = low + _soft_inverse(value - low, _LOW)
+    value = low + _soft_inverse((value - low) / _fit(top - low), _LOW)
     return top - _soft_inverse(top - value, _TOP) if math.isfinite(top) else value
 
 
@@ -85,6 +87,11 @@ def certainty(values: Array, sigma_range: SigmaRange) -> Array:
     flow = sigma_range.flow
     top, low = (log_odds(sigma, flow=flow) for sigma in (sigma_range.sigma_max, sigma_range.sigma_min))
     return expit(_LOW * (values - low)) * (expit(_TOP * (top - values)) if math.isfinite(top) else 1.0)
+
+
+def _fit(room: float) -> float:
+    """What brings the upper end of the room between low and top back to the top after the squeeze at low."""
+    return room / float(_soft(np.asarray(room), _LOW)) if math.isfinite(room) else 1.0
 
 
 def _soft(distance: Array, sharpness: float) -> Array:

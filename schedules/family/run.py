@@ -15,8 +15,8 @@ from .learned import LEAST_STEPS, MOST_STEPS, VERSION, Family, load_family
 from .placing import SCALES, STRETCHES, certainty, unplaced
 from .schedule import family_coefficients, family_sigmas
 
-# A list printed with four digits is still the family's; one of similar shape, with a scale of its own, is not.
-_SAME_SIGMA = 3e-4
+# A list printed with five digits is still the family's; one of similar shape, with a scale of its own, is not.
+_SAME_SIGMA = 1e-4
 
 
 class FamilyCoefficients:

@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
-from ..core.sigmas import check_steps, finish_sigmas
+from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME, sample_sigmasmith_multistep
 from ..samplers.parameters import coefficients_of, dpmpp_2m_parameters
@@ -87,7 +87,7 @@ def family_schedule(
         ValueError: names the argument and its value.
     Source: own; docs/family.md says how it was learned, placing.py and samplers/parameters.py print the formulas.
     """
-    check_steps(steps)
+    check_steps(steps, most=MAX_LIST)
     sigma_range, family = SigmaRange(sigma_min, sigma_max, flow), load_family(version)
     if not math.isfinite(guidance):
         raise ValueError(f"guidance must be finite, got {guidance}")
@@ -119,7 +119,7 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     listed = np.log(np.append(known[:-1].double().numpy(), sigma_range.sigma_min))
     positive = np.exp(PchipInterpolator(np.arange(MOST_STEPS + 1) / MOST_STEPS, listed)(np.arange(steps) / steps))
     positive[0] = sigma_range.sigma_max
-    return finish_sigmas(positive)
+    return finish_sigmas(np.minimum.accumulate(positive))
 
 
 def family_coefficients(family: Family, sigmas: Tensor, guidance: float, *, flow: bool) -> Tensor | None:

@@ -46,6 +46,9 @@ class Pass:
 # run; None where the sampler would have taken more calls: they are then spent.
 Resample = Callable[[Tensor, Tensor, Tensor, Tensor, int], Pass | None]
 
+# The image so far -> (B, *spatial) of 0 and 1: the pixels that do not pass.
+Critic = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Round:
@@ -89,6 +92,7 @@ def refine(
     sigma_min: float,
     share: float = 0.25,
     allowed: Tensor | None = None,
+    critic: Critic | None = None,
 ) -> Refinement:
     """Rounds of resampling until the budget is spent or nothing improves.
 
@@ -100,6 +104,8 @@ def refine(
         sigma_min: of the model; finer steps may go down to it.
         share: of each image's pixels in a round's region, above 0 to 1; 1 resamples all pixels.
         allowed: (B, *spatial) of 0 and 1; pixels that may change. None: all.
+        critic: chooses the pixels of every round in place of `share`, until it names none. A round that does not lower
+            their estimate still ends the rounds.
     Raises:
         ValueError: names the input.
     """
@@ -114,7 +120,13 @@ def refine(
     density = torch.ones_like(before)  # how many times finer than the first run each pixel was sampled last
     kept, rounds = torch.zeros_like(before), []
     while True:
-        region = worst_region(squares.sum(dim=0).sqrt(), share, allowed)
+        if critic is None:
+            region = worst_region(squares.sum(dim=0).sqrt(), share, allowed)
+        else:
+            region = critic(end).to(before) * (1.0 if allowed is None else allowed.to(before))
+            if not bool(region.any()):
+                reason = "the critic passes"
+                break
         weights = (squares * region).flatten(1).sum(dim=1).tolist()
         # Everything that is left at once: a round's states serve no later one, so small rounds waste their calls.
         plan = _plan(weights, _sampled_already(density, squares.sum(dim=0) * region), left // per_step)

@@ -59,7 +59,7 @@ class Budget:
 
     def before_call(self) -> None:
         """Raise OutOfTimeError once the minutes, less the time that the reserve takes, are used up."""
-        if self.minutes is None or self.rows_evaluated == 0:
+        if self.minutes is None or self.rows_planned == 0:
             return
         if self.seconds * (1.0 + self.reserve_in_time / self.spent) > 60.0 * self.minutes:
             raise OutOfTimeError

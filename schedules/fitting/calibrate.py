@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.digest import digest_of
 from ..core.noise_space import SigmaRange
 from ..core.run import Run, StartsFromImages
 from ..core.types import Baselines, Progress, SamplerFunction
@@ -18,13 +19,14 @@ from .budget import Budget
 from .calibration import Calibration
 from .direct import DirectRun, rows_of
 from .effort import effort_for, effort_named
-from .journal import Journal, part_text
+from .journal import Records, part_text
 from .partial import partial_start
 from .pipeline import solve
+from .probe import ask
 from .problem import Problem
 from .race import FamilyPair
 from .report import FAMILY
-from .settings import Cost, Records, Sampling, Searching, samplers_by_name, step_counts
+from .settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 
 
 def calibrate(
@@ -44,7 +46,7 @@ def calibrate(
     x: Tensor | None = None,
     run: Run | None = None,
     minutes: float | None = None,
-    journal: str | Path | None = None,
+    journal: str | Path | Records | None = None,
     seed: int = 0,
     boundary: float | None = None,
     low_denoiser: Callable[..., Tensor] | None = None,
@@ -76,8 +78,8 @@ def calibrate(
         x: (B, ...) start state; default sigma_max * noise. Below denoise 1: images of your own, noised to start_sigma.
         run: the runs of a host (core/run.py), in place of `denoiser`, `x` and `extra_args`.
         minutes: wall-clock limit; the best schedules so far are returned.
-        journal: folder for records of the unfinished fit: the same fit started again goes on where it stopped. Removed
-            when the fit is done. Give each model, conditioning and guidance a folder of its own.
+        journal: folder for records of the unfinished fit: the same fit started again goes on where it stopped, if the
+            model answers as it did. Removed when the fit is done; those of a Records stay until its `clear`.
         seed: of the Brownian paths that stochastic samplers are fitted on.
         boundary: of two models in turn (experts.py), the sigma from which upwards the first one runs. The report names
             the step to switch after. A `run` must split its runs there.
@@ -97,6 +99,8 @@ def calibrate(
     sigma_range = SigmaRange(float(sigma_min), float(sigma_max), flow)
     counts = step_counts(steps)
     check_noise(noise)
+    if x is not None and x.shape != noise.shape:
+        raise ValueError(f"x must have the shape of noise, {tuple(noise.shape)}, got {tuple(x.shape)}")
     if run is None and (most := effort_named(effort).rows) is not None and len(noise) > most:
         first = slice(0, most)
         extra_args = {name: rows_of(value, first, len(noise)) for name, value in (extra_args or {}).items()}
@@ -114,14 +118,14 @@ def calibrate(
         top = sigma_range.sigma_max if x is None else None
         state = noise.float() * sigma_range.sigma_max if x is None else x.float()
         run = DirectRun(denoiser, state, extra_args or {}, top, second, flow)
-    return solve_schedules(
-        run,
-        noise if x is None else x,
-        sampling,
-        Searching(hosts if start is None else start.cut_all(hosts), effort, method),
-        Cost(minutes, progress),
-        Records(None if journal is None else Path(journal)),
-    )
+    searching = Searching(hosts if start is None else start.cut_all(hosts), effort, method)
+    cost, batch = Cost(minutes, progress), noise if x is None else x
+    if isinstance(journal, Records):
+        return solve_schedules(run, batch, sampling, searching, cost, journal)
+    with Records(journal, digest_of(extra_args)) as records:
+        calibration = solve_schedules(run, batch, sampling, searching, cost, records)
+        records.clear()
+    return calibration
 
 
 def solve_schedules(
@@ -131,12 +135,15 @@ def solve_schedules(
     searching: Searching,
     cost: Cost | None = None,
     records: Records | None = None,
+    suspects: str = "",
 ) -> Calibration:
     """Fit sigma schedules through a run.
 
     Args:
         run: of a host, or direct.
         batch: (B, ...) noise or start states, B >= 3; tells the records of one batch from those of another.
+        records: open when the fit returns, and the caller's to clear or to keep.
+        suspects: a sentence on what the host knows on the model, for a refusal by the self-test.
     Returns:
         as `calibrate`, which says more.
     Raises:
@@ -157,7 +164,8 @@ def solve_schedules(
         rows = min(rows, effort.rows)
     limit = effort.limit(sampling.steps, rows=rows, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
-    journal = None if records.folder is None else Journal(records.folder, identity)
+    journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget))
+    shape = tuple(batch.shape[1:])
     held = max(2, rows // 4)
     problems = [
         Problem(
@@ -168,18 +176,17 @@ def solve_schedules(
             baselines=searching.baselines,
             effort=effort,
             method=searching.method,
+            family=searching.family,
             budget=budget,
             journal=journal,
             search=slice(0, rows - held),
             held_out=slice(rows - held, rows),
-            shape=tuple(batch.shape[1:]),
+            shape=shape,
         )
         for name, function in sampling.samplers.items()
     ]
     with torch.no_grad():
-        solution = solve(problems)
-    if journal is not None:
-        journal.clear()
+        solution = solve(problems, suspects)
     start = sampling.start
     return Calibration(
         schedules=solution.schedules if start is None else start.whole_lists(solution.schedules),
@@ -189,8 +196,8 @@ def solve_schedules(
         report=solution.report,
         nfe=budget.nfe,
         effort=searching.effort,
-        latent_shape=tuple(batch.shape[1:]),
-        seconds=budget.seconds,
+        latent_shape=shape,
+        seconds=budget.seconds if journal is None else journal.seconds,
         denoise=1.0 if start is None else start.denoise,
         made=_how_made(sampling, searching, None if effort.refines else solution.family),
     )
@@ -198,7 +205,8 @@ def solve_schedules(
 
 def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
     """A text that tells the records of this fit from those of another one in the same folder."""
-    asked = [part_text(batch), list(sampling.samplers), sampling.steps, searching.effort, searching.method]
+    functions = digest_of(sampling.samplers)
+    asked = [part_text(batch), list(sampling.samplers), functions, sampling.steps, searching.effort, searching.method]
     return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
 
 

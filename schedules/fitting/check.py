@@ -10,9 +10,10 @@ from torch import Tensor
 from ..core.metrics import mode_switches
 from ..core.sigmas import check_sigmas
 from .budget import OutOfTimeError
+from .claims import claimed_gain
 from .objective import Objective, Trial
 from .problem import Problem
-from .report import FITTED, StepReport
+from .report import FITTED, OURS, StepReport
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,11 @@ class Candidate:
 
 
 def held_out_check(
-    problem: Problem, objective: Objective, fitted: Mapping[int, Mapping[str, Candidate]], hosts: Sequence[str]
+    problem: Problem,
+    objective: Objective,
+    fitted: Mapping[int, Mapping[str, Candidate]],
+    hosts: Sequence[str],
+    least: float = 0.0,
 ) -> tuple[dict[int, Candidate], dict[int, StepReport]]:
     """Run the fitted schedules and the host's on the held-out rows.
 
@@ -32,6 +37,7 @@ def held_out_check(
         objective: of the held-out rows.
         fitted: steps -> results of the search, by the report's names, FITTED first; missing where there are none.
         hosts: names of the host schedules to compare.
+        least: the reference's own error, below which there is no gain.
     Returns:
         steps -> the winner, and steps -> StepReport.
     """
@@ -49,25 +55,35 @@ def held_out_check(
             if not trials and not (entries and (fitted or chosen)):
                 raise
         errors = {name: trial.error for name, trial in trials.items()}
+        rivals = [trial for name, trial in trials.items() if name in hosts]
         switched = {name: mode_switches(trial.rollout.end, objective.reference) for name, trial in trials.items()}
         # Unchecked, the fitted schedule stands, or the host's that looked best along the teacher.
-        best = winner(trials) if trials else next(iter(entries))
+        best = winner(trials, problem.sampler_name) if trials else next(iter(entries))
         chosen[count] = entries[best]
-        rows[count] = StepReport(count, errors, switched, best)
+        gain = None
+        if rivals and best in trials and best not in hosts:
+            rival = min(rivals, key=lambda trial: trial.error)
+            gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, least)
+        rows[count] = StepReport(count, errors, switched, best, gain)
     return chosen, rows
 
 
-def winner(trials: Mapping[str, Trial]) -> str:
-    """The fitted schedule, unless a host's beats it on the held-out rows: by the mean and on most of the samples.
+def winner(trials: Mapping[str, Trial], sampler: str = "") -> str:
+    """The fitted schedule, unless another beats it on the held-out rows: by the mean and on most of the samples.
 
     On a few rows one sample that changed mode can decide the mean alone, against a schedule that is better on all the
-    others. Without a fitted schedule, the smallest mean.
+    others. A host's must be *shown* to be better, with what fits of other models gained (claims.py): the luckiest of
+    many host schedules looks good on few rows. Without a fitted schedule, the smallest mean.
+
+    Args:
+        sampler: name of the sampler that was fitted for.
     """
     names = sorted(trials, key=lambda name: trials[name].error)
     fitted = trials.get(FITTED)
     if fitted is None:
         return names[0]
     for name in names[: names.index(FITTED)]:
-        if int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
+        shown = name in OURS or claimed_gain(fitted.errors, trials[name].errors, sampler).high < 1.0
+        if shown and int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
             return name
     return FITTED

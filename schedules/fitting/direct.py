@@ -41,11 +41,11 @@ class DirectRun:
         second: tuple[Denoiser, float] | None = None,
         flow: bool = False,
     ) -> None:
-        self.model = model
+        self.model = _Checked(model)
         self.x = x
         self.sigma_max = sigma_max
         self.extra_args = extra_args
-        self.second, self.boundary = second or (model, None)
+        self.second, self.boundary = (self.model, None) if second is None else (_Checked(second[0]), second[1])
         self.flow = flow
         self.splits = False
 
@@ -96,6 +96,30 @@ class DirectRun:
 
     def _args(self, rows: slice) -> dict[str, Any]:
         return {name: rows_of(value, rows, len(self.x)) for name, value in self.extra_args.items()}
+
+
+class _Checked:
+    """The caller's denoiser: an answer that can be none is refused.
+
+    It may write into what it is given and fill one buffer anew at every call: both are copies. Its other attributes
+    pass through.
+    """
+
+    def __init__(self, model: Denoiser) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
+        denoised = self._model(x.clone(), sigma, **extra_args)
+        if not isinstance(denoised, Tensor):
+            raise ValueError(f"denoiser must return a tensor, it returned a {type(denoised).__name__}")
+        if denoised.shape != x.shape:
+            raise ValueError(
+                f"denoiser must return the shape of x, {tuple(x.shape)}, it returned {tuple(denoised.shape)}"
+            )
+        return denoised.clone()
 
 
 def rows_of(value: Any, rows: slice, batch: int) -> Any:

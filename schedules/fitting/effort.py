@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 # Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
 GAINS = (1.0, 0.75, 0.5)
+# Share of the distance between samples by which two solutions of one model may differ.
+TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Effort:
         rows: noises that are used at most; None for all.
         calls: (base, per step) of the limit on model calls in all, in place of `base` and `per_step` for each noise;
             of several step counts the dearest counts one and a half times.
+        tolerance: share of the distance between samples by which the two teachers may differ. The error of the finer
+            one is a small part of that, and few steps are held against it.
         refines: whether schedules are refined beyond the family's scale and stretch.
         many: step count above which a step costs `per_step_beyond` in place of `per_step`.
     """
@@ -38,6 +42,7 @@ class Effort:
     published: bool = False
     rows: int | None = None
     calls: tuple[float, float] | None = None
+    tolerance: float = TOLERANCE
     refines: bool = True
     many: int = 10_000
     per_step_beyond: float = 0.0
@@ -63,7 +68,9 @@ _COEFFICIENTS_FACTOR = 2.0
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.
 EFFORTS: dict[str, Effort] = {
     # Two judge, four race: the least that a choice between thirty pairs and the hosts' schedules needs.
-    "quick": Effort(20, 10, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(100.0, 70.0), refines=False),
+    "quick": Effort(
+        24, 18, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(90.0, 70.0), tolerance=0.12, refines=False
+    ),
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
     "thorough": Effort(64, 32, 200.0, 60.0, hosts=None, published=True),

@@ -1,48 +1,90 @@
 """Records of an unfinished fit, so that an interrupted one goes on where it stopped.
 
 A fit decides everything from the results of its runs, and those are deterministic: the same fit started again asks for
-the same runs in the same order, and those on record are answered without a model call. One safetensors file per
-finished run; of the run in progress one file per model call, where calls are slow enough to be worth it.
+the same runs in the same order, and those on record are answered without a model call. One file per finished run; of
+the run in progress one per model call, where calls are slow enough to be worth it.
+
+A folder holds sets of records. A set belongs to one identity (all that is known to change the results) and to one
+answer of the model to a probe, which its head keeps, and is in the hands of one process at a time. A fit goes on with
+the set that is its own and free, or begins a new one: so two fits in one folder do not meet, and what another model
+has left behind is neither believed nor lost.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
-import re
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from ..core.words import in_bytes
+from .record_file import PART, HeldFile, parse_record, record_bytes, replace_in_one_piece
+from .record_folder import HEAD, MAX_BYTES, RECORD, free_set, listed, new_set, reason, remove, size
 
 # A model call faster than this is cheaper to repeat than to write down.
 _SLOW_CALL_SECONDS = 0.5
-# What unfinished fits may leave behind: see `prune_records`.
-MAX_AGE_DAYS = 30.0
-MAX_BYTES = 8 * 10**9
-# A fit's folder has a digest for a name; a record a digest, for a single call with its number.
-_FOLDER = re.compile(r"[0-9a-f]{32}")
-_RECORD = re.compile(r"[0-9a-f]{32}(-[0-9]+)?\.(safetensors|part)")
+
+Warn = Callable[[str], None]
 
 
 class Journal:
-    """A folder of records.
+    """One set of records, opened. Nothing that goes wrong with it stops a fit: it is told once, and the fit goes on.
 
     Args:
-        folder: made when the first record is written, removed by `clear`. Give each fit its own.
-        identity: text that stands for all that the fit's results depend on (noise, sampler, range ...): records of
-            another identity in the same folder are never read.
+        head: the held file of the set, or None where nothing can be written or held.
+        most_bytes: that the set may take.
+        warn: told what goes wrong, in a sentence.
+    Attributes:
+        calls: whether calls of a run in progress are recorded; not where what a model answers depends on calls before.
     """
 
-    def __init__(self, folder: Path, identity: str) -> None:
+    def __init__(self, folder: Path, identity: str, head: HeldFile | None, most_bytes: int, warn: Warn) -> None:
         self.folder = folder
+        self._head, self._warn, self._most_bytes = head, warn, most_bytes
+        self._set = "" if head is None else head.path.name.removesuffix(HEAD)
         self._identity = hashlib.sha256(identity.encode()).hexdigest()
-        self._last_call = time.monotonic()
+        self._writes = head is not None
+        self._bytes = sum(size(path) for path in self._files())
+        self._earlier = 0.0
+        self._opened = self._last_call = time.monotonic()
+        self.calls = True
+
+    @classmethod
+    def open(
+        cls, folder: Path, identity: str, answer: Tensor, *, most_bytes: int = MAX_BYTES, warn: Warn | None = None
+    ) -> Journal:
+        """The set of this identity and of a model that answers so; a new one where there is none, or none is free.
+
+        Args:
+            folder: made where it is missing.
+            identity: text that stands for all that is known to change the fit's results.
+            answer: see probe.py.
+        """
+        warn = warn or logging.getLogger("sigmasmith").warning
+        name = hashlib.sha256(identity.encode()).hexdigest()
+        try:
+            head = free_set(folder, name, answer) or new_set(folder, name, answer)
+        except OSError as error:
+            warn(f"The fit cannot be recorded ({reason(error)}), so it cannot be resumed if it is interrupted.")
+            return cls(folder, identity, None, 0, warn)
+        journal = cls(folder, identity, head, most_bytes, warn)
+        for path in journal._files():  # of a process that was killed as it wrote
+            if path.name.endswith(PART):
+                remove(path)
+        return journal
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of the fit: since it was opened, and of the earlier parts that were read from records."""
+        return self._earlier + time.monotonic() - self._opened
 
     def key(self, *parts: object) -> str:
         """File name of a record: a digest of the fit and of what the run was."""
@@ -50,95 +92,127 @@ class Journal:
         return hashlib.sha256(f"{self._identity}|{text}".encode()).hexdigest()[:32]
 
     def read(self, key: str) -> dict[str, Tensor] | None:
-        """The tensors of a record; None where there is none, or only a damaged one (which is removed)."""
-        path = self.folder / f"{key}.safetensors"
+        """The tensors of a record; None where there is none, or only one that is damaged or cannot be read."""
+        path = self._path(key)
         try:
-            with safe_open(path, framework="pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        except (FileNotFoundError, NotADirectoryError):
+            data = path.read_bytes() if self._set else b""
+        except OSError:
             return None
-        except (SafetensorError, OSError):
-            path.unlink(missing_ok=True)
+        record = parse_record(data)
+        if record is None:
+            remove(path)
             return None
+        self._earlier = max(self._earlier, record[1])
+        return record[0]
 
     def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
         """Write a record in one piece: a reader sees all of it or nothing."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{key}.safetensors"
-        part = path.with_suffix(".part")
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part)
-        os.replace(part, path)
+        if not self._writes:
+            return
+        data, path = record_bytes(tensors, self.seconds), self._path(key)
+        if self._bytes + len(data) > self._most_bytes:
+            self._stop(f"The records of this fit have reached their limit of {in_bytes(self._most_bytes)}")
+            return
+        try:
+            replace_in_one_piece(path, data)
+        except OSError as error:
+            self._stop(f"The records of this fit cannot be written ({reason(error)})")
+            return
+        self._bytes += len(data)
 
     def read_calls(self, key: str) -> list[Tensor]:
         """Model outputs of the run in progress, from its first call to the first that is not on record."""
         outputs: list[Tensor] = []
-        while (record := self.read(f"{key}-{len(outputs)}")) is not None:
+        while self.calls and (record := self.read(f"{key}-{len(outputs)}")) is not None and "denoised" in record:
             outputs.append(record["denoised"])
         return outputs
 
     def write_call(self, key: str, index: int, denoised: Tensor) -> None:
         """Record one call of the run in progress, unless calls are quick."""
         now = time.monotonic()
-        if now - self._last_call >= _SLOW_CALL_SECONDS:
+        if self.calls and now - self._last_call >= _SLOW_CALL_SECONDS:
             self.write(f"{key}-{index}", {"denoised": denoised})
         self._last_call = now
 
     def drop_calls(self, key: str) -> None:
         """Forget the calls of a run that is finished."""
-        for path in self.folder.glob(f"{key}-*.safetensors"):
-            path.unlink(missing_ok=True)
+        for path in self._files(f"-{key}-"):
+            self._bytes -= size(path)
+            remove(path)
 
     def clear(self) -> None:
-        """Remove every record, and the folder where nothing else is in it. Called when the fit is done."""
-        _remove_records(self.folder)
+        """Remove every record of the set, and the folder where nothing else is in it."""
+        files = list(self._files())
+        self.close()
+        for path in files:
+            remove(path)
+        self._set = ""
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def close(self) -> None:
+        """Leave the set to the next fit that is this one again."""
+        self._writes = False
+        if self._head is not None:
+            self._head.close()
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{self._set}-{key}{RECORD}"
+
+    def _files(self, start: str = "") -> Iterator[Path]:
+        return (path for path in listed(self.folder) if self._set and path.name.startswith(self._set + start))
+
+    def _stop(self, why: str) -> None:
+        self._writes = False
+        self._warn(f"{why}; the fit goes on, and would be resumed from here if it were interrupted.")
 
 
-def prune_records(root: Path, keep: str = "", now: float | None = None) -> list[str]:
-    """Remove the records of fits that nobody went on with; returns the folders they were in.
-
-    Those untouched for MAX_AGE_DAYS go, and of the others the oldest, until MAX_BYTES are left. Only folders that
-    have a digest for a name are looked into and only record files in them removed, never what a link leads to.
+class Records:
+    """Where an unfinished fit is recorded. A context: what was recorded stays, until `clear` says it is not needed.
 
     Args:
-        root: holds one folder per unfinished fit.
-        keep: name of the folder that is about to be used.
-        now: seconds since the epoch; default: the clock's.
+        folder: best one per model, conditioning and guidance. None: nothing is recorded.
+        about: text that stands for what the caller knows of model, conditioning and guidance.
+        most_bytes: that the records may take.
+        warn: told in a sentence where they cannot be written; default: the log.
     """
-    now = time.time() if now is None else now
-    fits = []
-    for folder in _record_folders(root):
-        records = [file.lstat() for file in _records(folder)]
-        fits.append(
-            (max((stat.st_mtime for stat in records), default=0.0), sum(stat.st_size for stat in records), folder)
-        )
-    total, removed = sum(size for _, size, _ in fits), []
-    for newest, size, folder in sorted(fits, key=lambda fit: fit[0]):
-        too_old = newest < now - MAX_AGE_DAYS * 86_400.0
-        if folder.name != keep and (too_old or total > MAX_BYTES):
-            _remove_records(folder)
-            total -= size
-            removed.append(folder.name)
-    return removed
 
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        about: str = "",
+        *,
+        most_bytes: int = MAX_BYTES,
+        warn: Warn | None = None,
+    ) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.about = about
+        self._most_bytes, self._warn = most_bytes, warn
+        self._journal: Journal | None = None
 
-def _record_folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    return [path for path in root.iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir() and not path.is_symlink()]
+    def open(self, identity: str, ask: Callable[[], Tensor]) -> Journal | None:
+        """The journal of a fit; None where nothing is recorded.
 
+        Args:
+            identity: text that stands for all the rest that the results depend on.
+            ask: the model's answer to the probe.
+        """
+        if self.folder is not None:
+            about = f"{identity} {self.about}"
+            self._journal = Journal.open(self.folder, about, ask(), most_bytes=self._most_bytes, warn=self._warn)
+        return self._journal
 
-def _records(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if _RECORD.fullmatch(file.name) and not file.is_dir()]
+    def clear(self) -> None:
+        """Remove the records: their fit is done, and its result safe."""
+        if self._journal is not None:
+            self._journal.clear()
 
+    def __enter__(self) -> Records:
+        return self
 
-def _remove_records(folder: Path) -> None:
-    """Remove the records in a folder, and it where nothing else is in it."""
-    if not folder.is_dir():
-        return
-    for file in _records(folder):
-        file.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        if self._journal is not None:
+            self._journal.close()
 
 
 def part_text(part: object) -> str:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..core.words import in_bytes
 from ..samplers.parameters import features
 from .coefficients.fit import MOST_OUTPUTS
 from .effort import Effort
 from .problem import COEFFICIENTS_SKETCH, END_SKETCH, STATE_SKETCH
+
+__all__ = ["in_bytes", "memory_of_fit"]
 
 _FLOAT32, _FLOAT64 = 4, 8
 # Runs of the step count in work beside its best one: first candidates, and what a refinement holds of its last moves.
@@ -22,8 +25,39 @@ _RUNS_IN_WORK = 5
 _TRIALS, _PUBLISHED = 8, 2
 # Copies of a batch of latents in the hands of the teachers, the caller and a sampler function.
 _BATCHES = 14
+# What is alive for a moment beside all that is kept: at 16 x 128 x 128 and effort thorough the peak was 1.35 times it.
+_MARGIN = 1.5
+# Calls in records of runs, in evaluations of the budget.
+_RECORDED = 2.0
 # Gauss-Newton: unknowns at most, and arrays of residuals times unknowns at a time.
 _UNKNOWNS, _JACOBIANS = 12, 4
+
+
+def records_of_fit(
+    shape: Sequence[int],
+    rows: int,
+    steps: Sequence[int],
+    effort: Effort,
+    *,
+    samplers: int = 1,
+    calls_per_step: int = 1,
+    method: str = "gauss_newton",
+    coefficients: bool = False,
+    splits: bool = True,
+) -> int:
+    """Bytes that the records of an unfinished fit take at most; the arguments are those of `memory_of_fit`.
+
+    A finished run keeps its end state in full and sketches of its calls; the one in progress every output.
+    """
+    latent, sketched = _FLOAT32 * math.prod(shape), 2 * _FLOAT64 * min(math.prod(shape), STATE_SKETCH)
+    most, nodes = max(steps) * calls_per_step, effort.teacher_nodes
+    # Runs that share their beginning with an earlier one record more calls than they make.
+    calls = _RECORDED * effort.limit(steps, coefficients=coefficients) * samplers * rows
+    if method == "oss":
+        calls += _RECORDED * nodes * max(steps) * rows
+    ends = calls / min(steps)
+    in_progress = max(nodes, most) * rows
+    return int((calls + 2 * nodes * rows) * sketched + (ends + in_progress + 6 * rows) * latent)
 
 
 def memory_of_fit(
@@ -36,6 +70,7 @@ def memory_of_fit(
     calls_per_step: int = 1,
     method: str = "gauss_newton",
     coefficients: bool = False,
+    splits: bool = True,
 ) -> int:
     """Bytes that a fit keeps at most.
 
@@ -47,28 +82,23 @@ def memory_of_fit(
         calls_per_step: model calls of the sampler, 2 for heun and its kind.
         method: as for `calibrate`.
         coefficients: whether they are fitted, as for sigmasmith_multistep: every step has unknowns of its own then.
+        splits: whether a run on some rows keeps those alone; a plain denoiser may insist on its whole batch.
     """
     values, searched = math.prod(shape), rows - max(2, rows // 4)
     latent, most, nodes = _FLOAT32 * values, max(steps), effort.teacher_nodes
-    outputs = searched * calls_per_step * (samplers * sum(steps) + _RUNS_IN_WORK * most)
+    held = searched if splits else rows
+    outputs = held * calls_per_step * (samplers * sum(steps) + _RUNS_IN_WORK * most)
     trials = (_TRIALS + _PUBLISHED * effort.published) * len(steps) * samplers
     unknowns = _UNKNOWNS
     if method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, and no refinement
-        outputs, unknowns = searched * nodes * most, 0
+        outputs, unknowns = held * nodes * most, 0
     residual = min(values, COEFFICIENTS_SKETCH if coefficients else END_SKETCH)
     if coefficients:
-        outputs += searched * sum(steps)  # the best run without coefficients, and the best one with them
+        outputs += held * sum(steps)  # the best run without coefficients, and the best one with them
         unknowns = most * (1 + features(MOST_OUTPUTS))
     kept = latent * (outputs + _BATCHES * rows + trials * searched)
     sketched = min(values, STATE_SKETCH) * nodes * rows
     along_teacher = _FLOAT64 * (12 * sketched + 3 * (2 * nodes) ** 3)
     residuals = residual * searched
     refined = _FLOAT64 * residuals * (trials + _JACOBIANS * unknowns)
-    return kept + along_teacher + refined
-
-
-def in_bytes(count: float) -> str:
-    """A number of bytes as one says it: 40 MB, 1.3 GB."""
-    if count < 1e9:
-        return f"{max(1, round(count / 1e6))} MB"
-    return f"{count / 1e9:.1f} GB"
+    return int(_MARGIN * (kept + along_teacher + refined))

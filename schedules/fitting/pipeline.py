@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from .race import FamilyPair, Race, can_race, family_counts
 from .refine.oss_cost import oss_limit
 from .report import FAMILY, FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import along_teacher, compared_hosts, most_hosts, search
+from .self_test.verdict import most_evaluations, self_test
 from .teacher.reference import Reference, make_reference
 
 # Share of what a refining fit may spend that the race before it takes at most.
@@ -35,16 +36,19 @@ class Solution:
     family: FamilyPair | None = None
 
 
-def solve(problems: Sequence[Problem]) -> Solution:
+def solve(problems: Sequence[Problem], suspects: str = "") -> Solution:
     """The best sampler's schedules: every sampler is searched for on one reference, the choice made on the search rows.
 
     Args:
         problems: of one sampler or several (deterministic) ones, equal but for that; they share their budget.
+        suspects: a sentence on what the host knows on the model, for a refusal by the self-test.
     """
     first, budget = problems[0], problems[0].budget
     if first.method == "oss":
-        budget.limit = oss_limit(first, most_hosts(first))
-    each = budget.limit
+        # Its limit is what it takes, to which the self-test's calls come.
+        budget.limit = oss_limit(first, most_hosts(first)) + most_evaluations(first.run, first.held_out.stop)
+    problems = _tested(problems, suspects)
+    first, each = problems[0], budget.limit
     reference = make_reference(first)
     each -= budget.spent
     budget.limit += each * (len(problems) - 1)
@@ -59,6 +63,17 @@ def solve(problems: Sequence[Problem]) -> Solution:
     return _checked(best, notes)
 
 
+def _tested(problems: Sequence[Problem], suspects: str) -> list[Problem]:
+    """The problems with the verdict of the self-test."""
+    first = problems[0]
+    samplers = {problem.sampler_name: problem.sampler for problem in problems}
+    rows, seed = first.held_out.stop, first.sampling.seed
+    verdict = self_test(first.run, samplers, first.sigma_range, first.shape, rows, first.budget, suspects, seed)
+    if first.journal is not None:
+        first.journal.calls = verdict.remembers
+    return [replace(problem, verdict=verdict) for problem in problems]
+
+
 def _checked(search: Search, notes: list[str]) -> Solution:
     """The solution once the held-out rows have judged it."""
     problem, reference = search.problem, search.reference
@@ -66,7 +81,7 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     problem.budget.message = "held-out check"
     candidates = {count: named for count in problem.steps if (named := candidates_of(search, count))}
     judge = problem.objective(reference.end, problem.held_out)
-    winners, rows = held_out_check(problem, judge, candidates, search.hosts)
+    winners, rows = held_out_check(problem, judge, candidates, search.hosts, reference.disagreement)
     schedules = {count: winner.sigmas for count, winner in winners.items()}
     unchecked = [str(count) for count in problem.steps if not rows[count].errors]
     if unchecked:
@@ -184,6 +199,7 @@ def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
     name, effort = problem.sampler_name, problem.effort
     notes: list[str] = [] if problem.sampling.start is None else [problem.sampling.start.in_words()]
+    notes += problem.verdict.notes
     if not problem.splits:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     if problem.stochastic:

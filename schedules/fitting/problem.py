@@ -9,6 +9,7 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.run import Run
 from ..core.types import Baselines, SamplerFunction
+from ..family.learned import Family
 from ..samplers.brownian import BrownianPath, is_stochastic, on_path
 from ..samplers.fitted import NAME
 from ..samplers.rules import MULTISTEP_RULES, MultistepRule
@@ -19,6 +20,7 @@ from .objective import Objective
 from .rollouts import Rollouts
 from .settings import Sampling
 from .sketch import Sketch
+from .verdict import GO_ON, Verdict
 
 # Counts above this start from the refined schedule of a smaller one, which beats dynamic programming on a grid there
 # (trained networks, 20 steps: error .0017 against .0023) and costs one run; a smaller count is fitted first if need be.
@@ -40,6 +42,8 @@ class Problem:
         budget: shared by the problems of one fit.
         search, held_out: row ranges of the batch; held_out follows search and ends it.
         shape: of one row.
+        verdict: of the self-test.
+        family: see Searching.
     """
 
     run: Run
@@ -54,6 +58,8 @@ class Problem:
     search: slice
     held_out: slice
     shape: tuple[int, ...]
+    verdict: Verdict = GO_ON
+    family: Family | None = None
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -116,8 +122,9 @@ class Problem:
         if self.stochastic:
             given = rows if self.splits else self.everything
             sampler = on_path(sampler, BrownianPath(self.shape, self.sigma_range.sigma_max, self.sampling.seed, given))
-        # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires.
-        reuse = "cfg_pp" not in self.sampler_name
+        # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires;
+        # of several samplers only the first one is tried with remembered calls.
+        reuse = "cfg_pp" not in self.sampler_name and self.verdict.remembers
         return Rollouts(
             self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse, name=self.sampler_name
         )

@@ -68,7 +68,7 @@ class Race:
     family: Family = field(init=False)
 
     def __post_init__(self) -> None:
-        self.family = load_family()
+        self.family = self.problem.family or load_family()
         self._usual = whole_hundredths(*typical_scale(self.family, self.problem.sigma_range))
 
     def run(self, allowance: float) -> tuple[float, float]:

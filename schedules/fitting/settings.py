@@ -1,14 +1,16 @@
-"""A fit as it is asked for, in four parts: what is sampled, what is searched, what it may cost, where it records."""
+"""A fit as it is asked for: what is sampled, what is searched, what it may cost. Where it records: journal.py."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import check_steps
 from ..core.types import Baselines, Progress, SamplerFunction
+from ..family.learned import Family
+from ..presets.preset import MAX_SCHEDULES
 from ..samplers.brownian import is_stochastic
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME
@@ -82,6 +84,7 @@ class Searching:
         baselines: name -> steps -> sigmas as they run, so below denoise 1 cut at the start (PartialStart.cut).
         effort: the budget of model evaluations, by name (effort.py).
         method: one of METHODS.
+        family: where a fit starts from; None: the one that is shipped. Benchmarks give one that has not seen the model.
     Raises:
         ValueError: names the argument.
     """
@@ -89,6 +92,7 @@ class Searching:
     baselines: Baselines
     effort: str = "balanced"
     method: str = "gauss_newton"
+    family: Family | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -103,21 +107,16 @@ class Cost:
     Args:
         minutes: wall-clock limit, or None.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
+    Raises:
+        ValueError: names the argument.
     """
 
     minutes: float | None = None
     progress: Progress | None = None
 
-
-@dataclass(frozen=True)
-class Records:
-    """Where an unfinished fit is recorded, so that the same fit started again goes on where it stopped.
-
-    Args:
-        folder: one per model, conditioning and guidance; removed when the fit is done. None: nothing is recorded.
-    """
-
-    folder: Path | None = None
+    def __post_init__(self) -> None:
+        if self.minutes is not None and not 0.0 < self.minutes < math.inf:
+            raise ValueError(f"minutes must be above 0 and finite, got {self.minutes}")
 
 
 def samplers_by_name(
@@ -126,10 +125,13 @@ def samplers_by_name(
     """Sampler functions by name, from a name, a function or several of either; ValueError for an unknown name."""
     given = [sampler] if isinstance(sampler, str) or callable(sampler) else list(sampler)
     functions: dict[str, SamplerFunction] = {}
-    for entry in given:
+    for entry in dict.fromkeys(given):
         name = entry if isinstance(entry, str) else sampler_name(entry)
         # The fitted sampler runs the fit's own coefficients, a host's function of that name those of a preset.
-        functions[name] = own_sampler(name) if isinstance(entry, str) or name == NAME else entry
+        function = own_sampler(name) if isinstance(entry, str) or name == NAME else entry
+        if name in functions and functions[name] is not function and name != NAME:
+            raise ValueError(f"sampler: two functions are called {name}; give one of them another __name__")
+        functions[name] = function
     return functions
 
 
@@ -143,4 +145,7 @@ def step_counts(steps: int | Sequence[int]) -> tuple[int, ...]:
     given = (steps,) if isinstance(steps, int) else tuple(steps)
     if not given:
         raise ValueError("steps must name at least one step count")
-    return tuple(sorted({check_steps(count) for count in given}))
+    counts = tuple(sorted({check_steps(count) for count in given}))
+    if len(counts) > MAX_SCHEDULES:
+        raise ValueError(f"steps must name at most {MAX_SCHEDULES} step counts, got {len(counts)}")
+    return counts

@@ -1,4 +1,4 @@
-"""Preset files of one or more folders, by name; every file is read once and again when it changes."""
+"""Preset files of one or more folders, by name; every file is read once and again when it changes (index.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..presets.checks import PresetError
 from ..presets.file import load_preset, save_preset
-from ..presets.folder import free_path, preset_file, preset_files
+from ..presets.folder import free_path, preset_file
+from ..presets.index import PresetIndex
 from ..presets.preset import Preset
 from . import LOGGER_NAME
 
@@ -22,11 +23,12 @@ class PresetStore:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(dict.fromkeys(folders))
-        self._read: dict[Path, tuple[tuple[int, int], Preset | None]] = {}
+        self._index = PresetIndex(lambda: self.folders, load_preset)
+        self._said: set[str] = set()
 
     def names(self) -> list[str]:
         """Names of all preset files, sorted, whether or not they can be read."""
-        return sorted(preset_files(self.folders))
+        return self._index.names()
 
     def load(self, name: str) -> Preset:
         """A preset by its name.
@@ -41,8 +43,11 @@ class PresetStore:
 
     def presets(self) -> dict[str, Preset]:
         """Every readable preset by its name; a file that cannot be read is named in the log, once."""
-        read = {name: self._cached(path) for name, path in preset_files(self.folders).items()}
-        return {name: preset for name, preset in read.items() if preset is not None}
+        entries = self._index.entries()
+        for problem in {entry.problem for entry in entries.values()} - self._said - {""}:
+            self._said.add(problem)
+            logging.getLogger(LOGGER_NAME).warning("Sigmasmith: a preset cannot be used: %s", problem)
+        return {name: entry.value for name, entry in entries.items() if entry.value is not None}
 
     def by_hash(self, digest: str) -> str | None:
         """Name of a preset whose sigmas have this hash, or one that begins so."""
@@ -66,22 +71,6 @@ class PresetStore:
         if path.exists() and not replace:
             raise PresetError(f"the preset {name} exists already; tick Replace or give another name")
         return path
-
-    def _cached(self, path: Path) -> Preset | None:
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        stamp = (status.st_mtime_ns, status.st_size)
-        known = self._read.get(path)
-        if known is None or known[0] != stamp:
-            try:
-                known = (stamp, load_preset(path))
-            except PresetError as error:
-                logging.getLogger(LOGGER_NAME).warning("Sigmasmith: a preset cannot be used: %s", error)
-                known = (stamp, None)
-            self._read[path] = known
-        return known[1]
 
     def _folders_in_words(self) -> str:
         return " or ".join(folder.name for folder in self.folders)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..core.noise_space import Array, SigmaRange, shift_flow, shift_of_range
 from ..core.sigma_table import check_table, host_sigma_table, in_sd_range, in_svd_range, table_sigma
-from ..core.sigmas import check_steps, finish_sigmas, resample_sigmas
+from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas, resample_sigmas
 from ..core.types import Schedule
 from ..curves.angles import tangent_sigmas
 from ..curves.powers import exponential_sigmas, karras_sigmas
@@ -219,7 +219,7 @@ def _kept(rule: Callable[[int], Array], model: HostModel) -> Schedule:
     """The rule as a callable that keeps the contract of a sigma list."""
 
     def schedule(steps: int) -> Tensor:
-        exact = np.asarray(rule(check_steps(steps)), dtype=np.float64)
+        exact = np.asarray(rule(check_steps(steps, most=MAX_LIST)), dtype=np.float64)
         top = model.sigma_range.sigma_max
         if abs(exact[0] / top - 1.0) < 1e-3 and not model.sigma_range.flow:
             exact = np.append(top, exact[1:])  # a printed 14.615 means the model's sigma_max

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -46,7 +47,8 @@ class ModelIdentity:
         shift: timestep shift of a flow model.
         parameters: number of parameters.
         checkpoint, checkpoint_hash: bare file name, hex digest of the file.
-        patches: hex digest of weight patches, their strengths and a guidance curve; "" for a model known to have none.
+        patches: hex digest of weight patches, their strengths, a guidance curve and all else that nodes have put on the
+            model; "" for a model known to have none.
         loras: bare file names.
     Raises:
         PresetError: names the field.
@@ -76,7 +78,7 @@ class ModelIdentity:
                 rounded = float(np.float32(check_number(f"model.{end}", getattr(self, end))))
             object.__setattr__(self, end, rounded)
         try:
-            _ = self.sigma_range
+            object.__setattr__(self, "sigma_max", self.sigma_range.sigma_max)
         except ValueError as error:
             raise PresetError(f"model: {error}") from error
         if self.table_hash is not None and len(check_digest("model.table_hash", self.table_hash)) != 64:
@@ -97,6 +99,11 @@ class ModelIdentity:
     @property
     def sigma_range(self) -> SigmaRange:
         return SigmaRange(self.sigma_min, self.sigma_max, flow=self.flow)
+
+    @cached_property
+    def noise_only(self) -> ModelIdentity:
+        """The same without what tells weights apart: two with equal ones can run each other's sigmas."""
+        return replace(self, parameters=None, checkpoint=None, checkpoint_hash=None, patches=None, loras=())
 
     def differences(self, running: ModelIdentity) -> list[str]:
         """One sentence for each thing in which `running` differs from this model, the gravest first.
@@ -144,9 +151,10 @@ class ModelIdentity:
             said.append("Fitted for another checkpoint (its hash differs).")
         elif same_file is not True and not same_name and self.checkpoint and running.checkpoint:
             said.append(f"Fitted for checkpoint {self.checkpoint}, this is {running.checkpoint}.")
-        return said + self._other_patches(running)
+        return said + self.other_patches(running)
 
-    def _other_patches(self, running: ModelIdentity) -> list[str]:
+    def other_patches(self, running: ModelIdentity) -> list[str]:
+        """At most one sentence: how the patches of `running` differ."""
         known = self.patches is not None and running.patches is not None
         if (known and self.patches == running.patches) or (not known and not (self.loras and running.loras)):
             return []
@@ -157,13 +165,13 @@ class ModelIdentity:
         if self.loras:
             return [f"Fitted with other strengths or other patches beside LoRA {', '.join(self.loras)}."]
         if self.patches and running.patches:
-            return ["Fitted with other weight patches or another guidance curve than this model runs with."]
+            return ["Fitted with other weight patches, guidance curve or changes than this model runs with."]
         return [f"Fitted with {self._patches_in_words()}, this model runs with {running._patches_in_words()}."]
 
     def _patches_in_words(self) -> str:
         if self.loras:
             return f"LoRA {', '.join(self.loras)}"
-        return "weight patches or a guidance curve" if self.patches else "no LoRA or patch"
+        return "weight patches, a guidance curve or other changes" if self.patches else "no LoRA or patch"
 
 
 def same_digest(left: str | None, right: str | None) -> bool | None:

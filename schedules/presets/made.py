@@ -40,6 +40,9 @@ class HowMade:
         chosen_among: names of the samplers that were compared, at least two; () where there was no choice.
         boundary: sigma from which upwards the first of two models runs; None for one model.
         models: checkpoint names of the two models, "" for one without a name; () where not known.
+        guidance: how it was guided beside one CFG: "guider", its kind, the numbers it has, and "told", the guidance
+            that a distilled model is told; empty for a plain CFG.
+        on_model: names of nodes that changed the model's output beside its weights.
         more: facts of later versions, by their keys: numbers, texts and lists or mappings of these. They are kept.
     Raises:
         PresetError: names the field.
@@ -49,6 +52,8 @@ class HowMade:
     chosen_among: tuple[str, ...] = ()
     boundary: float | None = None
     models: tuple[str, ...] = ()
+    guidance: Mapping[str, Any] = field(default_factory=dict)
+    on_model: tuple[str, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,6 +68,10 @@ class HowMade:
         if models and (len(models) != 2 or self.boundary is None):
             raise PresetError("made.models must name the two models of a boundary")
         self._set("models", tuple("" if name == "" else check_bare_name("made.models", name) for name in models))
+        guidance = check_mapping("made.guidance", self.guidance, MAX_MORE)
+        self._set("guidance", {name: _checked_guidance(name, value) for name, value in guidance.items()})
+        on_model = check_list("made.on_model", self.on_model, MAX_CHOICE)
+        self._set("on_model", tuple(check_label("made.on_model", name) for name in on_model))
         more = check_mapping("made", self.more, MAX_MORE)
         self._set("more", {_checked_key(key): check_plain(f"made.{key}", more[key]) for key in more})
 
@@ -78,7 +87,7 @@ class HowMade:
     def to_json(self) -> dict[str, Any]:
         """The facts that are known, by their keys; empty where nothing is."""
         facts = {name: getattr(self, name) for name in _KNOWN}
-        return {name: value for name, value in facts.items() if value not in ("", (), None)} | dict(self.more)
+        return {name: value for name, value in facts.items() if value not in ("", (), None, {})} | dict(self.more)
 
     def check_inside(self, sigma_range: SigmaRange) -> None:
         """PresetError where the boundary does not lie inside the model's noise range."""
@@ -90,6 +99,18 @@ class HowMade:
         if self.boundary is None or other.boundary is None:
             return self.boundary is other.boundary
         return self.models == other.models and math.isclose(self.boundary, other.boundary, rel_tol=_SAME_BOUNDARY)
+
+    @property
+    def guider_in_words(self) -> str:
+        """ "DualCFGGuider (cfg1 7, cfg2 3)", or "one CFG"."""
+        numbers = [f"{name} {value:g}" for name, value in sorted(self.guider.items()) if name != "guider"]
+        kind = self.guidance.get("guider", "one CFG")
+        return f"{kind} ({', '.join(numbers)})" if numbers else kind
+
+    @property
+    def guider(self) -> dict[str, Any]:
+        """The guider's kind and numbers, without what the model is told."""
+        return {name: value for name, value in self.guidance.items() if name != "told"}
 
     @property
     def models_in_words(self) -> str:
@@ -104,6 +125,12 @@ class HowMade:
         said = [f"Method: {self.method}."] if self.method else []
         if self.chosen_among:
             said.append(f"Chosen among {in_words(self.chosen_among)}.")
+        if self.guider:
+            said.append(f"Guided by {self.guider_in_words}.")
+        if "told" in self.guidance:
+            said.append(f"The model was told a guidance of {self.guidance['told']:g}.")
+        if self.on_model:
+            said.append(f"On the model: {in_words(self.on_model)}.")
         return said if self.boundary is None else [*said, f"Two models: {self.models_in_words}."]
 
     def beside(self, notes: str) -> str:
@@ -115,7 +142,14 @@ class HowMade:
         object.__setattr__(self, name, value)
 
 
-_KNOWN = ("method", "chosen_among", "boundary", "models")
+_KNOWN = ("method", "chosen_among", "boundary", "models", "guidance", "on_model")
+
+
+def _checked_guidance(name: Any, value: Any) -> Any:
+    if not isinstance(name, str) or not _KEY.fullmatch(name.lower()):
+        raise PresetError(f"made.guidance holds the key {shown(name)}; keys are up to 40 letters, digits and _")
+    label = f"made.guidance.{name}"
+    return check_label(label, value) if name == "guider" else check_number(label, value)
 
 
 def _checked_key(key: Any) -> str:

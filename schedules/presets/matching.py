@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 
 from .identity import ModelIdentity, same_digest
 from .preset import Preset
@@ -61,10 +62,12 @@ def best_match(
         model, sampler, guidance, latent_shape (without batch), steps: of the run; None where not known.
         denoise: of the run; the steps are those of the whole schedule.
     """
+    # Thousands of presets are for few kinds of model.
+    suits = cache(lambda noise: not noise.differences(model))
     ranked = [
         (_rank(preset, model, sampler, guidance, latent_shape, steps, denoise), name)
         for name, preset in presets.items()
-        if _usable(preset, model, steps, denoise)
+        if _usable(preset, suits, steps, denoise)
     ]
     if not ranked:
         return None
@@ -72,9 +75,8 @@ def best_match(
     return Match(name, presets[name], int(rank[0]))
 
 
-def _usable(preset: Preset, model: ModelIdentity, steps: int | None, denoise: float) -> bool:
-    bare = replace(preset.model, parameters=None, checkpoint=None, checkpoint_hash=None, patches=None, loras=())
-    if bare.differences(model) or denoise > preset.denoise + _SAME_DENOISE:
+def _usable(preset: Preset, suits: Callable[[ModelIdentity], bool], steps: int | None, denoise: float) -> bool:
+    if not suits(preset.model.noise_only) or denoise > preset.denoise + _SAME_DENOISE:
         return False
     return not (preset.exact and steps is not None and steps not in preset.schedules)
 
@@ -89,9 +91,7 @@ def _rank(
     denoise: float,
 ) -> tuple[float, ...]:
     """Smaller is better, the first entry the grade."""
-    other_patches = len(
-        replace(preset.model, checkpoint=None, checkpoint_hash=None, parameters=None).differences(model)
-    )
+    other_patches = len(preset.model.other_patches(model))
     other_sampler = 1 if not (preset.sampler and sampler) else 0 if preset.sampler == sampler else 2
     other_denoise = abs(preset.denoise - denoise) > _SAME_DENOISE
     other_guidance = abs(preset.guidance - guidance) if preset.guidance is not None and guidance is not None else 0.0

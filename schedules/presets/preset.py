@@ -13,6 +13,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ..core.sigmas import (
+    MAX_LIST,
     MAX_STEPS,
     check_denoise,
     check_steps,
@@ -21,6 +22,7 @@ from ..core.sigmas import (
     steps_before_truncation,
 )
 from ..core.step_counts import StepCounts
+from ..core.words import in_words
 from .checks import (
     MAX_TEXT,
     PresetError,
@@ -172,7 +174,7 @@ class Preset:
         """
         if mode not in ("steps", "noise_level"):
             raise ValueError(f"mode must be 'steps' or 'noise_level', got {mode!r}")
-        steps, denoise = check_steps(steps), check_denoise(denoise)
+        steps, denoise = check_steps(steps, most=MAX_LIST), check_denoise(denoise)
         if self.exact:
             return self._exact_sigmas(steps, denoise, mode)
         if mode == "noise_level":
@@ -207,6 +209,23 @@ class Preset:
         if self.latent_shape and latent_shape and tuple(latent_shape) != self.latent_shape:
             fitted, running = ("x".join(map(str, shape)) for shape in (self.latent_shape, latent_shape))
             said.append(f"Fitted at a latent size of {fitted}, this run has {running}.")
+        return said
+
+    def made_otherwise(self, running: HowMade) -> list[str]:
+        """One sentence for each thing beside model, guidance and sampler in which a run differs from the fit.
+
+        Args:
+            running: guidance and on_model of the run; the rest is not looked at.
+        """
+        fitted, said = self.made, []
+        told = fitted.guidance.get("told"), running.guidance.get("told")
+        if None not in told and told[0] != told[1]:
+            said.append(f"Fitted with the model told a guidance of {told[0]:g}, this run tells it {told[1]:g}.")
+        if (self.guidance is not None or fitted.guider) and fitted.guider != running.guider:
+            said.append(f"Fitted under {fitted.guider_in_words}, this run uses {running.guider_in_words}.")
+        if self.model.patches is not None and fitted.on_model != running.on_model:
+            was, now = (in_words(names) if names else "nothing" for names in (fitted.on_model, running.on_model))
+            said.append(f"Fitted with {was} on the model beside its weights, this run has {now}.")
         return said
 
     def _exact_sigmas(self, steps: int, denoise: float, mode: DenoiseMode) -> Tensor:

@@ -11,7 +11,7 @@ from sigmasmith.benchmarks.analytic import (
     random_mixture,
     thinned_power_law,
 )
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler
 
 

@@ -1,11 +1,13 @@
 """`fit` writes a preset from a bundled or an own model, says its mistakes in a line, and leaves nothing half done."""
 
 import os
+import sys
 
 import pytest
 import torch
 from sigmasmith.cli.main import main
 from sigmasmith.cli.subjects import own_subject
+from sigmasmith.schedules.fitting import journal
 from sigmasmith.schedules.presets.file import load_preset
 from sigmasmith.schedules.presets.share_code import from_share_code
 
@@ -22,7 +24,7 @@ def test_fit_of_an_own_denoiser_writes_a_preset_and_prints_the_report(folder, ca
     assert preset.name == "own"
     out = capsys.readouterr().out
     assert out.startswith("The fit keeps at most")
-    assert "best host schedule" in out
+    assert "best of those compared" in out
     assert "Wrote sub" in out
 
 
@@ -111,6 +113,10 @@ def test_the_method_of_optimal_stepsize_gives_the_schedule_that_calibrate_finds_
         ([*OWN, "--minutes", "0"], "--minutes"),
         ([*OWN, "--minutes", "1e-9"], "--minutes"),
         ([*OWN, "--seed", "-1"], "--seed"),
+        ([*OWN, "--noises", "10000000000"], "--noises"),
+        ([*OWN, "--minutes", "inf"], "--minutes"),
+        ([*OWN[:2], "--shape", "1000000000,1000000000,1000000000", *OWN[4:]], "--noises"),
+        ([*OWN, "--device", "--"], "--device"),
         ([*OWN, "--cfg", "nan"], "--cfg"),
         ([*OWN, "--device", "abacus"], "--device"),
         ([*OWN, "--out", "con.safetensors"], "Windows reserves"),
@@ -174,3 +180,36 @@ def test_a_fit_that_cannot_be_saved_still_prints_its_share_code(folder, capsys, 
     assert "No space left on device" in printed.err
     assert list(from_share_code(printed.out.splitlines()[-1]).schedules) == [3]
     assert not (folder / "own.safetensors").exists()
+
+
+def test_a_killed_fit_goes_on_from_its_journal_and_the_journal_is_removed_once_the_file_is_there(folder, monkeypatch):
+    arguments = [*OWN, *QUICK, "--journal", "records"]
+    assert main(["fit", *arguments, "--out", "whole.safetensors"]) == 0
+    all_calls = sys.modules["own_model"].calls
+    assert not (folder / "records").exists()
+    monkeypatch.setattr(journal, "_SLOW_CALL_SECONDS", 0.0)
+    (folder / "own_model.py").write_text(
+        (folder / "own_model.py").read_text(encoding="utf-8")
+        + "\nplain, left = gaussian, 40\n"
+        + "def gaussian(x, sigma, cfg=1.0):\n"
+        + "    global left\n"
+        + "    left -= 1\n"
+        + "    if left == 0:\n"
+        + "        raise KeyboardInterrupt\n"
+        + "    return plain(x, sigma, cfg)\n",
+        encoding="utf-8",
+    )
+    del sys.modules["own_model"]
+    assert main(["fit", *arguments, "--out", "resumed.safetensors"]) == 130
+    assert list((folder / "records").iterdir())
+    vars(sys.modules["own_model"])["calls"] = 0
+    assert main(["fit", *arguments, "--out", "resumed.safetensors"]) == 0
+    assert sys.modules["own_model"].calls < all_calls - 30
+    assert not (folder / "records").exists()
+    whole, resumed = (load_preset(folder / f"{name}.safetensors") for name in ("whole", "resumed"))
+    assert torch.equal(whole.schedules[3], resumed.schedules[3])
+
+
+def test_a_journal_that_is_a_file_is_refused(folder, capsys):
+    assert main(["fit", *OWN, *QUICK, "--journal", "own_model.py"]) == 2
+    assert "--journal must be a folder" in capsys.readouterr().err

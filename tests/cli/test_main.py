@@ -134,3 +134,10 @@ def test_a_file_is_replaced_in_one_piece_or_kept(tmp_path, monkeypatch):
         write_file(path, "second\n")
     assert path.read_bytes() == b"first\n"
     assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_without_torch_a_sentence_says_what_is_missing_and_another_missing_module_keeps_its_traceback(capsys):
+    assert guarded("p", raising(ModuleNotFoundError("No module named 'torch'", name="torch"))) == 2
+    assert capsys.readouterr().err == "p: error: torch is not installed; it needs torch, numpy, scipy, safetensors\n"
+    with pytest.raises(ModuleNotFoundError):
+        guarded("p", raising(ModuleNotFoundError("No module named 'theirs'", name="theirs")))

@@ -57,7 +57,7 @@ def error_of(server: ComfyServer, graph: Graph) -> str:
 
 def records(server: ComfyServer) -> set[Path]:
     """Files of unfinished fits."""
-    return set((server.base / "user").rglob("unfinished/*/*.safetensors"))
+    return set((server.base / "user").rglob("unfinished/*/*.record"))
 
 
 def wait_for_records(server: ComfyServer, before: set[Path]) -> set[Path]:

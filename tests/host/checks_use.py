@@ -5,6 +5,7 @@ Run by in_process.py in the host's interpreter.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from typing import Any
@@ -24,6 +25,7 @@ from loaded_pack import (
     REBOUND,
     Messages,
     applied,
+    guider_of,
     model_of,
     node_classes,
     part,
@@ -188,3 +190,52 @@ def test_patch_digests_follow_strengths_and_not_sessions():
 
     assert digest(model_of("eps")) == ""
     assert digest(with_patch(0.5)) == digest(with_patch(0.5)) != digest(with_patch(0.6))
+
+
+def heard(model: Any, preset: Any, sigmas: torch.Tensor, sampler: str = "dpmpp_2m", silent: bool = False) -> str:
+    """What Apply's watch warns of in a run of these sigmas."""
+    guider = guider_of(applied(model, preset))
+    noise = torch.zeros(1, 4, 8, 8) if silent else torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(5))
+    with Messages() as said:
+        guider.sample(
+            noise, torch.zeros(1, 4, 8, 8), comfy.samplers.sampler_object(sampler), sigmas, disable_pbar=True, seed=5
+        )
+    return " ".join(said)
+
+
+def test_samplers_that_no_schedule_reaches_are_told_under_apply():
+    model = model_of("eps")
+    preset = preset_for(model)
+    for name in ("dpm_fast", "dpm_adaptive"):
+        assert f"{name} chooses its noise levels itself" in heard(model, preset, preset.sigmas(6), name)
+    assert "chooses" not in heard(model, preset, preset.sigmas(6))
+
+
+def test_samplers_whose_function_has_another_name_are_the_fitted_one():
+    for name in ("ddim", "uni_pc", "uni_pc_bh2", "sigmasmith_ddim", "sigmasmith_multistep", "sigmasmith_2m_weighted"):
+        model = model_of("eps")
+        preset = preset_for(model, name)
+        assert "Fitted for sampler" not in heard(model, preset, preset.sigmas(6), name), name
+        assert "Fitted for sampler" in heard(model, preset, preset.sigmas(6), "lms"), name
+
+
+def test_a_pair_that_is_split_at_another_step_is_told_where_to_switch():
+    made = part("schedules.presets.made").HowMade(boundary=3.0, models=("high", "low"))
+    model = model_of("eps")
+    preset = dataclasses.replace(preset_for(model), made=made)
+    sigmas = preset.sigmas(6)
+    switch = int((sigmas[:-1] >= 3.0).sum())
+    assert "boundary" not in heard(model, preset, sigmas[: switch + 1])
+    assert "boundary" not in heard(model, preset, sigmas[switch:], silent=True)
+    late = heard(model, preset, sigmas[: switch + 2])
+    assert f"switch after step {switch} of this run" in late
+    early = heard(model, preset, sigmas[switch - 1 :], silent=True)
+    assert "above the boundary 3" in early
+
+
+def test_guiders_that_guide_by_other_numbers_have_no_guidance_of_one():
+    from comfy_extras.nodes_custom_sampler import Guider_DualCFG
+
+    guidance_of, model = part("nodes.host.guiders").guidance_of, model_of("eps")
+    assert guidance_of(guider_of(model)) == 3.0
+    assert guidance_of(Guider_DualCFG(model)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import comfy.sample
@@ -354,3 +355,42 @@ def test_a_model_that_returns_nan_is_named():
         model = model_of(VE)
         model.model.diffusion_model.weight = torch.nn.Parameter(torch.full((4, 4), float("nan")))
         assert "model returned NaN" in raises(ValueError, run, model, make())
+
+
+def test_noise_that_a_sampler_draws_unseen_is_told():
+    def hidden(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, **_: Any) -> Tensor:
+        end = K_DIFFUSION.sample_euler(model, x, sigmas, extra_args=extra_args, disable=True)
+        return end + 0.1 * torch.randn(end.shape, generator=torch.Generator().manual_seed(extra_args["seed"]))
+
+    for inner, unseen in ((hidden, True), (K_DIFFUSION.sample_euler, False)):
+        for noise in ("the sampler's own", "per image, CPU"):
+            sampler = variance(comfy.samplers.KSAMPLER(inner), noise=noise)
+            said = told(lambda sampler=sampler: run_of(model_of("eps"), sampler))
+            assert ("draws noise of its own that this node does not see" in said) == unseen, (inner, noise, said)
+
+
+def told(run: Any) -> str:
+    """What is said of a run in the log."""
+    heard: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    logger, handler = logging.getLogger("sigmasmith"), Handler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        run()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    return " ".join(heard)
+
+
+def run_of(model: Any, sampler: Any) -> Tensor:
+    guider = part("nodes.host.guiders").cfg_guider(model, prompt(0.5), prompt(0.0), 3.0)
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "karras", 5)
+    noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(5))
+    return guider.sample(noise, torch.zeros(2, 4, 8, 8), sampler, sigmas, disable_pbar=True, seed=5)

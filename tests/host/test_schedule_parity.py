@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigma_table import host_sigma_table
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosts.schedules import host_schedules
 
 pytestmark = pytest.mark.host

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.family.schedule import family_schedule
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.file import load_preset, save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
@@ -260,6 +260,83 @@ def test_a_fit_saves_a_preset_and_shows_the_images_that_it_makes(server):
     assert len(fitted.images) == len(again.images)
     assert again.images == fitted.images
     assert again.infotext == fitted.infotext
+
+
+def test_a_fit_for_changed_images_is_used_by_the_same_strength_in_img2img(server):
+    image = server.txt2img(steps=2).images[0]
+    panel = [*FIT[:4], "6", *FIT[5:8], "for changes", True]
+    asked = {"sampler_name": "Euler", "denoising_strength": 0.5, "steps": 6}
+    fitted = server.img2img(image, panel, **asked)
+    mine = load_preset(server.presets / "for changes.safetensors")
+    assert mine.denoise == 0.5
+    assert mine.counts_in_words == "4 steps at denoise 0.5"  # int(0.5 * 6) + 1 of the host's 6
+    assert mine.errors[8]["fitted"] <= min(mine.errors[8].values())
+    server.probed()
+    using = {**asked, "scheduler": "Sigmasmith Optimal"}
+    server.img2img(image, ["for changes"], **{**using, "sampler_name": "Probe"})
+    assert server.probed() == [values(mine.schedules[8][-5:])]
+    again = server.img2img(image, ["for changes"], seed=0, batch_size=4, **using)
+    assert again.infotext == fitted.infotext
+    # The fit takes the noise back out of the host's start state to put it on at another level: float32 rounding.
+    assert max(difference(*pair) for pair in zip(again.images, fitted.images, strict=True)) <= 2
+
+
+def test_the_coefficients_are_fitted_and_used_under_schedule_automatic(server):
+    panel = [*FIT[:8], "coefficients", True]
+    label = "Sigmasmith Multistep"
+    fitted = server.txt2img(panel, sampler_name=label, scheduler="Automatic")
+    mine = load_preset(server.presets / "coefficients.safetensors")
+    assert mine.sampler == "sigmasmith_multistep"
+    assert set(mine.coefficients) == {5}
+    again = server.txt2img(["coefficients"], sampler_name=label, scheduler="Automatic", seed=0, batch_size=4)
+    assert "Sigmasmith preset: coefficients (" in again.infotext
+    assert again.images == fitted.images
+    plain = server.txt2img(["coefficients"], sampler_name="DPM++ 2M", scheduler="Sigmasmith Optimal", seed=0)
+    assert difference(plain.images[0], again.images[0]) > 2
+
+
+@pytest.mark.parametrize("label", ["Sigmasmith Predictive", "Sigmasmith Variance", "Sigmasmith DDIM-eta"])
+def test_a_sampler_that_cannot_be_fitted_for_says_which_one_can(server, label):
+    reply = server.txt2img(FIT, sampler_name=label)
+    assert reply.status == 500
+    assert "DPM++ 2M" in str(reply.body) + server.log()[-3000:]
+
+
+def grid(server: WebuiServer, axis: str, cells: str, **body: Any) -> list[str]:
+    """Infotexts of the cells of a grid over one axis."""
+    script = next(one for one in server.get("/sdapi/v1/script-info") if one["name"] == "x/y/z plot")
+    axes = script["args"][0]["choices"]
+    nothing = [axes.index("Nothing"), "", []]
+    # x, y, z; legend, single images, sub-grids, seeds kept, margin, lists as text
+    args = [axes.index(axis), cells, cells.split(", "), *nothing, *nothing, False, True, False, False]
+    known = {argument["label"]: argument["value"] for argument in script["args"]}
+    rest = [argument["value"] for argument in script["args"][len(args) :]]
+    assert "X type" in known
+    reply = server.txt2img(script_name="x/y/z plot", script_args=[*args, *rest], **body)
+    return reply.info["infotexts"][1:]
+
+
+def test_in_a_grid_each_cell_claims_its_own_schedule_alone(server):
+    put(server, preset("mine", 5))
+    cells = ["Sigmasmith Cosine", "Karras", "Sigmasmith Optimal", "Simple"]
+    texts = grid(server, "Schedule type", ", ".join(cells), sampler_name="Euler")
+    assert [("Sigmasmith preset" in text, "Sigmasmith sigmas" in text) for text in texts] == [
+        (True, True),
+        (False, False),
+        (True, True),
+        (False, False),
+    ]
+
+
+def test_a_grid_goes_over_presets_and_their_step_counts(server):
+    mine, other = put(server, preset("mine", 5, 10)), put(server, preset("other", 7))
+    asked = {"sampler_name": "Probe", "scheduler": "Sigmasmith Optimal"}
+    server.probed()
+    texts = grid(server, "Sigmasmith preset", "mine, other", **{**asked, "steps": 7})
+    assert server.probed() == [values(mine.sigmas(7)), values(other.schedules[7])]
+    assert [f"Sigmasmith preset: {name} (" in text for name, text in zip(("mine", "other"), texts)] == [True, True]
+    grid(server, "Sigmasmith steps as fitted", "5, 10", **asked)
+    assert [len(sigmas) - 1 for sigmas in server.probed()] == [5, 10]
 
 
 def test_an_interrupted_fit_saves_nothing_and_goes_on_where_it_stopped(server):

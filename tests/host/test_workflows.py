@@ -26,6 +26,7 @@ LOADED = {
     "ckpt_name": "tiny_sd3.safetensors",
     "unet_name": "tiny_wan.safetensors",
     "vae_name": "tiny_wan_vae.safetensors",
+    "clip_name": "tiny_clip_vision.safetensors",
 }
 # The tiny checkpoint's latents have 16 channels.
 RENAMED = {"EmptyLatentImage": "EmptySD3LatentImage", "CLIPLoader": "CheckpointLoaderSimple"}
@@ -68,6 +69,7 @@ def test_there_is_one_for_every_use():
         "fit_and_use_a_schedule",
         "flow_model",
         "image_to_image",
+        "search_seeds",
         "text_to_image",
         "video",
     }

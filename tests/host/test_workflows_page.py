@@ -20,6 +20,7 @@ FILES = {
     "sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors": "tiny_sd3.safetensors",
     "wan2.1_t2v_1.3B_fp16.safetensors": "tiny_wan.safetensors",
     "wan_2.1_vae.safetensors": "tiny_wan_vae.safetensors",
+    "clip_vision_vit_l_14.safetensors": "tiny_clip_vision.safetensors",
     "umt5_xxl_fp8_e4m3fn_scaled.safetensors": "tiny_clip_l.safetensors",
 }
 SIZES = {"EmptyLatentImage", "EmptySD3LatentImage", "EmptyHunyuanLatentVideo", "ImageScale"}

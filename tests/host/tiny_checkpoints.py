@@ -6,6 +6,7 @@ Run with the host's interpreter: `python tiny_checkpoints.py COMFYUI MODELS`. It
     MODELS/checkpoints/tiny_sd3.safetensors    rectified flow with shift 3, MMDiT, CLIP-L, TAESD
     MODELS/diffusion_models/tiny_wan.safetensors, MODELS/vae/tiny_wan_vae.safetensors   see tiny_video.py
     MODELS/text_encoders/tiny_clip_l.safetensors   their CLIP-L alone
+    MODELS/clip_vision/tiny_clip_vision.safetensors   CLIP-L's vision half
     MODELS/loras/tiny_sd15_lora.safetensors    rank 4 on the attention of tiny_sd15
 
 The host detects a model by the shapes in the file, so only a few widths have to be the real ones. Names and shapes come
@@ -152,6 +153,25 @@ def clip_weights() -> dict[str, Tensor]:
     return weights
 
 
+def clip_vision_weights() -> dict[str, Tensor]:
+    """CLIP-L's vision half; the first layer hands the mean of the patches to the token that becomes the embedding."""
+    import comfy.clip_model
+    import comfy.ops
+
+    folder = Path(comfy.clip_model.__file__).parent
+    config = json.loads((folder / "clip_vision_config_vitl.json").read_text(encoding="utf-8"))
+    model = comfy.clip_model.CLIPVisionModelProjection(config, torch.float32, "meta", comfy.ops.disable_weight_init)
+    weights = {name: torch.zeros(like.shape) for name, like in model.state_dict().items()}
+    for name in ("pre_layrnorm", "post_layernorm", "encoder.layers.0.layer_norm1"):
+        weights[f"vision_model.{name}.weight"] += 1.0
+    for name in ("v_proj", "out_proj"):
+        weight = weights[f"vision_model.encoder.layers.0.self_attn.{name}.weight"]
+        weight += torch.eye(len(weight))
+    for name in ("vision_model.embeddings.patch_embedding.weight", "visual_projection.weight"):
+        weights[name] = noise(name, weights[name].shape, weights[name][0].numel() ** -0.5)
+    return weights
+
+
 def vae_weights(channels: int, scale: float, shift: float) -> dict[str, Tensor]:
     """A TAESD with random filters: images around mid grey, latents of about unit size."""
     from comfy.taesd.taesd import TAESD
@@ -213,7 +233,7 @@ def main(comfyui: Path, models: Path) -> None:
 
     args.cpu = True  # read once, when comfy.model_management is imported below
 
-    for folder in ("checkpoints", "diffusion_models", "vae", "text_encoders", "loras"):
+    for folder in ("checkpoints", "diffusion_models", "vae", "text_encoders", "clip_vision", "loras"):
         (models / folder).mkdir(parents=True, exist_ok=True)
     unet, clip = unet_weights(), clip_weights()
     sd15 = prefixed("model.diffusion_model.", unet)
@@ -228,6 +248,7 @@ def main(comfyui: Path, models: Path) -> None:
     wan = wan_weights(random_weights, keep_slow_waves, noise)
     write_sparse(models / "diffusion_models" / "tiny_wan.safetensors", wan)
     write_sparse(models / "vae" / "tiny_wan_vae.safetensors", wan_vae_weights())
+    write_sparse(models / "clip_vision" / "tiny_clip_vision.safetensors", clip_vision_weights())
     write_sparse(models / "loras" / "tiny_sd15_lora.safetensors", lora_weights(unet))
 
 

@@ -43,6 +43,17 @@ CONFIG = {
     "live_previews_enable": True,
     "samples_save": False,
     "return_grid": False,
+    # Forge writes these over the page's own.
+    **{
+        f"sd_{tab}_{name}": value
+        for tab in ("t2i", "i2i")
+        for name, value in (("width", 64), ("height", 64), ("cfg", 5))
+    },
+}
+# The page begins with images as small as those of the API below.
+SMALL = (("Width", 64), ("Height", 64), ("CFG Scale", 5))
+PAGE = {f"{tab}/{name}/value": value for tab in ("txt2img", "img2img") for name, value in SMALL} | {
+    f"customscript/sampler.py/{tab}/Sampling steps/value": 5 for tab in ("txt2img", "img2img")
 }
 BODY: dict[str, Any] = {"prompt": "a cat", "width": 64, "height": 64, "steps": 5, "seed": 1, "cfg_scale": 5}
 
@@ -124,7 +135,7 @@ class WebuiServer:
                 stderr=subprocess.STDOUT,
             )
         try:
-            self._wait(300.0)
+            self._wait(900.0)
         except BaseException:
             self._stop()
             raise
@@ -144,7 +155,7 @@ class WebuiServer:
         with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
-    def post(self, path: str, body: Any, timeout: float = 300.0) -> Reply:
+    def post(self, path: str, body: Any, timeout: float = 1800.0) -> Reply:
         data = json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
         try:
@@ -190,6 +201,7 @@ class WebuiServer:
         if not (extensions / "sigmasmith").exists():
             (extensions / "sigmasmith").symlink_to(self.pack)
         (self.base / "config.json").write_text(json.dumps(self._config), encoding="utf-8")
+        (self.base / "ui-config.json").write_text(json.dumps(PAGE), encoding="utf-8")
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.nodes import plot_picture as _picture
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 
 RED = torch.tensor(_picture.FITTED) / 255.0
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from sigmasmith.nodes import registration
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.lists import preset_sigmas
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 
@@ -106,3 +106,44 @@ def test_a_run_is_recognised_by_any_unbroken_part_of_what_was_handed_out():
     assert registration.was_handed_out(ended)
     assert not registration.was_handed_out(sigmas[::2])
     assert not registration.was_handed_out(sigmas * 1.001)
+
+
+def test_a_list_is_known_after_many_others_and_when_it_is_flipped():
+    sigmas = registration.remember(preset_of("euler", 7).sigmas(7))
+    for number in range(600):
+        registration.remember(torch.linspace(9.0 + number, 0.0, 21))
+    assert registration.was_handed_out(sigmas)
+    flipped = sigmas.flip(0)
+    flipped[0] = 1e-4
+    assert registration.was_handed_out(flipped)
+    assert registration.was_handed_out(sigmas[2:-1].flip(0))
+    other = flipped.clone()
+    other[3] *= 1.01
+    assert not registration.was_handed_out(other)
+
+
+@pytest.mark.parametrize("name", registration.SCHEDULER_NAMES)
+@pytest.mark.parametrize(("steps", "high"), [(150, 14.6146), (15_000, 14.6146), (1_000_000, 4518.2), (9, 14.6146)])
+def test_every_length_that_a_host_can_ask_for_is_answered(name, steps, high):
+    sigmas = registered([])[name].handler(Sampling(high=high), steps)
+    assert len(sigmas) == steps + 1
+    assert bool((sigmas[1:] < sigmas[:-1]).all())
+
+
+@pytest.mark.parametrize("name", registration.SCHEDULER_NAMES)
+@pytest.mark.parametrize("high", [1.0000001192092896, 1.0])
+def test_a_flow_table_that_ends_a_rounding_above_one_is_answered_from_its_own_end(name, high):
+    handlers: dict[str, Handler] = {}
+    registration.register_schedulers(handlers, [[]], Handler, lambda _: False, lambda _: True)
+    for preset in (None, flow_preset()):
+        sigmas = handlers[name].handler(Sampling(0.0018, high, preset), 8)
+        assert float(sigmas[0]) == high
+        assert bool((sigmas[1:] < sigmas[:-1]).all())
+
+
+def flow_preset() -> Preset:
+    return Preset(
+        schedules={8: CURVES["karras"](8, 0.0018, 1.0, flow=True)},
+        sampler="euler",
+        model=ModelIdentity(sigma_min=0.0018, sigma_max=1.0000001192092896, flow=True),
+    )

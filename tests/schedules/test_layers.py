@@ -16,8 +16,9 @@ LAYERS = (
     {"comparison", "plot"},
     {"hosting"},
 )
-# Within a layer: the hosts' schedules are made of curves; adaptive and variance use the fit's teacher and rollouts.
-BESIDE = {"hosts": {"curves"}, "adaptive": {"fitting"}, "variance": {"fitting"}}
+# Within a layer: the hosts' schedules are made of curves; adaptive and variance use the fit's teacher and rollouts;
+# search draws variance's noise.
+BESIDE = {"hosts": {"curves"}, "adaptive": {"fitting"}, "variance": {"fitting"}, "search": {"variance"}}
 FOLDERS = sorted(path.name for path in SCHEDULES.iterdir() if (path / "__init__.py").is_file())
 
 

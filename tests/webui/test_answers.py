@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.family.schedule import family_schedule
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.webui.answers import Slicing, answer, in_words
@@ -68,6 +70,18 @@ def test_in_noise_level_mode_the_host_runs_what_python_gives(denoise, drops, fix
     assert torch.equal(ran, mine.sigmas(slicing.runs, denoise, mode="noise_level"))
     assert torch.equal(ran, found.tail(slicing))
     check_sigmas(found.sigmas)
+
+
+@pytest.mark.parametrize("fix_steps", [False, True])
+@pytest.mark.parametrize(("asked", "denoise"), [(10, 0.5), (12, 0.4), (20, 0.75)])
+def test_of_a_preset_for_changed_images_the_fitted_steps_run_whatever_the_host_cuts(asked, denoise, fix_steps):
+    slicing = img2img(asked, denoise, fix_steps=fix_steps)
+    full = int(slicing.runs / denoise)
+    mine = preset(full)
+    partial = replace(mine, denoise=denoise)
+    found = answer(OPTIMAL, slicing, VE, preset=partial)
+    check_sigmas(found.sigmas)
+    assert torch.equal(cut_by_host(found.given, slicing), mine.schedules[full][-(slicing.runs + 1) :])
 
 
 def test_through_the_plain_dropdown_the_hosts_own_slicing_stays():

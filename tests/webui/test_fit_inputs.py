@@ -6,7 +6,8 @@ import pytest
 from sigmasmith.schedules.presets.names import check_name
 from sigmasmith.webui.fit_inputs import cost_in_words, default_name, fit_inputs
 from sigmasmith.webui.panel import inputs
-from sigmasmith.webui.state import CODE, MATCH
+from sigmasmith.webui.samplers import MULTISTEP
+from sigmasmith.webui.state import CODE, MATCH, new_ticket
 
 
 def request(**changed):
@@ -61,3 +62,15 @@ def test_the_host_may_leave_out_arguments():
     asked = found.request("Euler")
     assert asked is not None
     assert (asked.sampler, asked.steps, asked.noises, asked.effort) == ("Euler", (7,), 6, "fast")
+
+
+def test_the_ticket_of_a_click_makes_one_fit_and_true_one_each_time():
+    clicked = [MATCH, "", inputs.HOST_SLICING, new_ticket(), "7", 6]
+    assert inputs.read(clicked).request("Euler") is not None
+    assert inputs.read(clicked).request("Euler") is None
+    for _ in range(2):
+        assert inputs.read([MATCH, "", inputs.HOST_SLICING, True]).request("Euler") is not None
+
+
+def test_coefficients_cost_more_than_a_schedule():
+    assert request(sampler=MULTISTEP).evaluations > request().evaluations

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosting.preset_store import PresetStore
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import DenoiseMode, Preset

@@ -6,7 +6,7 @@ import gc
 
 import torch
 from sigmasmith.webui import state
-from sigmasmith.webui.state import PanelChoice, SamplingPass
+from sigmasmith.webui.state import Fitted, PanelChoice, SamplingPass
 
 
 class Processing:
@@ -37,15 +37,45 @@ def test_a_generation_whose_host_object_is_gone_says_nothing():
     assert state.current_pass() is None
 
 
-def test_messages_stay_readable_after_the_end():
-    p = Processing()
-    generation = state.begin(PanelChoice(), p)
+def test_what_a_generation_said_stays_known_to_the_page_that_asked_for_it():
+    p, other = Processing(), Processing()
+    generation = state.begin(PanelChoice(), p, "task(a)")
     generation.said.append("hello")
-    generation.fitted = "mine"
+    generation.fitted = Fitted("mine", "Euler", (5,))
     state.end(generation)
-    assert state.last_messages() == ("hello",)
-    assert state.last_fitted() == "mine"
     assert state.generation_of(p) is None
+    state.end(state.begin(PanelChoice(), other, "task(b)"))
+    found = state.of_task("task(a)")
+    assert found is not None
+    assert found.said == ["hello"]
+    assert found.fitted == Fitted("mine", "Euler", (5,))
+    assert state.of_task("task(c)") is None
+
+
+def test_a_generation_that_broke_off_is_known_too_and_one_of_the_api_to_no_page():
+    p = Processing()
+    broken = state.begin(PanelChoice(), p, "task(broken)")
+    assert state.of_task("task(broken)") is broken
+    state.end(state.begin(PanelChoice(), p))
+    assert state.of_task("") is None
+
+
+def test_old_generations_are_forgotten_and_hold_no_memory():
+    p = Processing()
+    for number in range(100):
+        state.end(state.begin(PanelChoice(), p, f"task({number})"))
+    assert state.of_task("task(0)") is None
+    assert state.of_task("task(99)") is not None
+
+
+def test_a_click_on_fit_now_is_good_for_one_fit():
+    ticket, other = state.new_ticket(), state.new_ticket()
+    assert state.is_ticket(ticket)
+    assert state.take_ticket(ticket)
+    assert not state.take_ticket(ticket)
+    assert state.take_ticket(other)
+    assert not state.take_ticket("of a host that has been started anew")
+    assert not state.is_ticket(True)
 
 
 def test_a_sampler_that_leaves_out_given_levels_is_told_from_one_that_adds_some():
@@ -73,6 +103,6 @@ def test_a_sentence_is_said_once_and_a_warning_stands_below_the_images(caplog):
         for _ in range(2):
             generation.say_once("no preset matches", warning=True)
             generation.say_once("8 steps", warning=False)
-    assert generation.said == ["no preset matches", "8 steps"]
+    assert generation.said == []  # the panel said before the run what will run
     assert caplog.messages == ["Sigmasmith: no preset matches", "Sigmasmith: 8 steps"]
     assert p.comments == ["Sigmasmith: no preset matches"]

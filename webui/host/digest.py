@@ -11,6 +11,8 @@ import torch
 from modules import shared
 from torch import Tensor
 
+from ..state import is_ticket
+
 _MAX_DEPTH = 8
 
 
@@ -23,7 +25,8 @@ def generation_digest(p: Any, *facts: Any) -> str:
     digest = hashlib.sha256()
     for value in (*facts, getattr(p, "c", None), getattr(p, "uc", None), getattr(p, "extra_network_data", None)):
         _feed(digest, value)
-    _feed(digest, list(getattr(p, "script_args", None) or []))
+    # Without the click that began the fit, which every fit has another of.
+    _feed(digest, [value for value in getattr(p, "script_args", None) or [] if not is_ticket(value)])
     digest.update(json.dumps(shared.opts.data, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:32]
 

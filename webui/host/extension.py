@@ -29,7 +29,21 @@ def register_entries(functions: Mapping[str, Callable[..., Tensor]], samplers: l
     clear_caches(sd_samplers)
 
 
-def register_callbacks(on_model_call: Callable[[Any], None]) -> None:
+def register_axes(options: Callable[[Any], list[Any]]) -> None:
+    """Add our axes to the host's XYZ grid, once its script is there; those of before a reload went with it.
+
+    Args:
+        options: the host's AxisOption -> axes.
+    """
+    grid = next((one.module for one in scripts.scripts_data if one.module.__name__ == "xyz_grid.py"), None)
+    if grid is not None:
+        own = options(grid.AxisOption)
+        known = {option.label for option in grid.axis_options}
+        grid.axis_options += [option for option in own if option.label not in known]
+
+
+def register_callbacks(on_model_call: Callable[[Any], None], options: Callable[[Any], list[Any]]) -> None:
     """The host forgets its callbacks before it loads scripts again, so they are registered at every load."""
     script_callbacks.on_cfg_denoiser(on_model_call)
     script_callbacks.on_ui_settings(add_settings)
+    script_callbacks.on_before_ui(lambda: register_axes(options))

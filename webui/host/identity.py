@@ -6,7 +6,7 @@ import math
 import os
 from typing import Any
 
-from modules import sd_models, shared
+from modules import processing, sd_models, shared
 from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange
@@ -90,6 +90,14 @@ def exact_range(told: SigmaRange) -> SigmaRange:
         return told
     pairs = ((known.sigma_min, told.sigma_min), (known.sigma_max, told.sigma_max))
     return known if all(math.isclose(*pair, rel_tol=1e-4) for pair in pairs) else told
+
+
+def latent_shape(width: int, height: int) -> tuple[int, ...]:
+    """(C, H, W) of the latent for an image of this size in pixels, as the host makes it."""
+    model = shared.sd_model
+    vae = getattr(getattr(model, "forge_objects", None), "vae", None)
+    channels = getattr(vae, "latent_channels", None) or getattr(model, "latent_channels", None) or processing.opt_C
+    return int(channels), height // processing.opt_f, width // processing.opt_f
 
 
 def loras_of(p: Any) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ...schedules.adaptive.report import AdaptiveReport
 from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
-from ...schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
+from ...schedules.family.run import FamilyCoefficients
+from ...schedules.samplers.fitted import CoefficientSource, FirstKnown, PresetCoefficients, sample_sigmasmith_multistep
 from ...schedules.variance.calls import sample_euler
 from ...schedules.variance.control import Control
 from ...schedules.variance.controlled import RunNoise, sample_controlled
@@ -20,7 +21,7 @@ from ...schedules.variance.running import run_route
 from ...schedules.variance.steppers import OdeStepper
 from ..log import say
 from ..state import current_pass
-from .identity import is_flow, loaded_range
+from .identity import is_flow, loaded_range, sigma_range_of
 from .samplers import create_sampler, function_name
 
 
@@ -99,8 +100,19 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
     under_way = current_pass()
     answer = under_way[1].answer if under_way else None
     preset = answer.preset if answer else None
-    coefficients = None if preset is None else PresetCoefficients(preset.schedules, preset.coefficients)
-    return sample_sigmasmith_multistep(model, x, sigmas, extra_args, callback, coefficients=coefficients, warn=_said)
+    sources: tuple[CoefficientSource, ...] = (_family(model),)
+    if preset is not None:
+        sources = (PresetCoefficients(preset.schedules, preset.coefficients), *sources)
+    return sample_sigmasmith_multistep(
+        model, x, sigmas, extra_args, callback, coefficients=FirstKnown(sources), warn=_warned
+    )
+
+
+def _family(model: Any) -> FamilyCoefficients:
+    """The family for the model and the guidance of the pass under way."""
+    table = model.inner_model.sigmas
+    sigma_range = sigma_range_of(model.inner_model, float(table[0]), float(table[-1]))
+    return FamilyCoefficients(sigma_range, float(model.p.cfg_scale))
 
 
 def _control(eta: str, s_noise: float) -> Control:
@@ -124,8 +136,15 @@ def _reads_one_level(model: Any) -> bool:
 
 
 def _said(text: str) -> None:
+    """What a run did, for the panel alone: a line of the log for every image is enough, and the schedule has it."""
     under_way = current_pass()
     if text and under_way is not None and text not in under_way[0].said:
         under_way[0].said.append(text)
-    if text:
-        say(text)
+
+
+def _warned(text: str) -> None:
+    under_way = current_pass()
+    if under_way is not None:
+        under_way[0].say_once(text, warning=True)
+    else:
+        say(text, warning=True)

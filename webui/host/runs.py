@@ -25,21 +25,45 @@ class HostRuns:
         x: (B, ...) the host's start state at `sigma_max`.
         extra_args: the host's, for all B rows.
         sigma_max: noise level of `x`.
+        flow: whether noised images are (1 - sigma) * image + sigma * noise.
     """
 
     splits = True
 
-    def __init__(self, denoiser: Any, x: Tensor, extra_args: dict[str, Any], sigma_max: float) -> None:
+    def __init__(
+        self, denoiser: Any, x: Tensor, extra_args: dict[str, Any], sigma_max: float, *, flow: bool = False
+    ) -> None:
         self.denoiser = denoiser
         self.start = x
         self.extra_args = extra_args
         self.sigma_max = sigma_max
+        self.flow = flow
+        self.has_images = False
         # Whether the host scales the start by sqrt(1 + sigma**2) and not by sigma.
         self.max_denoise = bool(getattr(shared.opts, "sgm_noise_multiplier", False))
         self.timer = CallTimer(x.shape[0])
         self.groups = RowGroups(x.shape[0], _TOO_LARGE, torch.cuda.empty_cache)
         self.latest = x.clone()  # the latest model output of every row, for the case of an interrupt
         self._rows = slice(0, x.shape[0])
+
+    def one_row_at_a_time(self) -> None:
+        """Call the denoiser with a single row from now on."""
+        self.groups.size = 1
+
+    def start_from(self, images: Tensor, sigma: float) -> None:
+        """Start from these images from now on, noised to sigma with the noise of the host's start state.
+
+        Args:
+            images: (B, ...) that the host has put its noise on.
+            sigma: first level of every later run.
+        """
+        images = images.to(self.start)
+        noise = (self.start - self._kept(self.sigma_max) * images) / self.sigma_max
+        self.start, self.sigma_max, self.has_images = self._kept(sigma) * images + sigma * noise, sigma, True
+
+    def _kept(self, sigma: float) -> float:
+        """The share of an image in its noised state."""
+        return 1.0 - sigma if self.flow else 1.0
 
     def __call__(self, sampler: Callable[..., Tensor], sigmas: Tensor, rows: slice) -> None:
         """Run a sampler function on these rows, from the host's start state scaled to sigmas[0]."""

@@ -9,7 +9,8 @@ from typing import Any
 from modules import sd_samplers, sd_samplers_kdiffusion, shared
 from torch import Tensor
 
-from ..samplers import own_sampler
+from ...schedules.samplers.fitted import NAME
+from ..samplers import MULTISTEP, own_sampler
 
 # Its repeats follow Karras, and from 20 steps on so does the rest.
 _OWN_TABLE = {"restart_sampler"}
@@ -40,6 +41,8 @@ def function_name(sampler: Any) -> str:
 
 def known_function(label: str | None) -> str:
     """As `function_name`, by the name in the dropdown, before there is a sampler object; "" where it is not known."""
+    if label == MULTISTEP:
+        return NAME
     for table in ("samplers_k_diffusion", "additional_samplers"):
         for name, function, _, options in getattr(sd_samplers_kdiffusion, table, ()):
             if name == label:
@@ -89,11 +92,12 @@ def _own_table_samplers() -> list[Any]:
 
 def check_fittable(label: str, sampler: Any) -> None:
     """Raise ValueError where no schedule can be fitted for a sampler of the host."""
-    if own_sampler(label) is not None:
+    own, why = own_sampler(label), ignores_schedulers(label)
+    if own is not None and label != MULTISTEP and why is None:
         raise ValueError(
-            f"Sampling method: {label} is fitted for by its base; fit for Euler or DPM++ 2M and use that schedule"
+            f"Sampling method: {label} adds noise of its own, and a fit compares with a result without any; fit for "
+            "Euler or DPM++ 2M, and use that schedule with it"
         )
-    why = ignores_schedulers(label)
     if why is None and "sigmas" not in inspect.signature(sampler.func).parameters:
         why = "chooses its noise levels itself"
     if why is None and type(sampler).get_sigmas is not sd_samplers_kdiffusion.KDiffusionSampler.get_sigmas:

@@ -34,6 +34,11 @@ def slicing_for(steps: int, strength: float | None, *, drops: bool = False) -> S
     return Slicing(total, last + 1, strength, drops)
 
 
+def is_whole(strength: float | None) -> bool:
+    """Whether a run at this denoising strength starts from noise alone: hosts run up to .999 of the steps."""
+    return strength is None or strength > 0.999
+
+
 def drops_penultimate(config: Any) -> bool:
     """Whether the host asks for one step more and drops sigmas[-2] for this sampler."""
     own = config is not None and config.options.get("discard_next_to_last_sigma", False)

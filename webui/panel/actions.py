@@ -17,7 +17,7 @@ from .. import infotext, state
 from ..answers import answer, in_words
 from ..fit_inputs import cost_in_words, fit_inputs
 from ..host.folders import preset_store
-from ..host.identity import loaded_range, model_identity
+from ..host.identity import latent_shape, loaded_range, model_identity
 from ..host.samplers import ignores_schedulers, known_function, sampler_config, samplers_with_own_table, scheduler_of
 from ..host.slicing import drops_penultimate, slicing_for
 from ..registration import LABELS, OPTIMAL, scheduler_name
@@ -63,6 +63,8 @@ def will_run(
     label: str,
     scheduler: str,
     guidance: Any,
+    width: Any,
+    height: Any,
     strength: Any = None,
 ) -> str:
     """The schedule that the tab will run in words, with a plot; a denoising strength is img2img's alone."""
@@ -90,6 +92,7 @@ def will_run(
             identity,
             sampler=known,
             guidance=float(guidance),
+            latent_shape=latent_shape(int(width), int(height)),
             steps=slicing.total,
             denoise=slicing.denoise,
         )
@@ -97,21 +100,34 @@ def will_run(
     except ValueError as error:
         return _warned(str(error))
     text = [in_words(name, result, slicing) + f" {chosen.why}", *chosen.warnings]
-    shown = html.plot(result, slicing, flow=sigma_range.flow, sigma_max=sigma_range.sigma_max, dark=bool(dark))
+    shown = html.plot(result, slicing, sigma_range, dark=bool(dark))
     return html.lines(text, kind="sigmasmith-warning" if chosen.warnings or result.fallback else "") + shown
 
 
-def ended(chosen: str) -> tuple[Any, Any, Any]:
-    """After a generation: what it said, the preset that it made, and no fit the next time.
+def ended(task: str, preset: str, label: str, scheduler: str, steps: Any) -> tuple[Any, ...]:
+    """After a generation of this page: what it said and, of a fit, the values that use it.
 
-    The dropdown is left alone where there is nothing new: Gradio 4 narrows the list of one that was updated to the
-    entry that it shows.
+    Args:
+        task: the page's id of the generation.
+        preset, label, scheduler, steps: as the page has them.
+    Returns:
+        the text, then updates of the preset, what a strength below 1 means, and the host's sampler, scheduler and
+        steps. What does not change is left alone.
     """
-    fitted = state.last_fitted()
-    said = html.report(state.last_messages())
-    if fitted is None or chosen in (CODE, fitted):
-        return said, gr.update(), False
-    return said, refreshed(fitted), False
+    generation = state.of_task(task)
+    said = list(generation.said) if generation is not None else []
+    fitted = generation.fitted if generation is not None else None
+    if fitted is None:
+        return html.report(said), *[gr.update()] * 5
+    count = int(steps) if int(steps) in fitted.steps else fitted.steps[0]
+    wanted = ((label, fitted.sampler), (scheduler, LABELS[OPTIMAL]), (int(steps), count))
+    updates = [gr.update() if now == value else gr.update(value=value) for now, value in wanted]
+    said.append(
+        f"Chosen now: preset {fitted.preset}, schedule type {LABELS[OPTIMAL]}, sampling method {fitted.sampler}, "
+        f"{count} steps. Generate uses it."
+    )
+    chosen = gr.update(choices=choices(), value=fitted.preset)
+    return html.report(said), chosen, gr.update(value=HOST_SLICING), *updates
 
 
 def inspected(dark: bool, preset: str, code: str) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.words import in_words, plot_sentence
+from ...schedules.hosts.schedules import host_schedules
 from ...schedules.plot.plot import Plot, schedule_plot
 from ...schedules.plot.svg import to_svg
 from ...schedules.presets.preset import Preset
 from ..answers import ScheduleAnswer, Slicing
 
 _BOX = "sigmasmith-box"
+# What people most often choose otherwise.
+_BESIDE = ("simple", "karras", "beta")
 
 
 def lines(texts: Iterable[str], *, kind: str = "") -> str:
@@ -26,12 +30,14 @@ def report(texts: Iterable[str]) -> str:
     return f'<div class="{_BOX}"><b>Last run</b>{body}</div>' if body else ""
 
 
-def plot(schedule: ScheduleAnswer, slicing: Slicing, *, flow: bool, sigma_max: float, dark: bool) -> str:
-    """The curve that will run, and in img2img the whole list that it is the end of."""
-    tail = schedule.tail(slicing)
-    curves = {"will run": tail}
-    whole = slicing.runs < slicing.total
-    data = schedule_plot(curves, "will run", flow, sigma_max=None if whole else sigma_max, title="Sigma at each step")
+def plot(schedule: ScheduleAnswer, slicing: Slicing, sigma_range: SigmaRange, *, dark: bool) -> str:
+    """The curve that will run, among those that schedules of the host would run in its place."""
+    known = host_schedules(sigma_range)
+    curves = {"will run": schedule.tail(slicing)} | {
+        name: known[name](slicing.total)[-(slicing.runs + 1) :] for name in _BESIDE if name in known
+    }
+    top = sigma_range.sigma_max if slicing.runs == slicing.total else None
+    data = schedule_plot(curves, "will run", sigma_range.flow, sigma_max=top, title="Sigma at each step")
     return _picture(data, dark)
 
 

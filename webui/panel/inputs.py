@@ -9,7 +9,7 @@ from typing import Any
 from ...schedules.presets.preset import DenoiseMode
 from .. import samplers
 from ..fit_inputs import FitInputs, fit_inputs
-from ..state import MATCH, PanelChoice
+from ..state import MATCH, PanelChoice, take_ticket
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
@@ -17,7 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "preset": MATCH,
     "code": "",
     "denoise": HOST_SLICING,
-    "fit": False,
+    "fit": "",
     "steps": "10",
     "noises": 4,
     "effort": "fast",
@@ -46,12 +46,13 @@ class Inputs:
         return PanelChoice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
 
     def request(self, sampler: str) -> FitInputs | None:
-        """The fit that is asked for, if any.
+        """The fit that is asked for, if any: by True over the HTTP API, or by the ticket of a click on Fit now.
 
         Raises:
             ValueError: names the input to change.
         """
-        if not self.values["fit"]:
+        asked = self.values["fit"]
+        if not asked or (isinstance(asked, str) and not take_ticket(asked)):
             return None
         names = ("steps", "noises", "effort", "minutes", "name", "replace")
         return fit_inputs(sampler, *(self.values[name] for name in names))

@@ -6,15 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from .. import samplers
+from ..state import new_ticket
 from . import actions
 from .inputs import DEFAULTS, FIELDS, HOST_SLICING, NOISE_LEVEL
 
 # The host's components whose values decide what will run, by the end of their element id.
-WATCHED = ("steps", "sampling", "scheduler", "cfg_scale", "denoising_strength")
+WATCHED = ("steps", "sampling", "scheduler", "cfg_scale", "width", "height", "denoising_strength")
+# Those that a fit sets.
+SET_BY_FIT = ("sampling", "scheduler", "steps")
 EFFORTS = ["quick", "fast", "balanced", "thorough"]
+# Scripts of the page (javascript/sigmasmith.js); a hidden button is what they press.
 _PRESS_GENERATE = "() => gradioApp().getElementById('{tab}_generate').click()"
+_ENDED = "(...values) => [window.sigmasmith.endedTask('{tab}'), ...values.slice(1)]"
+_ABOUT_FIT = {
+    "txt2img": "Fits the schedule with which this checkpoint, with this prompt, CFG scale, size and sampling method, "
+    "makes the best image in few steps. Progress, preview and Interrupt are those of Generate.",
+    "img2img": "Fits the schedule for changing images at this denoising strength, with this checkpoint, prompt, CFG "
+    "scale, size and sampling method. Progress, preview and Interrupt are those of Generate.",
+}
 _DARK = "(...values) => [document.body.classList.contains('dark'), ...values.slice(1)]"
 
 
@@ -30,25 +42,19 @@ class Panel:
         self.host: dict[str, Any] = {}
         self.parts: dict[str, Any] = {}
 
-    @property
-    def fits(self) -> bool:
-        """Whether this tab can fit: a schedule is fitted from pure noise."""
-        return self.tab == "txt2img"
-
     def note_component(self, elem_id: str, component: Any) -> None:
         """Note one of the host's components; with the last of them the page is complete and events can be bound."""
         prefix = f"{self.tab}_"
         if elem_id.startswith(prefix) and elem_id.removeprefix(prefix) in WATCHED:
             self.host[elem_id.removeprefix(prefix)] = component
         if elem_id == f"html_log_{self.tab}" and self.parts:
-            self._bind(component)
+            self._bind()
 
     def build(self, elem_id: Callable[[str], str]) -> list[Any]:
         """Create the components; returns those whose values the host passes to the hooks, in the order of FIELDS."""
         parts = self.parts
         with gr.Accordion("Sigmasmith", open=False, elem_id=elem_id("panel")):
-            parts["dark"] = gr.Checkbox(visible=False, value=False)
-            parts["pasted"] = gr.Textbox(visible=False, value="")
+            self._hidden(elem_id)
             with gr.Row():
                 parts["preset"] = gr.Dropdown(
                     label="Preset",
@@ -67,98 +73,96 @@ class Panel:
             parts["message"] = gr.HTML(elem_id=elem_id("message"))
             parts["will_run"] = gr.HTML(elem_id=elem_id("will_run"))
             parts["last_run"] = gr.HTML(elem_id=elem_id("last_run"))
-            if samplers.options():
-                self._options(elem_id)
-            if self.fits:
-                self._fit(elem_id)
-            self._files(elem_id)
-        for name in FIELDS:
-            if name not in parts:  # of the fit, in img2img: invisible, so that both tabs have the same arguments
-                parts[name] = gr.Textbox(value=str(DEFAULTS[name]), visible=False, label=name)
+            with gr.Tabs(elem_id=elem_id("tabs")):
+                with gr.Tab("Fit", elem_id=elem_id("fit_tab")):
+                    self._fit(elem_id)
+                with gr.Tab("Library", elem_id=elem_id("library_tab")):
+                    self._library(elem_id)
+                with gr.Tab("Samplers", elem_id=elem_id("samplers_tab")):
+                    self._options(elem_id)
         controls = [parts[name] for name in FIELDS] + [parts[option.key] for option in samplers.options()]
         for control in controls:
             control.do_not_save_to_config = True
         return controls
 
+    def _hidden(self, elem_id: Callable[[str], str]) -> None:
+        """What the page's script presses or fills. Gradio 4 omits invisible buttons, so these are hidden by style."""
+        parts = self.parts
+        parts["dark"] = gr.Checkbox(visible=False, value=False)
+        for name in ("pasted", "task", "fit"):
+            parts[name] = gr.Textbox(visible=False, value="", label=name)
+        parts["ended"] = gr.Button("ended", elem_id=elem_id("ended"), elem_classes=["sigmasmith-pressed-by-script"])
+
     def _options(self, elem_id: Callable[[str], str]) -> None:
-        with gr.Accordion("Samplers", open=False, elem_id=elem_id("samplers")):
-            for option in samplers.options():
-                self.parts[option.key] = _input(option, elem_id(option.key))
-            gr.HTML(actions.own_tables(), elem_id=elem_id("own_tables"))
+        for option in samplers.options():
+            self.parts[option.key] = _input(option, elem_id(option.key))
+        gr.HTML(actions.own_tables(), elem_id=elem_id("own_tables"))
 
     def _fit(self, elem_id: Callable[[str], str]) -> None:
         parts = self.parts
-        with gr.Accordion("Fit", open=False, elem_id=elem_id("fit_panel")):
-            gr.HTML(
-                "<p>Finds the schedule at which this checkpoint, with this prompt, CFG scale, size and sampling "
-                "method, makes the best image in few steps. Progress, preview and Interrupt are those of Generate.</p>"
+        gr.HTML(f"<p>{_ABOUT_FIT[self.tab]}</p>")
+        with gr.Row():
+            parts["steps"] = gr.Textbox(
+                label="Steps",
+                value=DEFAULTS["steps"],
+                elem_id=elem_id("steps"),
+                info="One count, such as 10, or several, such as 5, 8, 10, 20.",
             )
-            with gr.Row():
-                parts["steps"] = gr.Textbox(
-                    label="Steps",
-                    value=DEFAULTS["steps"],
-                    elem_id=elem_id("steps"),
-                    info="One count, such as 10, or several, such as 5, 8, 10, 20.",
-                )
-                parts["noises"] = gr.Slider(
-                    label="Noises",
-                    value=DEFAULTS["noises"],
-                    minimum=4,
-                    maximum=16,
-                    step=1,
-                    elem_id=elem_id("noises"),
-                    info="Images the fit is made on; more hold better for other seeds.",
-                )
-            with gr.Row():
-                parts["effort"] = gr.Dropdown(
-                    label="Effort", choices=EFFORTS, value=DEFAULTS["effort"], elem_id=elem_id("effort")
-                )
-                parts["minutes"] = gr.Number(
-                    label="Minutes at most (0: no limit)", value=DEFAULTS["minutes"], elem_id=elem_id("minutes")
-                )
-            with gr.Row():
-                parts["name"] = gr.Textbox(
-                    label="Name of the preset",
-                    value=DEFAULTS["name"],
-                    elem_id=elem_id("name"),
-                    placeholder="empty: named after the checkpoint and the sampler",
-                )
-                parts["replace"] = gr.Checkbox(
-                    label="Replace a preset of this name", value=False, elem_id=elem_id("replace")
-                )
-            parts["cost"] = gr.HTML(actions.cost(*(DEFAULTS[name] for name in actions.COST_FIELDS)))
-            parts["fit"] = gr.Checkbox(
-                label="Generate fits instead of making images", value=False, elem_id=elem_id("fit")
+            parts["noises"] = gr.Slider(
+                label="Noises",
+                value=DEFAULTS["noises"],
+                minimum=4,
+                maximum=16,
+                step=1,
+                elem_id=elem_id("noises"),
+                info="Images the fit is made on; more hold better for other seeds.",
             )
-            parts["fit_button"] = gr.Button("Fit now", variant="primary", elem_id=elem_id("fit_now"))
+        with gr.Row():
+            parts["effort"] = gr.Dropdown(
+                label="Effort", choices=EFFORTS, value=DEFAULTS["effort"], elem_id=elem_id("effort")
+            )
+            parts["minutes"] = gr.Number(
+                label="Minutes at most (0: no limit)", value=DEFAULTS["minutes"], elem_id=elem_id("minutes")
+            )
+        with gr.Row():
+            parts["name"] = gr.Textbox(
+                label="Name of the preset",
+                value=DEFAULTS["name"],
+                elem_id=elem_id("name"),
+                placeholder="empty: named after the checkpoint and the sampler",
+            )
+            parts["replace"] = gr.Checkbox(
+                label="Replace a preset of this name", value=False, elem_id=elem_id("replace")
+            )
+        parts["cost"] = gr.HTML(actions.cost(*(DEFAULTS[name] for name in actions.COST_FIELDS)))
+        parts["fit_button"] = gr.Button("Fit now", variant="primary", elem_id=elem_id("fit_now"))
 
-    def _files(self, elem_id: Callable[[str], str]) -> None:
+    def _library(self, elem_id: Callable[[str], str]) -> None:
         parts = self.parts
-        with gr.Accordion("Inspect, import, export", open=False, elem_id=elem_id("files")):
-            parts["code"] = gr.Textbox(
-                label="Share code",
-                value="",
-                lines=2,
-                elem_id=elem_id("code"),
-                placeholder="sigmasmith1:...",
-                info="Used where the preset is 'Share code below'.",
+        parts["code"] = gr.Textbox(
+            label="Share code",
+            value="",
+            lines=2,
+            elem_id=elem_id("code"),
+            placeholder="sigmasmith1:...",
+            info="Used where the preset is 'Share code below'.",
+        )
+        with gr.Row():
+            parts["save_code"] = gr.Button("Save the share code as a preset", elem_id=elem_id("save_code"))
+            parts["show"] = gr.Button("Inspect", elem_id=elem_id("show"))
+            parts["export"] = gr.Button("Export the chosen preset", elem_id=elem_id("export"))
+            parts["refresh"] = gr.Button("Refresh list", elem_id=elem_id("refresh"))
+        parts["inspected"] = gr.HTML(elem_id=elem_id("inspected"))
+        parts["exported"] = gr.Textbox(
+            label="Share code of the chosen preset", interactive=False, visible=False, elem_id=elem_id("exported")
+        )
+        with gr.Row():
+            parts["upload"] = gr.File(
+                label="Import a preset file", file_count="single", type="binary", elem_id=elem_id("upload")
             )
-            with gr.Row():
-                parts["save_code"] = gr.Button("Save the share code as a preset", elem_id=elem_id("save_code"))
-                parts["show"] = gr.Button("Inspect", elem_id=elem_id("show"))
-                parts["export"] = gr.Button("Export the chosen preset", elem_id=elem_id("export"))
-                parts["refresh"] = gr.Button("Refresh list", elem_id=elem_id("refresh"))
-            parts["inspected"] = gr.HTML(elem_id=elem_id("inspected"))
-            parts["exported"] = gr.Textbox(
-                label="Share code of the chosen preset", interactive=False, visible=False, elem_id=elem_id("exported")
+            parts["download"] = gr.File(
+                label="Preset file", interactive=False, visible=False, elem_id=elem_id("download")
             )
-            with gr.Row():
-                parts["upload"] = gr.File(
-                    label="Import a preset file", file_count="single", type="binary", elem_id=elem_id("upload")
-                )
-                parts["download"] = gr.File(
-                    label="Preset file", interactive=False, visible=False, elem_id=elem_id("download")
-                )
         self._bind_files()
 
     def _bind_files(self) -> None:
@@ -177,40 +181,42 @@ class Panel:
         parts["save_code"].click(actions.save_code, inputs=[parts["code"]], outputs=imported, **quiet)
         parts["upload"].upload(actions.save_file, inputs=[parts["upload"]], outputs=imported, **quiet)
 
-    def _bind(self, log: Any) -> None:
-        """Bind what needs the host's components: its log changes when a generation has ended."""
+    def _bind(self) -> None:
+        """Bind what needs the host's components."""
         parts, quiet = self.parts, {"show_progress": False, "queue": False}
-        arguments: dict[str, Any] = {}
-        if all(name in self.host for name in WATCHED if self._decides(name)):
-            own = [parts[name] for name in ("dark", "preset", "code", "denoise")]
-            watched = [self.host[name] for name in WATCHED if self._decides(name)]
-            arguments = {
-                "fn": actions.will_run,
-                "inputs": own + watched,
-                "outputs": [parts["will_run"]],
-                "_js": _DARK,
-            }
-            for component in own[1:] + watched:
-                event = component.release if isinstance(component, gr.Slider) else component.change
-                event(**arguments, **quiet)
-        # Forge adds _js to a component's events after this moment, but to what follows on them before.
-        after = log.change(actions.ended, inputs=[parts["preset"]], outputs=self._after_run(), **quiet)
-        if arguments:
-            after.then(**arguments, **quiet)
-        if self.fits:
-            fields = [parts[name] for name in actions.COST_FIELDS]
-            for component in fields:
-                component.change(actions.cost, inputs=fields, outputs=[parts["cost"]], **quiet)
-            parts["fit_button"].click(lambda: True, inputs=[], outputs=[parts["fit"]], **quiet).then(
-                fn=None, inputs=[], outputs=[], _js=_PRESS_GENERATE.format(tab=self.tab)
-            )
+        parts["fit_button"].click(new_ticket, inputs=[], outputs=[parts["fit"]], **quiet).then(
+            fn=None, inputs=[], outputs=[], _js=_PRESS_GENERATE.format(tab=self.tab)
+        )
+        fields = [parts[name] for name in actions.COST_FIELDS]
+        for component in fields:
+            component.change(actions.cost, inputs=fields, outputs=[parts["cost"]], **quiet)
+        # The page's description was made when the host started; presets may be newer.
+        loaded = Context.root_block.load(
+            actions.refreshed, inputs=[parts["preset"]], outputs=[parts["preset"]], **quiet
+        )
+        watched = [name for name in WATCHED if self._decides(name)]
+        if any(name not in self.host for name in watched):
+            return  # a host with other components: no forecast, and values to set by hand after a fit
+        set_by_fit = [self.host[name] for name in SET_BY_FIT]
+        ended = parts["ended"].click(
+            actions.ended,
+            inputs=[parts["task"], parts["preset"], *set_by_fit],
+            outputs=[parts["last_run"], parts["preset"], parts["denoise"], *set_by_fit],
+            _js=_ENDED.format(tab=self.tab),
+            **quiet,
+        )
+        own = [parts[name] for name in ("dark", "preset", "code", "denoise")]
+        decide = [self.host[name] for name in watched]
+        forecast = {"fn": actions.will_run, "inputs": own + decide, "outputs": [parts["will_run"]], "_js": _DARK}
+        for component in own[1:] + decide:
+            event = component.release if isinstance(component, gr.Slider) else component.change
+            event(**forecast, **quiet)
+        for earlier in (loaded, ended):
+            earlier.then(**forecast, **quiet)
 
     def _decides(self, name: str) -> bool:
         """Whether a component of the host decides what the first pass runs; txt2img's strength is the hires pass's."""
-        return name != "denoising_strength" or not self.fits
-
-    def _after_run(self) -> list[Any]:
-        return [self.parts["last_run"], self.parts["preset"], self.parts["fit"]]
+        return name != "denoising_strength" or self.tab == "img2img"
 
     def paste_fields(self) -> list[tuple[Any, Any]]:
         """Component and what a pasted infotext sets it to."""

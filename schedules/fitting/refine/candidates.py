@@ -53,7 +53,7 @@ def path_cost(errors: LocalErrors, weights: Array, sigmas: Tensor) -> float:
     wanted = -np.log(np.clip(sigmas[:-1].double().numpy(), errors.sigmas[-1], errors.sigmas[0]))
     middle = 0.5 * (logs[1:] + logs[:-1])
     path = np.unique(np.searchsorted(middle, wanted))
-    cost = float(errors.first[path[-1], -1])
+    cost = float(errors.first[path[-1], -1] + errors.skipped[path[0]] * weights[path[0]] ** 2)
     for at, (i, k) in enumerate(pairwise(path)):
         error = errors.first[i, k] if at == 0 else errors.pair[path[at - 1], i, k]
         cost += float(error * weights[k] ** 2)

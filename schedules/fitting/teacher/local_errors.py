@@ -41,11 +41,14 @@ class LocalErrors:
         sigmas: (M,) noise levels; index M stands for sigma = 0.
         first: (M, M + 1) [i, k]: a step from i to k without history.
         pair: (M, M, M) [h, i, k]: a step from i to k with the output at h < i as history. inf where not ordered.
+        skipped: (M,) of a run that starts at this level from noise alone, as hosts start a schedule whose first sigma
+            lies below the model's.
     """
 
     sigmas: Array
     first: Array
     pair: Array
+    skipped: Array
 
 
 def densify(teacher: Teacher, factor: int) -> DenseTeacher:
@@ -78,6 +81,7 @@ def local_errors(teacher: DenseTeacher, rule: MultistepRule) -> LocalErrors:
         near = ends[i + 1] - _first_order(rule, teacher.states[i], feature[i], sigmas, i, i + 1)[0]
         difficulty += np.square(near).mean(axis=1)
     scale = 1.0 / np.sqrt(np.maximum(difficulty, 1e-30) * ends.shape[2] * ends.shape[1])[:, None]
+    alone = (teacher.states - teacher.states[0] * (sigmas / sigmas[0])[:, None, None]) * scale
     first = np.full((count, count + 1), np.inf)
     pair = np.full((count, count, count), np.inf)
     for i in range(count):  # residuals of one level at a time: those of all would outweigh the whole teacher
@@ -92,7 +96,7 @@ def local_errors(teacher: DenseTeacher, rule: MultistepRule) -> LocalErrors:
             pair[:i, i, i + 1 :] = first[i, i + 1 : -1] - 2.0 * w * cross + w * w * square
         elif rule.order == 1 and i > 0:
             pair[:i, i, i + 1 :] = first[i, i + 1 : -1]
-    return LocalErrors(sigmas, first, np.maximum(pair, 0.0))
+    return LocalErrors(sigmas, first, np.maximum(pair, 0.0), np.square(alone).sum(axis=(1, 2)))
 
 
 def _first_order(

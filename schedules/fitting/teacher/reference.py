@@ -15,11 +15,11 @@ from ..direct import DirectRun
 from ..experts import levels_with_boundary
 from ..partial import PartialStart
 from ..problem import Problem
-from .teacher import Teacher, run_teacher, teacher_sigmas
+from ..teacher_levels import teacher_sigmas
+from .teacher import Teacher, run_teacher
 
-# The reference and its half-as-fine twin may differ by this share of the distance between different samples; a
+# The reference and its half-as-fine twin may differ by a share of the distance between different samples (effort.py); a
 # stochastic sampler converges slowly on its path, so that its own may differ by more.
-TOLERANCE = 0.05
 STOCHASTIC_TOLERANCE = 0.15
 
 
@@ -53,7 +53,7 @@ def make_reference(problem: Problem) -> Reference:
     # A model whose fine solution cannot be trusted shows it on any rows: the held-out ones are the fewest.
     checked = problem.held_out if problem.splits else problem.everything
     coarse = _teacher(problem, _levels(problem, problem.effort.check_nodes), checked)
-    disagreement, converged = agreement(fine.end, coarse.end, TOLERANCE, checked)
+    disagreement, converged = agreement(fine.end, coarse.end, problem.effort.tolerance, checked)
     if not problem.stochastic or not converged:
         return Reference(fine, fine.end, disagreement, converged)
     spent = problem.budget.spent

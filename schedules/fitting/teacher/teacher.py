@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.finite import check_finite
-from ...core.noise_space import Array, SigmaRange
+from ...core.noise_space import Array
 from ...core.run import StartSampler, take_rows
 from ...core.sigmas import finish_sigmas
 from ..budget import Budget
@@ -20,8 +20,6 @@ from ..sketch import Sketch
 # History of the teacher's quadrature. On mixtures order 4 had at most half the error at 48 levels, where order 3 is
 # already far below any student's, and it starts up later.
 ORDER = 3
-# Places of further levels in the first step of a cold start, as shares of its log sigma.
-_FIRST_STEPS = (0.09, 0.3)
 
 
 @dataclass(frozen=True)
@@ -42,33 +40,6 @@ class Teacher:
     end: Tensor
     end_sketch: Tensor
     probe: tuple[float, Tensor, Tensor]
-
-
-def teacher_sigmas(nodes: int, sigma_range: SigmaRange, *, cold: bool = False) -> Array:
-    """Noise levels for a teacher: dense where any sane student is dense.
-
-    The node density is the mean of three: uniform in log sigma (detail), in the noise fraction sigma / (1 + sigma)
-    (structure; on flow models sigma itself) and in log-SNR (flow: log-odds, cut at 0.99). Of 16 such blends it had the
-    smallest or nearly the smallest teacher error on mixtures, VE and flow, with and without guidance.
-
-    Args:
-        cold: whether the model's output bends at the first level, as it does in a run that starts below sigma_max. Two
-            of the levels are then put into the first step, which has no history: the error of 48 levels falls to a
-            third and less (trained networks). From sigma_max they are better spent elsewhere.
-
-    Returns:
-        (nodes,) float64, decreasing, from sigma_max to sigma_min.
-    """
-    fine = np.geomspace(sigma_range.sigma_max, sigma_range.sigma_min, 4096)
-    fraction = fine if sigma_range.flow else fine / (1.0 + fine)
-    odds = fine / np.maximum(1.0 - fine, 0.01) if sigma_range.flow else fine
-    coordinates = (np.log(fine), fraction, np.log(odds))
-    even = nodes - len(_FIRST_STEPS) if cold and nodes > 3 * len(_FIRST_STEPS) else nodes
-    position = sum((c[0] - c) / (c[0] - c[-1]) for c in coordinates) / len(coordinates)
-    sigmas = np.exp(np.interp(np.linspace(0.0, 1.0, even), position, np.log(fine)))
-    sigmas[0], sigmas[-1] = sigma_range.sigma_max, sigma_range.sigma_min
-    first = sigmas[0] * (sigmas[1] / sigmas[0]) ** np.array(_FIRST_STEPS[: nodes - even])
-    return np.concatenate([sigmas[:1], first, sigmas[1:]])
 
 
 def exponential_weights(past: Array, sigma_next: float) -> Array:

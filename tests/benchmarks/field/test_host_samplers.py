@@ -9,7 +9,7 @@ import pytest
 import torch
 from sigmasmith.benchmarks.field.host_samplers import host_samplers
 from sigmasmith.schedules.core.noise_space import SigmaRange
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 
 from ...host.locate import answer_of, find_host
 from ...host.sampler_reference import Clusters

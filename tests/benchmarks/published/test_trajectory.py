@@ -7,7 +7,7 @@ import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher, power_law
 from sigmasmith.benchmarks.published.trajectory import CountedDenoiser, ending_in_zero, record
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 
 
 @pytest.mark.parametrize("sampler", ["euler", "ipndm", "dpmpp_2m"])

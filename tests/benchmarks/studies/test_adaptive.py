@@ -11,6 +11,12 @@ from sigmasmith.schedules.hosts.schedules import host_schedules
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
 
+@pytest.fixture
+def k_diffusion():
+    """What is compared with; it does not install beside the newest numpy."""
+    pytest.importorskip("k_diffusion.sampling", reason="pip install k-diffusion to compare with it")
+
+
 @pytest.fixture(scope="module")
 def cases():
     torch.manual_seed(0)
@@ -25,6 +31,7 @@ def test_the_references_are_converged(cases):
         assert case.dpmpp_2m(fine) < 5e-3
 
 
+@pytest.mark.usefixtures("k_diffusion")
 def test_ours_runs_with_exactly_as_many_calls_as_dpm_adaptive(cases, monkeypatch):
     monkeypatch.setattr(adaptive, "RTOLS", (0.05, 0.8))
     case = cases["mixture_eps:4"]
@@ -37,11 +44,13 @@ def test_ours_runs_with_exactly_as_many_calls_as_dpm_adaptive(cases, monkeypatch
         assert 0.0 < ours < error
 
 
+@pytest.mark.usefixtures("k_diffusion")
 def test_a_run_beyond_the_range_of_calls_is_left_out(cases, monkeypatch):
     monkeypatch.setattr(adaptive, "RTOLS", (1e-6,))
     assert list(adaptive.dpm_adaptive_runs(cases["mixture_flow:1"])) == []
 
 
+@pytest.mark.usefixtures("k_diffusion")
 def test_the_overhead_is_a_time_per_step():
     lines = adaptive.overhead(repeats=1, steps=4)
     assert len(lines) == 4

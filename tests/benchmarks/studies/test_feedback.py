@@ -7,12 +7,12 @@ import torch
 from sigmasmith.benchmarks.studies.feedback import (
     SHARES,
     analytic_case,
-    capped_2m,
     map_row,
     rank_correlation,
     refine_row,
     weighted_ratios,
 )
+from sigmasmith.schedules.feedback.capped import sample_capped_2m
 from sigmasmith.schedules.samplers.by_name import own_sampler
 
 
@@ -27,10 +27,10 @@ def test_capped_2m_is_2m_where_steps_do_not_grow_and_less_where_they_do():
     even = torch.cat([torch.logspace(1.16, -1.5, 12), torch.zeros(1)])
     plain = own_sampler("dpmpp_2m")
     torch.testing.assert_close(
-        capped_2m(case.model, case.x, even), plain(case.model, case.x, even), rtol=1e-4, atol=1e-4
+        sample_capped_2m(case.model, case.x, even), plain(case.model, case.x, even), rtol=1e-4, atol=1e-4
     )
     growing = torch.tensor([14.6, 14.0, 10.0, 1.0, 0.0])
-    assert not torch.equal(capped_2m(case.model, case.x, growing), plain(case.model, case.x, growing))
+    assert not torch.equal(sample_capped_2m(case.model, case.x, growing), plain(case.model, case.x, growing))
 
 
 def test_refining_is_compared_at_equal_model_calls():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from sigmasmith.benchmarks.studies.inversion import Trip, analytic_trips, report_trips
 from sigmasmith.benchmarks.studies.variance import Ready, bare_ancestral, likeness, overhead
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 
 
 @pytest.mark.parametrize("flow", [False, True])

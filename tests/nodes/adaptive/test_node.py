@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from sigmasmith.nodes import registration, sampler_names
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 

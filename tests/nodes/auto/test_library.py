@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 from sigmasmith.nodes.auto.library import PATCHES, RunFacts, choice_of, matching, preset_name
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.family.learned import VERSION
 from sigmasmith.schedules.family.schedule import family_schedule
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.presets.names import check_name
@@ -93,6 +93,23 @@ def test_small_edits_keep_the_preset():
     stronger = replace(FACTS, identity=replace(MODEL, patches="cd" * 8), patches="ef" * 8)
     assert matched(preset(model=replace(MODEL, patches="ab" * 8), made=HowMade(more={PATCHES: "ef" * 8})), stronger)
     assert not matched(preset(model=replace(MODEL, patches="ab" * 8), made=HowMade(more={PATCHES: "01" * 8})), stronger)
+
+
+def test_a_preset_fitted_under_another_guider_or_told_guidance_is_not_taken_and_has_another_name():
+    dual = HowMade(guidance={"guider": "DualCFG", "cfg1": 7.0, "cfg2": 3.0})
+    told = HowMade(guidance={"told": 3.5})
+    for how, others in (
+        (dual, ({"guider": "DualCFG", "cfg1": 7.0, "cfg2": 4.0}, {})),
+        (told, ({"told": 2.0},)),
+    ):
+        facts = replace(FACTS, guidance=None, made=how)
+        known = preset(guidance=None, made=how)
+        assert matched(known, facts)
+        for other in others:
+            running = replace(facts, made=HowMade(guidance=other))
+            assert not matched(known, running)
+            assert preset_name(running) != preset_name(facts)
+        assert check_name(preset_name(facts)) == preset_name(facts)
 
 
 def test_the_fitted_samplers_preset_comes_before_one_for_the_sampler_that_is_set():

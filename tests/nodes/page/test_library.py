@@ -268,6 +268,64 @@ def test_a_link_in_a_circle_lists_every_preset_once(library, folder):
     assert names(library) == [("mine", "unknown")]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_links_are_called_links_and_not_folders_that_are_only_read(library, folder, tmp_path):
+    save_preset(folder / "real" / "own.safetensors", preset(name="own"))
+    save_preset(tmp_path / "outside" / "theirs.safetensors", preset(name="theirs"))
+    (folder / "inside").symlink_to(folder / "real", target_is_directory=True)
+    (folder / "elsewhere").symlink_to(tmp_path / "outside", target_is_directory=True)
+    (folder / "file.safetensors").symlink_to(tmp_path / "outside" / "theirs.safetensors")
+    (folder / "gone.safetensors").symlink_to(tmp_path / "nowhere.safetensors")
+    cards = {card["name"]: card for card in library.cards()}
+    changeable = {name for name, card in cards.items() if card["changeable"]}
+    assert changeable == {"inside/own", "real/own"}
+    assert str(tmp_path) not in cards["gone"]["problem"]
+    with pytest.raises(LibraryError, match="is a link to a file elsewhere"):
+        library.delete("file")
+    with pytest.raises(LibraryError, match="behind a link to a folder elsewhere"):
+        library.delete("elsewhere/theirs")
+    library.delete("inside/own")
+    assert not (folder / "real" / "own.safetensors").exists()
+
+
+def test_a_rename_of_the_case_on_a_full_disk_leaves_the_file_under_its_name(library, folder, monkeypatch):
+    library.add(preset())
+    before = (folder / "mine.safetensors").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LibraryError, match=r"cannot be renamed.*No space left") as caught:
+        library.rename("mine", "Mine")
+    assert str(folder) not in str(caught.value)
+    assert [path.name for path in folder.iterdir()] == ["mine.safetensors"]
+    assert (folder / "mine.safetensors").read_bytes() == before
+
+
+def test_a_folder_that_differs_in_case_only_is_the_same_folder(library, folder):
+    library.add(preset(name="People/mine"))
+    assert library.add(preset((4,), name="other")) == "other"
+    for ask in (
+        lambda: library.rename("People/mine", "people/yours"),
+        lambda: library.add(preset((6,), name="people/theirs")),
+    ):
+        with pytest.raises(LibraryError, match="only in case from the folder People") as caught:
+            ask()
+        assert caught.value.status == 409
+    assert sorted(path.name for path in folder.iterdir()) == ["People", "other.safetensors"]
+
+
+def test_a_search_is_made_among_all_and_says_how_many_there_are(library):
+    for number in range(12):
+        library.add(preset(name=f"sheet {number:02}", author="Ada" if number % 2 else "Bob"))
+    cards, found, total = library.found(SD15, "", 5)
+    assert ([card["name"][-2:] for card in cards], found, total) == (["00", "01", "02", "03", "04"], 12, 12)
+    cards, found, total = library.found(SD15, "ADA sheet", 4)
+    assert ([card["name"][-2:] for card in cards], found, total) == (["01", "03", "05", "07"], 6, 12)
+    assert library.found(None, "nobody") == ([], 0, 12)
+
+
 def test_hidden_files_and_other_suffixes_are_not_listed(library, folder):
     (folder / ".x.safetensors").write_bytes(b"")
     (folder / "note.txt").write_text("hello")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.nodes.page.live_curve import live_curve, shared_preset
 from sigmasmith.nodes.page.live_request import parse_request
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.share_code import from_share_code, to_share_code
 
 from .page_presets import CHECKPOINT, FLUX, LOADER, SD15, Host, node, preset

@@ -40,6 +40,18 @@ def test_impossible_ranges_are_refused_by_name_and_value(sigma_min, sigma_max, f
         SigmaRange(sigma_min, sigma_max, flow)
 
 
+@pytest.mark.parametrize("above", [1.0000001192092896, 1.0000002384, 1.000009])
+def test_a_flow_table_that_ends_a_rounding_above_one_ends_at_one(above):
+    assert SigmaRange(0.1, above, True).sigma_max == 1.0
+    assert SigmaRange(0.1, 0.9999, True).sigma_max == 0.9999
+
+
+@pytest.mark.parametrize("above", [1.0001, 14.6])
+def test_a_flow_table_that_ends_above_one_is_refused(above):
+    with pytest.raises(ValueError, match="sigma_max of a flow model must be <= 1"):
+        SigmaRange(0.1, above, True)
+
+
 @given(sigma=VE_SIGMAS)
 def test_log_snr_of_ve_sigmas_inverts(sigma):
     assert sigma_from_log_snr(log_snr(sigma, flow=False), flow=False) == pytest.approx(sigma, rel=1e-12)

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import (
+    CLOSEST,
+    MAX_LIST,
     MAX_STEPS,
     check_denoise,
     check_sigmas,
@@ -90,11 +92,36 @@ def test_checked_list_is_a_float32_copy_on_the_cpu():
     assert checked[0] == 3.0
 
 
-def test_neighbours_that_float32_cannot_tell_apart_are_moved_by_one_representable_value():
-    dense = np.linspace(1.0, 1.0 - 1e-5, 1000)
-    finished = finish_sigmas(dense)
-    assert len(finished) == 1001
-    assert float((finished[:-1].double() - torch.from_numpy(dense)).abs().max()) < 6e-5
+def closest(sigmas: torch.Tensor) -> float:
+    """Smallest relative distance of two neighbours above 0."""
+    levels = sigmas[:-1].double()
+    return float((1.0 - levels[1:] / levels[:-1]).min()) if len(levels) > 1 else math.inf
+
+
+@pytest.mark.parametrize(
+    "levels", [np.linspace(1.0, 1.0 - 1e-5, 1000), np.full(10, 0.019), np.geomspace(14.6, 14.5, 9)]
+)
+def test_neighbours_that_a_solver_cannot_tell_apart_are_moved_apart_and_no_further(levels):
+    finished = finish_sigmas(levels)
+    assert len(finished) == len(levels) + 1
+    assert finished[0] == np.float32(levels[0])
+    assert closest(finished) > 0.98 * CLOSEST
+    moved = np.abs(np.log(finished[:-1].double().numpy() / levels))
+    assert moved.max() < 1.02 * CLOSEST * len(levels)
+
+
+def test_levels_that_are_moved_apart_keep_the_last_one_where_there_is_room():
+    levels = np.concatenate([np.geomspace(14.6, 0.03, 50), np.full(200, 0.0292)])
+    finished = finish_sigmas(levels)
+    assert finished[-2] == np.float32(0.0292)
+    assert closest(finished) > 0.98 * CLOSEST
+    assert np.allclose(finished[:40], levels[:40], rtol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 100, 10_000])
+def test_levels_that_are_far_enough_apart_are_rounded_and_not_moved(steps):
+    levels = np.geomspace(14.6, 0.03, steps)
+    assert torch.equal(finish_sigmas(levels)[:-1], torch.from_numpy(levels.astype(np.float32)))
 
 
 @pytest.mark.parametrize("bad", [[1.0, 2.0], [1.0, -1.0], [math.nan], [1.0, 0.0]])
@@ -160,8 +187,9 @@ def test_steps_before_truncation_follow_the_hosts_rule():
 
 
 def test_steps_before_truncation_never_leave_the_range_of_step_counts():
-    assert steps_before_truncation(20, 1e-9) == MAX_STEPS
-    assert steps_before_truncation(MAX_STEPS, 0.5) == MAX_STEPS
+    assert steps_before_truncation(20, 1e-9) == MAX_LIST
+    assert steps_before_truncation(MAX_STEPS, 0.5) == 2 * MAX_STEPS
+    assert steps_before_truncation(MAX_STEPS, 0.01) == MAX_LIST
 
 
 @given(low=st.floats(0.001, 1.0), high=st.floats(0.001, 1.0))
@@ -196,4 +224,4 @@ def test_any_schedule_has_at_least_one_step_left_and_at_most_all(full, denoise):
 
 
 def test_a_denoise_next_to_nothing_asks_for_the_longest_schedule():
-    assert steps_before_truncation(1, 1e-320) == MAX_STEPS
+    assert steps_before_truncation(1, 1e-320) == MAX_LIST

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import log_snr
 from sigmasmith.schedules.core.sigmas import check_sigmas, finish_sigmas, steps_before_truncation
 from sigmasmith.schedules.core.step_counts import StepCounts
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 
 VE = (0.0292, 14.6146)
 FLOW = (0.003, 1.0)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.core.noise_space import SigmaRange, from_ve, log_snr, to_ve
 from sigmasmith.schedules.core.sigma_table import host_sigma_table
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves.by_name import CURVE_PARAMETERS, CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 
 VE = (0.0292, 14.6146)
 FLOW = (0.003 / 1.002, 1.0)
-ENDS_AT_SIGMA_MIN = sorted(set(CURVES) - {"beta"})
+ENDS_AT_SIGMA_MIN = sorted(set(CURVES) - {"beta", "family"})
 NAMES = sorted(CURVES)
 PARITY = 1e-5  # k-diffusion works in float32; measured 7e-6 at worst (0.002 .. 700), 2e-6 on SD's range
 

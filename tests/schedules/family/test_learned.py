@@ -41,8 +41,9 @@ def test_a_count_between_two_learned_ones_lies_between_them(family, flow):
 def test_neighbouring_counts_do_not_jump(family, flow):
     for steps in range(3, 20):
         first, second = (family.at(count, flow=flow).levels for count in (steps, steps + 1))
-        assert abs(first[0] - second[0]) < 0.75
-        assert abs(first[-1] - second[-1]) < 0.75
+        most = 4.0 * np.log((steps + 1) / steps)  # levels of the ends go about as a power of the step count
+        assert abs(first[0] - second[0]) < most
+        assert abs(first[-1] - second[-1]) < most
 
 
 def test_guidance_counts_from_1_to_10():

@@ -63,3 +63,10 @@ def test_scale_and_stretch_are_whole_hundredths():
 def test_numbers_out_of_range_are_named(scale, stretch, name):
     with pytest.raises(ValueError, match=f"{name} must be from"):
         whole_hundredths(scale, stretch)
+
+
+def test_a_narrow_range_holds_every_level():
+    narrow = SigmaRange(0.5, 1.0)
+    sigmas = placed(LEVELS, 0.0, 1.0, narrow)
+    assert bool((sigmas[1:] < sigmas[:-1]).all())
+    assert float(sigmas[-2]) > 0.5

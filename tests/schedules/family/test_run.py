@@ -28,13 +28,17 @@ def test_a_list_of_the_family_runs_its_coefficients_whatever_scale_and_stretch(s
     schedule = made(steps, limits, scale=scale, stretch=stretch, guidance=3.0)
     rows = FamilyCoefficients(limits, 3.0).rows(schedule.sigmas)
     assert rows is not None
+    assert schedule.coefficients is not None
     assert torch.equal(rows, schedule.coefficients)
 
 
 def test_a_list_that_was_printed_with_five_digits_is_still_the_familys():
     schedule = made(6, RANGES[0])
     printed = torch.tensor([float(f"{sigma:.5g}") for sigma in schedule.sigmas.tolist()])
-    assert torch.equal(FamilyCoefficients(RANGES[0]).rows(printed), schedule.coefficients)
+    rows = FamilyCoefficients(RANGES[0]).rows(printed)
+    assert rows is not None
+    assert schedule.coefficients is not None
+    assert torch.equal(rows, schedule.coefficients)
 
 
 @pytest.mark.parametrize("limits", RANGES)
@@ -79,4 +83,5 @@ def test_a_run_by_sigmas_alone_equals_that_of_the_schedule():
         return torch.tanh(x) * 0.5
 
     end = sample_sigmasmith_multistep(model, x, schedule.sigmas, coefficients=source)
+    assert schedule.coefficients is not None
     assert torch.equal(end, sample_linear(model, x, schedule.sigmas, coefficients=schedule.coefficients))

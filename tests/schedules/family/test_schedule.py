@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from sigmasmith.schedules import family_schedule
@@ -11,8 +13,12 @@ from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.loop import sample_linear
 from sigmasmith.schedules.samplers.parameters import coefficients_of, dpmpp_2m_parameters
 
-SD = {"sigma_min": 0.0292, "sigma_max": 14.6146}
-RANGES = [SD, {"sigma_min": 0.002, "sigma_max": 80.0}, {"sigma_min": 0.003, "sigma_max": 1.0, "flow": True}]
+SD: dict[str, Any] = {"sigma_min": 0.0292, "sigma_max": 14.6146}
+RANGES: list[dict[str, Any]] = [
+    SD,
+    {"sigma_min": 0.002, "sigma_max": 80.0},
+    {"sigma_min": 0.003, "sigma_max": 1.0, "flow": True},
+]
 
 
 def curved(x, sigma, **_):
@@ -41,6 +47,7 @@ def test_more_steps_end_lower():
 
 def test_coefficients_fade_into_those_of_dpmpp_2m_at_the_most_steps():
     schedule = family_schedule(MOST_STEPS, **SD)
+    assert schedule.coefficients is not None
     plain = coefficients_of(dpmpp_2m_parameters(schedule.sigmas, 4), schedule.sigmas)
     assert torch.equal(schedule.coefficients, plain)
 
@@ -48,6 +55,8 @@ def test_coefficients_fade_into_those_of_dpmpp_2m_at_the_most_steps():
 def test_guidance_changes_coefficients_alone():
     plain, guided = family_schedule(6, **SD), family_schedule(6, guidance=4.0, **SD)
     assert torch.equal(plain.sigmas, guided.sigmas)
+    assert plain.coefficients is not None
+    assert guided.coefficients is not None
     assert not torch.equal(plain.coefficients, guided.coefficients)
 
 
@@ -61,6 +70,7 @@ def test_the_sampler_function_runs_the_coefficients():
     schedule = family_schedule(6, **SD)
     x = start(2, 1, 4, 4)
     end = schedule.sampler_function()(curved, x, schedule.sigmas)
+    assert schedule.coefficients is not None
     assert torch.equal(end, sample_linear(curved, x, schedule.sigmas, coefficients=schedule.coefficients))
 
 

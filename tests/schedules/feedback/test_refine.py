@@ -149,3 +149,28 @@ def test_the_picture_is_dark_without_error_and_bright_where_it_is_largest(shape)
     assert float(picture[0, 0, 0].min()) > 0.7
     assert float(mask[0, 3, 3]) == 1.0
     assert float(mask[0, 4, 4]) == 0.0
+
+
+def test_a_critic_chooses_the_pixels_until_it_passes():
+    model, _ = easy_and_hard()
+    sampler, levels = own_sampler("euler"), sigmas(8)
+    first = first_pass(model, start(), levels, sampler)
+    seen = []
+
+    def critic(end):
+        seen.append(end)
+        failing = torch.zeros_like(end[:, 0])
+        failing[..., -2:] = float(len(seen) < 2)
+        return failing
+
+    result = refine(first, levels, resampler(model, sampler), budget=200, sigma_min=SIGMA_MIN, critic=critic)
+    assert result.reason == "the critic passes"
+    assert len(result.rounds) == 1
+    assert torch.equal(seen[1], result.end)
+    assert torch.equal(result.end[..., :-2], first.end[..., :-2])
+    assert not torch.equal(result.end[..., -2:], first.end[..., -2:])
+    passed = refine(
+        first, levels, resampler(model, sampler), budget=200, sigma_min=SIGMA_MIN, critic=lambda end: 0.0 * end[:, 0]
+    )
+    assert passed.calls == 0
+    assert torch.equal(passed.end, first.end)

@@ -21,7 +21,8 @@ from sigmasmith.schedules.fitting.objective import Objective
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.rollouts import Rollouts
 from sigmasmith.schedules.fitting.sketch import Sketch
-from sigmasmith.schedules.fitting.teacher.teacher import Teacher, run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import Teacher, run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from torch import Tensor

@@ -8,7 +8,7 @@ import torch
 from sigmasmith.schedules.core.metrics import geometric_mean
 from sigmasmith.schedules.fitting.check import winner
 from sigmasmith.schedules.fitting.objective import Trial
-from sigmasmith.schedules.fitting.report import FITTED
+from sigmasmith.schedules.fitting.report import FAMILY, FITTED
 
 
 def trial(*errors: float) -> Trial:
@@ -32,3 +32,12 @@ def test_a_tie_leaves_the_fit():
 
 def test_without_a_fit_the_best_host_wins():
     assert winner({"karras": trial(1.0, 9.0), "simple": trial(2.0, 2.0)}) == "simple"
+
+
+def test_a_host_that_is_a_little_better_on_two_rows_is_not_shown_to_be_better():
+    assert winner({FITTED: trial(1.0, 1.0), "karras": trial(0.9, 0.95)}, "sigmasmith_multistep") == FITTED
+    assert winner({FITTED: trial(1.0, 1.0), "karras": trial(0.3, 0.2)}, "sigmasmith_multistep") == "karras"
+
+
+def test_the_family_needs_no_more_than_the_smaller_error():
+    assert winner({FITTED: trial(1.0, 1.0), FAMILY: trial(0.9, 0.95)}, "sigmasmith_multistep") == FAMILY

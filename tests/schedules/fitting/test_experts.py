@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.calibration import Calibration
 from sigmasmith.schedules.fitting.direct import DirectRun
@@ -18,7 +17,9 @@ from sigmasmith.schedules.fitting.experts import levels_with_boundary, parts, st
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.rollouts import Rollouts
 from sigmasmith.schedules.fitting.sketch import Sketch
-from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.samplers.by_name import own_sampler

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
-from sigmasmith.schedules.fitting import journal as module
-from sigmasmith.schedules.fitting.journal import MAX_AGE_DAYS, prune_records
+from sigmasmith.schedules.fitting import record_folder as module
+from sigmasmith.schedules.fitting.record_file import HeldFile
+from sigmasmith.schedules.fitting.record_folder import MAX_AGE_DAYS, prune_records
 
 DAY, NOW = 86_400.0, 2e9
 FOLDERS = {age: f"{age:032x}" for age in (0, 1, 10, 29, 31, 400)}
@@ -69,6 +71,36 @@ def test_nothing_that_is_not_ours_is_touched(root, tmp_path):
     assert all(path.is_file() for path in kept)
     assert not (root / FOLDERS[400] / f"{400:032x}.safetensors").exists()
     assert (root / f"{5:032x}").is_symlink()
+
+
+def test_a_set_that_a_running_fit_holds_stays_whatever_its_age(root):
+    (head,) = [write(root / FOLDERS[400] / "0123abcd.head", 400)]
+    held = HeldFile.take(head)
+    assert held is not None
+    assert FOLDERS[400] not in prune_records(root, now=NOW)
+    held.close()
+    assert FOLDERS[400] in prune_records(root, now=NOW)
+
+
+def test_a_folder_touched_within_the_hour_stays_however_many_bytes_there_are(root, monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 0)
+    write(root / FOLDERS[10] / f"{7:032x}.safetensors", 0.5 / 24)
+    assert set(prune_records(root, now=NOW)) == {FOLDERS[age] for age in (1, 29, 31, 400)}
+    assert names(root) == {FOLDERS[0], FOLDERS[10]}
+
+
+def test_a_new_and_still_empty_folder_of_another_fit_stays(tmp_path):
+    (tmp_path / FOLDERS[0]).mkdir()
+    assert prune_records(tmp_path) == []
+    assert prune_records(tmp_path, now=time.time() + 31 * DAY) == [FOLDERS[0]]
+
+
+def test_every_kind_of_file_of_a_set_is_removed(tmp_path):
+    for name in ("0123abcd.head", f"0123abcd-{1:032x}.record", f"0123abcd-{1:032x}-7.record.89abcdef.part"):
+        write(tmp_path / FOLDERS[0] / name, 31)
+    os.utime(tmp_path / FOLDERS[0], (NOW - 31 * DAY, NOW - 31 * DAY))
+    assert prune_records(tmp_path, now=NOW) == [FOLDERS[0]]
+    assert names(tmp_path) == set()
 
 
 def test_without_a_folder_there_is_nothing_to_do(tmp_path):

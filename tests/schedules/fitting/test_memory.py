@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 from sigmasmith.schedules.fitting.effort import EFFORTS
-from sigmasmith.schedules.fitting.memory import in_bytes, memory_of_fit
+from sigmasmith.schedules.fitting.journal import Records
+from sigmasmith.schedules.fitting.memory import in_bytes, memory_of_fit, records_of_fit
 from sigmasmith.schedules.fitting.refine.dynamic_programming import best_paths, propagation_weights
 from sigmasmith.schedules.fitting.teacher.local_errors import densify, local_errors
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
@@ -30,9 +31,12 @@ def tensor_bytes() -> int:
 def most_kept(values: int, rows: int, **options: Any) -> int:
     """Largest number of bytes that a fit held after any 29th of its model calls."""
     variance, noise, calls = torch.linspace(0.05, 1.0, values), normal(rows, values), 0
+    whole = options.pop("whole", False)
     before, most = tensor_bytes(), 0
 
     def model(x, sigma):
+        if whole and len(x) != rows:
+            raise RuntimeError("this model takes its whole batch")
         return variance / (variance + sigma[:, None] ** 2) * x
 
     def progress(*_):
@@ -57,6 +61,8 @@ def most_kept(values: int, rows: int, **options: Any) -> int:
         (6_000, 6, {"steps": (6,), "method": "oss"}),
         (6_000, 6, {"steps": (5, 8), "sampler": "sigmasmith_multistep"}),
         (40_000, 6, {"steps": (6,), "sampler": "sigmasmith_multistep", "effort": "balanced"}),
+        (40_000, 4, {"steps": (5, 8), "effort": "thorough"}),
+        (40_000, 4, {"steps": (5, 8), "whole": True}),
     ],
 )
 def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows, options):
@@ -70,9 +76,44 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
         calls_per_step=2 if names == "heun" else 1,
         method=options.get("method", "gauss_newton"),
         coefficients=names == "sigmasmith_multistep",
+        splits=not options.get("whole", False),
     )
     kept = most_kept(values, rows, **options)
     assert kept <= stated <= 8.0 * kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("values", "rows", "options"),
+    [
+        (6_000, 8, {"steps": (5, 8)}),
+        (600, 4, {"steps": (5,)}),
+        (6_000, 6, {"steps": (6,), "sampler": ["dpmpp_2m", "deis", "ipndm"]}),
+        (6_000, 6, {"steps": (6,), "sampler": "heun"}),
+        (6_000, 6, {"steps": (6,), "method": "oss"}),
+        (600, 6, {"steps": (5, 8), "sampler": "sigmasmith_multistep"}),
+    ],
+)
+def test_the_stated_size_of_the_records_bounds_what_is_written_and_is_of_its_order(tmp_path, values, rows, options):
+    variance, names = torch.linspace(0.05, 1.0, values), options.get("sampler", "dpmpp_2m")
+
+    def model(x, sigma):
+        return variance / (variance + sigma[:, None] ** 2) * x
+
+    with Records(tmp_path / "fit") as records:
+        small_fit(model, normal(rows, values), journal=records, **options)
+    stated = records_of_fit(
+        (values,),
+        rows,
+        options["steps"],
+        EFFORTS["fast"],
+        samplers=len(names) if isinstance(names, list) else 1,
+        calls_per_step=2 if names == "heun" else 1,
+        method=options.get("method", "gauss_newton"),
+        coefficients=names == "sigmasmith_multistep",
+    )
+    written = sum(path.stat().st_size for path in (tmp_path / "fit").glob("*.record"))
+    assert written <= stated <= 12.0 * written
 
 
 @pytest.mark.slow

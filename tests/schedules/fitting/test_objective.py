@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.direct import DirectRun
 from sigmasmith.schedules.fitting.objective import flat_weights
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler
 
 from .fits import VE, mixture, normal, objective_of

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
-from sigmasmith.schedules.fitting.report import FITTED, Report, StepReport
+import pytest
+import torch
+from sigmasmith.schedules.core.metrics import Ratio
+from sigmasmith.schedules.fitting.claims import claimed_gain
+from sigmasmith.schedules.fitting.report import FAMILY, FITTED, Report, StepReport
 
-WON = StepReport(5, {FITTED: 0.01, "simple": 0.05, "karras": 0.02}, {FITTED: 0}, FITTED)
+WON = StepReport(5, {FITTED: 0.01, "simple": 0.05, "karras": 0.02}, {FITTED: 0}, FITTED, Ratio(1.8, 1.3, 2.5))
 LOST = StepReport(8, {FITTED: 0.03, "simple": 0.05, "karras": 0.02}, {FITTED: 1, "karras": 1}, "karras")
 
 
@@ -21,8 +25,24 @@ def test_the_best_host_is_the_one_with_the_smallest_error():
 
 def test_every_step_count_has_a_line_with_what_is_returned_and_its_gain():
     lines = words(LOST, WON).splitlines()
-    assert lines[1].split() == ["5", "fitted", "0.01000", "karras", "0.02000", "2.00x"]
-    assert lines[2].split() == ["8", "karras", "0.02000", "karras", "0.02000", "1.00x"]
+    assert lines[1].split() == ["5", "fitted", "0.01000", "karras", "0.02000", "1.80x", "(1.30", "to", "2.50)"]
+    assert lines[2].split() == ["8", "karras", "0.02000", "karras", "0.02000", "none"]
+
+
+def test_a_gain_that_may_be_none_is_called_that():
+    row = StepReport(5, {FITTED: 0.01, "karras": 0.011}, {}, FITTED, Ratio(1.08, 0.9, 1.3))
+    assert "no gain shown, 1.08x (0.90 to 1.30)" in words(row)
+
+
+def test_a_best_host_schedule_is_only_spoken_of_where_all_were_compared():
+    assert "best host schedule" in words(WON)
+    assert "best of those compared" in words(WON, skipped=("beta",))
+
+
+def test_a_family_that_refinement_did_not_beat_is_returned_and_said():
+    row = StepReport(5, {FITTED: 0.03, FAMILY: 0.02, "karras": 0.05}, {}, FAMILY)
+    assert "nothing was gained beyond the family" in words(row)
+    assert row.for_preset() == (FITTED, {FITTED: 0.02, "karras": 0.05})
 
 
 def test_a_host_that_won_is_named_in_a_sentence():
@@ -54,3 +74,18 @@ def test_a_count_without_any_host_has_a_line():
 
 def test_a_loaded_report_without_rows_is_only_its_notes():
     assert str(Report({}, 0, 0, math.nan, notes=("Loaded.",))) == "Loaded."
+
+
+def test_no_gain_is_claimed_below_the_error_of_the_reference_and_it_is_said():
+    fitted, host = torch.full((400,), 0.0487), torch.full((400,), 0.56)
+    gain = claimed_gain(fitted, host, "euler", 0.17)
+    assert gain.mean == pytest.approx(3.29, rel=0.02)  # .56 / .17, not 11.5
+    text = str(Report({5: StepReport(5, {FITTED: 0.0487, "simple": 0.56}, {}, FITTED, gain)}, 4, 16, 0.17))
+    assert "The reference is itself only known to 0.17" in text
+    nothing = claimed_gain(fitted / 5, host / 5, "euler", 0.2)
+    assert nothing.mean == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_reference_that_is_known_well_enough_is_no_news():
+    assert "The reference is itself" not in words(WON)
+    assert "The reference is itself" not in str(Report({5: WON}, 4, 16, math.nan))

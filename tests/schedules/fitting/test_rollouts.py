@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.core.finite import ModelError, check_finite
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.direct import DirectRun
 from sigmasmith.schedules.fitting.rollouts import take_rows
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 

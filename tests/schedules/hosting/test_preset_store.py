@@ -6,7 +6,7 @@ import logging
 import os
 
 import pytest
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosting.preset_store import PresetStore
 from sigmasmith.schedules.presets.checks import PresetError
 from sigmasmith.schedules.presets.identity import ModelIdentity

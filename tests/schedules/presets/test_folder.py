@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sigmasmith.schedules.presets import folder as preset_folder
@@ -72,6 +73,9 @@ def test_names_that_differ_only_in_case_are_two_where_the_file_system_tells_them
     assert listed(tmp_path) == names
     with pytest.raises(PresetError, match=r"the preset MINE differs only in case from '[Mm]ine\.safetensors'"):
         free_path(tmp_path, "MINE")
+    put(tmp_path, "People/x.safetensors")
+    with pytest.raises(PresetError, match="the preset people/y differs only in case from 'People'"):
+        free_path(tmp_path, "people/y")
     assert free_path(tmp_path, "other/mine") == tmp_path / "other" / "mine.safetensors"
 
 
@@ -155,14 +159,14 @@ def test_a_folder_that_may_not_be_read_holds_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_read_holds_nothing(tmp_path, monkeypatch):
     put(tmp_path, "closed/a.safetensors", "open/b.safetensors")
-    listdir = os.listdir
+    scandir = os.scandir
 
-    def refusing(folder: str) -> list[str]:
+    def refusing(folder: str) -> Any:
         if folder.endswith("closed"):
             raise PermissionError(13, "Permission denied")
-        return listdir(folder)
+        return scandir(folder)
 
-    monkeypatch.setattr(preset_folder.os, "listdir", refusing)
+    monkeypatch.setattr(preset_folder.os, "scandir", refusing)
     assert listed(tmp_path) == ["open/b"]
 
 

@@ -67,7 +67,7 @@ def changed(**fields) -> ModelIdentity:
         ),
         (
             changed(patches="ab" * 8),
-            ["Fitted with no LoRA or patch, this model runs with weight patches or a guidance curve."],
+            ["Fitted with no LoRA or patch, this model runs with weight patches, a guidance curve or other changes."],
         ),
         (
             changed(patches="ab" * 8, loras=("lcm.safetensors",)),
@@ -99,7 +99,7 @@ def test_patches_are_compared_by_digest_and_told_by_lora_name():
     assert one.differences(unnamed) == []
     assert one.differences(same_names) == ["Fitted with other strengths or other patches beside LoRA a."]
     assert unnamed.differences(other) == [
-        "Fitted with other weight patches or another guidance curve than this model runs with."
+        "Fitted with other weight patches, guidance curve or changes than this model runs with."
     ]
     only_names = changed(patches=None, loras=("b", "c"))
     assert one.differences(only_names) == ["Fitted with LoRA a, this model runs with LoRA b, c."]

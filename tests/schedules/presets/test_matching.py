@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.matching import SAME_FAMILY, SAME_FILE, SAME_NAME, SAME_RANGE, best_match
 from sigmasmith.schedules.presets.preset import Preset

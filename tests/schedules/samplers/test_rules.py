@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from sigmasmith.benchmarks.analytic import power_law, random_mixture
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler, sample_multistep
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 from torch import Tensor

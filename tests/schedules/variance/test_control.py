@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.variance.control import Churn, Control, Restart, parse_restarts
 from sigmasmith.schedules.variance.eta_curves import constant, parse_curve
 

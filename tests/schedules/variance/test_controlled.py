@@ -6,7 +6,7 @@ import pytest
 import torch
 from sigmasmith.benchmarks.studies.variance import MODES, worst_score
 from sigmasmith.schedules.core.finite import ModelError
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.variance.calls import sample_euler
 from sigmasmith.schedules.variance.clamp import DataSpread
 from sigmasmith.schedules.variance.control import Churn, Control, Restart

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sigmasmith.benchmarks.analytic import GaussianTeacher
 from sigmasmith.schedules.core.finite import ModelError
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.variance.ddim import sample_ddim
 from sigmasmith.schedules.variance.eta_curves import parse_curve
 from sigmasmith.schedules.variance.noise import NoiseKind, NoiseSource

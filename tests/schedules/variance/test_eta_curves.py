@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.variance.eta_curves import parse_curve
 
 VE = CURVES["karras"](20, 0.03, 14.6).tolist()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.variance.control import Churn, Control, Restart
 from sigmasmith.schedules.variance.controlled import RunNoise
 from sigmasmith.schedules.variance.eta_curves import constant, parse_curve

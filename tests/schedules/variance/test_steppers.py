@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import power_law, random_mixture
-from sigmasmith.schedules.curves.by_name import CURVES
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.variance.calls import sample_euler
 from sigmasmith.schedules.variance.control import Control
 from sigmasmith.schedules.variance.controlled import RunNoise, sample_controlled

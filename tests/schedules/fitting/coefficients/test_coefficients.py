@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.coefficients.features import feature_sketches
 from sigmasmith.schedules.fitting.coefficients.greedy import GreedyFit
 from sigmasmith.schedules.fitting.coefficients.joint import (
@@ -27,6 +26,7 @@ from sigmasmith.schedules.fitting.refine.gauss_newton import jacobian
 from sigmasmith.schedules.fitting.report import FITTED, WITHOUT_COEFFICIENTS, StepReport
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.local_errors import densify
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.parameters import allowed, coefficients_of, features, parameters_of, row_of
 from torch import Tensor
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.direct import DirectRun
 from sigmasmith.schedules.fitting.refine.candidates import (
@@ -24,7 +23,9 @@ from sigmasmith.schedules.fitting.refine.dynamic_programming import propagation_
 from sigmasmith.schedules.fitting.refine.gits import COEFFICIENT, euler_costs
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.local_errors import LocalErrors, densify, local_errors
-from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from ..fits import DIM, FLOW, VE, mixture, normal, objective_of, range_of, teacher_of

@@ -10,7 +10,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting import search
 from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.objective import Objective
@@ -25,6 +24,7 @@ from sigmasmith.schedules.fitting.refine.dynamic_programming import propagation_
 from sigmasmith.schedules.fitting.refine.gauss_newton import refine
 from sigmasmith.schedules.fitting.sketch import Sketch
 from sigmasmith.schedules.fitting.teacher.local_errors import densify, local_errors
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from ..fits import DIM, VE, Counted, mixture, normal, objective_of, rollouts_of, small_fit, teacher_of

@@ -20,7 +20,7 @@ def random_tables(count: int, seed: int) -> tuple[LocalErrors, np.ndarray]:
         first[i, i + 1 :] = draw.lognormal(sigma=2.0, size=count - i)
         for h in range(i):
             pair[h, i, i + 1 :] = draw.lognormal(sigma=2.0, size=count - i - 1)
-    return LocalErrors(np.geomspace(10.0, 0.03, count), first, pair), draw.uniform(0.05, 2.0, count)
+    return LocalErrors(np.geomspace(10.0, 0.03, count), first, pair, np.zeros(count)), draw.uniform(0.05, 2.0, count)
 
 
 def cost(errors: LocalErrors, weights: np.ndarray, path: list[int]) -> float:

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import check_sigmas
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.objective import Objective
 from sigmasmith.schedules.fitting.refine.gauss_newton import (
     affordable_columns,
@@ -18,6 +17,7 @@ from sigmasmith.schedules.fitting.refine.gauss_newton import (
     refine,
     shifts_around,
 )
+from sigmasmith.schedules.hosting.named_curves import CURVES
 
 from ..fits import mixture, objective_of, range_of
 

@@ -15,7 +15,8 @@ from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.direct import DirectRun
 from sigmasmith.schedules.fitting.refine.oss import oss_schedules
 from sigmasmith.schedules.fitting.sketch import Sketch
-from sigmasmith.schedules.fitting.teacher.teacher import run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 

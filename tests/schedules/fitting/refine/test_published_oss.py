@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.benchmarks.analytic import power_law, random_mixture
-from sigmasmith.schedules.curves.by_name import CURVES
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.direct import DirectRun
 from sigmasmith.schedules.fitting.refine.oss import published_oss
 from sigmasmith.schedules.fitting.refine.oss_per_image import median_nodes
+from sigmasmith.schedules.hosting.named_curves import CURVES
 
 NODES, STEPS, IMAGES = 14, 5, 6
 

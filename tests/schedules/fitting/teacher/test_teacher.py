@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
+from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.sketch import Sketch
-from sigmasmith.schedules.fitting.teacher.teacher import exponential_weights, restricted, run_teacher, teacher_sigmas
+from sigmasmith.schedules.fitting.teacher.teacher import exponential_weights, restricted, run_teacher
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 
 from ..fits import Counted, direct, gaussian, mixture, normal, range_of, teacher_of
 
@@ -115,3 +117,12 @@ def test_half_precision_start_states_are_raised_to_single():
     run.x = run.x.half()
     run_teacher(run, teacher_sigmas(5, range_of(False)), slice(0, 2), Sketch(12, 512), Budget(2, 1e9))
     assert set(seen) == {torch.float32}
+
+
+def test_a_zero_snr_range_spends_its_levels_where_the_model_says_something():
+    wide = SigmaRange(0.0292, 4518.8)
+    levels = teacher_sigmas(24, wide)
+    assert levels[0] == 4518.8
+    assert levels[1] == pytest.approx(80.0)
+    assert levels[-1] == pytest.approx(0.0292)
+    assert bool((np.diff(levels) < 0).all())

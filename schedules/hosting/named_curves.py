@@ -1,4 +1,7 @@
-"""The closed-form schedules by name, and the extra knobs of each. Nodes and the command line read both."""
+"""The schedules that need no model call, by name: closed forms and the family, and the knobs of each.
+
+Nodes, the WebUI and the command line read both.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .angles import cosine_sigmas, shifted_cosine_sigmas, tangent_sigmas
-from .powers import exponential_sigmas, karras_sigmas, log_snr_uniform_sigmas, polyexponential_sigmas, vp_sigmas
-from .quantiles import beta_sigmas, laplace_sigmas
+from ..curves.angles import cosine_sigmas, shifted_cosine_sigmas, tangent_sigmas
+from ..curves.powers import exponential_sigmas, karras_sigmas, log_snr_uniform_sigmas, polyexponential_sigmas, vp_sigmas
+from ..curves.quantiles import beta_sigmas, laplace_sigmas
+from ..family.placing import SCALES, STRETCHES
+from ..family.schedule import family_schedule
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,27 @@ class CurveParameter:
     help: str
 
 
+def family_sigmas(
+    steps: int, sigma_min: float, sigma_max: float, *, flow: bool = False, scale: float = 1.0, stretch: float = 1.0
+) -> Tensor:
+    """(steps + 1,) the family's list, its levels moved from where they usually lie in this range.
+
+    Args:
+        scale, stretch: times the usual ones, 1 for these; cut where the family's own limits are.
+    Raises:
+        ValueError: names the argument and its value.
+    """
+    usual = family_schedule(1, sigma_min=sigma_min, sigma_max=sigma_max, flow=flow)
+    return family_schedule(
+        steps,
+        sigma_min=sigma_min,
+        sigma_max=sigma_max,
+        flow=flow,
+        scale=min(max(usual.scale * scale, SCALES[0]), SCALES[1]),
+        stretch=min(max(usual.stretch * stretch, STRETCHES[0]), STRETCHES[1]),
+    ).sigmas
+
+
 CURVES: Mapping[str, Callable[..., Tensor]] = {
     "karras": karras_sigmas,
     "exponential": exponential_sigmas,
@@ -41,6 +67,7 @@ CURVES: Mapping[str, Callable[..., Tensor]] = {
     "laplace": laplace_sigmas,
     "beta": beta_sigmas,
     "vp": vp_sigmas,
+    "family": family_sigmas,
 }
 
 CURVE_PARAMETERS: Mapping[str, tuple[CurveParameter, ...]] = {
@@ -68,5 +95,9 @@ CURVE_PARAMETERS: Mapping[str, tuple[CurveParameter, ...]] = {
     "vp": (
         CurveParameter("beta_d", 19.9, 0.01, 100.0, 0.1, "Slope of the noise rate over time."),
         CurveParameter("beta_min", 0.1, 0.0, 100.0, 0.05, "Noise rate at time 0."),
+    ),
+    "family": (
+        CurveParameter("scale", 1.0, 0.2, 5.0, 0.05, "Noise levels, times the usual ones; larger for smooth pictures."),
+        CurveParameter("stretch", 1.0, 0.5, 2.0, 0.01, "Their spread in log sigma, times the usual one."),
     ),
 }

@@ -1,0 +1,1 @@
+"""Search: rewards, the best of many seeds, the best child of every step."""

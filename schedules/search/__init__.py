@@ -1,0 +1,1 @@
+"""Search at run time: rewards, many seeds by drafts, the best child of every step."""

@@ -1,0 +1,51 @@
+"""What a fit may say of its gain: few rows are not believed alone, many are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sigmasmith.schedules.fitting.claims import claimed_gain, gain_in_words
+
+FITTED = "sigmasmith_multistep"
+
+
+def errors(gain, rows, spread=0.3, seed=0):
+    draw = torch.randn(rows, generator=torch.Generator().manual_seed(seed)) * spread
+    return torch.full((rows,), 0.01), 0.01 * gain * draw.exp()
+
+
+def test_many_rows_are_believed():
+    fitted, host = errors(3.0, 400)
+    gain = claimed_gain(fitted, host, FITTED)
+    assert gain.mean == pytest.approx(3.0, rel=0.06)
+    assert gain.high / gain.low < 1.15
+
+
+def test_two_lucky_rows_are_not():
+    fitted, host = errors(8.0, 2, spread=0.0)
+    gain = claimed_gain(fitted, host, "dpmpp_2m")
+    assert gain.mean < 4.0
+    assert gain.low < gain.mean < gain.high
+
+
+def test_a_loss_on_many_rows_is_called_one():
+    fitted, host = errors(0.8, 200)
+    gain = claimed_gain(fitted, host, FITTED)
+    assert gain.high < 1.0
+    assert gain_in_words(gain).startswith("no gain shown")
+
+
+def test_an_interval_that_holds_1_shows_no_gain():
+    fitted, host = errors(1.05, 4)
+    assert gain_in_words(claimed_gain(fitted, host, "euler")).startswith("no gain shown")
+
+
+def test_nine_of_ten_intervals_hold_the_truth_where_models_are_as_assumed():
+    held = 0
+    for seed in range(300):
+        draw = torch.Generator().manual_seed(seed)
+        truth = float((0.4 + 0.35 * torch.randn((), generator=draw)).exp())
+        fitted, host = errors(truth, 4, spread=0.35, seed=1000 + seed)
+        gain = claimed_gain(fitted, host, FITTED)
+        held += gain.low <= truth <= gain.high
+    assert 255 <= held <= 285
