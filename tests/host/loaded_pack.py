@@ -104,10 +104,10 @@ LOADED = set(sys.modules)
 
 
 class Messages(logging.Handler):
-    """What the pack logged while it is in use."""
+    """What the pack logged while it is in use, warnings and worse where not told otherwise."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, level: int = logging.WARNING) -> None:
+        super().__init__(level)
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
