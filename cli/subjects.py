@@ -20,6 +20,7 @@ from ..schedules.fitting.calibrate import calibrate
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.fitting.direct import DirectRun
 from ..schedules.fitting.journal import Records
+from ..schedules.fitting.self_test.verdict import SelfTestError
 from ..schedules.fitting.sketch import Sketch
 from ..schedules.fitting.teacher.teacher import run_teacher
 from ..schedules.fitting.teacher_levels import teacher_sigmas
@@ -106,25 +107,30 @@ class PlainSubject:
         method: str = "gauss_newton",
         journal: Records | None = None,
     ) -> Calibration:
-        """`calibrate` on this model."""
-        return calibrate(
-            self.denoiser,
-            noise,
-            sigma_min=self.sigma_range.sigma_min,
-            sigma_max=self.sigma_range.sigma_max,
-            flow=self.sigma_range.flow,
-            sampler=sampler,
-            steps=steps,
-            extra_args=self.extra_args(len(noise)),
-            effort=effort,
-            progress=progress,
-            minutes=minutes,
-            denoise=denoise,
-            start_sigma=start_sigma,
-            method=method,
-            guidance=1.0 if self.guidance is None else self.guidance,
-            journal=journal,
-        )
+        """`calibrate` on this model; what the model itself raises keeps its traceback."""
+        try:
+            return calibrate(
+                self.denoiser,
+                noise,
+                sigma_min=self.sigma_range.sigma_min,
+                sigma_max=self.sigma_range.sigma_max,
+                flow=self.sigma_range.flow,
+                sampler=sampler,
+                steps=steps,
+                extra_args=self.extra_args(len(noise)),
+                effort=effort,
+                progress=progress,
+                minutes=minutes,
+                denoise=denoise,
+                start_sigma=start_sigma,
+                method=method,
+                guidance=1.0 if self.guidance is None else self.guidance,
+                journal=journal,
+            )
+        except SelfTestError as error:
+            if error.__cause__ is None:
+                raise
+            raise error.__cause__ from None
 
 
 def demo_subject(name: str, guidance: float | None = None, device: str = "cpu") -> PlainSubject:

@@ -116,7 +116,7 @@ def test_the_method_of_optimal_stepsize_gives_the_schedule_that_calibrate_finds_
         ([*OWN, "--noises", "10000000000"], "--noises"),
         ([*OWN, "--minutes", "inf"], "--minutes"),
         ([*OWN[:2], "--shape", "1000000000,1000000000,1000000000", *OWN[4:]], "--noises"),
-        ([*OWN, "--device", "--"], "--device"),
+        ([*OWN, "--device", " "], "--device"),
         ([*OWN, "--cfg", "nan"], "--cfg"),
         ([*OWN, "--device", "abacus"], "--device"),
         ([*OWN, "--out", "con.safetensors"], "Windows reserves"),

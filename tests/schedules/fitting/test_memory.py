@@ -79,7 +79,7 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
         splits=not options.get("whole", False),
     )
     kept = most_kept(values, rows, **options)
-    assert kept <= stated <= 8.0 * kept
+    assert kept <= stated <= 11.0 * kept
 
 
 @pytest.mark.slow
@@ -113,7 +113,7 @@ def test_the_stated_size_of_the_records_bounds_what_is_written_and_is_of_its_ord
         coefficients=names == "sigmasmith_multistep",
     )
     written = sum(path.stat().st_size for path in (tmp_path / "fit").glob("*.record"))
-    assert written <= stated <= 12.0 * written
+    assert written <= stated <= 17.0 * written
 
 
 @pytest.mark.slow

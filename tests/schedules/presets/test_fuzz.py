@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -92,9 +93,9 @@ def spoil(tree: Any, draw: random.Random) -> None:
         if draw.random() < 0.15:
             del place[key]
         elif isinstance(place, dict) and draw.random() < 0.15:
-            place[draw.choice(["", "x", "sigmas.9", "version", f"{key} "])] = draw.choice(HOSTILE)
+            place[draw.choice(["", "x", "sigmas.9", "version", f"{key} "])] = deepcopy(draw.choice(HOSTILE))
         else:
-            place[key] = draw.choice(HOSTILE)
+            place[key] = deepcopy(draw.choice(HOSTILE))
         return
 
 

@@ -163,7 +163,7 @@ HOSTILE = {
     ),
     "facts a list": (how([]), "made must be a mapping"),
     "facts null": (meta('{"version":2,"made":null,' + RAW[1:].replace('"version": 1, ', "")), "made must be a mapping"),
-    "facts without end": (how({f"k{i}": 0 for i in range(70)}), "made has 70 entries, at most 68"),
+    "facts without end": (how({f"k{i}": 0 for i in range(71)}), "made has 71 entries, at most 70"),
     "unknown facts without end": (how({f"k{i}": 0 for i in range(65)}), "made has 65 entries, at most 64"),
     "fact with a long name": (how({"k" * 41: 0}), "keys are up to 40 lower-case letters"),
     "fact with a name in capitals": (how({"Scale": 0}), "made holds the key 'Scale'"),

@@ -1,0 +1,76 @@
+"""The race for the family's two numbers: within its calls, recorded in the preset, never past what it is for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sigmasmith.schedules import family_schedule
+from sigmasmith.schedules.family.run import FamilyCoefficients
+from sigmasmith.schedules.fitting.report import FITTED
+from sigmasmith.schedules.samplers.fitted import NAME
+
+from .fits import Counted, mixture, normal, range_of, small_fit
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("sampler", [NAME, "dpmpp_2m"])
+@pytest.mark.parametrize("steps", [3, 5, 8, 10])
+def test_quick_takes_at_most_100_and_70_model_calls_a_step_in_all(steps, sampler, flow):
+    model = Counted(mixture(flow=flow))
+    fit = small_fit(model, normal(16), sampler=sampler, steps=steps, effort="quick", flow=flow)
+    assert model.rows <= 100 + 70 * steps
+    assert fit.nfe == pytest.approx(model.rows / 6, rel=0.05)  # of the 16 noises it took six
+
+
+def test_several_counts_share_one_race_and_one_pair():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=(5, 8, 10), effort="quick")
+    known = fit.made.more["family"]
+    limits = range_of(False)
+    for steps, sigmas in fit.schedules.items():
+        if fit.report.rows[steps].chosen == FITTED:
+            own = family_schedule(
+                steps,
+                sigma_min=limits.sigma_min,
+                sigma_max=limits.sigma_max,
+                scale=known["scale"],
+                stretch=known["stretch"],
+            )
+            assert torch.equal(sigmas, own.sigmas)
+
+
+def test_a_preset_of_quick_holds_sigmas_and_coefficients_in_full_and_says_how_it_was_made():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick")
+    assert fit.made.method == "family"
+    assert set(fit.made.more["family"]) == {"version", "scale", "stretch"}
+    assert fit.report.rows[8].chosen == FITTED
+    rows = FamilyCoefficients(range_of(False)).rows(fit.schedules[8])
+    assert rows is not None
+    assert torch.equal(fit.coefficients[8], rows)
+
+
+def test_quick_compares_three_host_schedules_at_most_and_names_the_others():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick")
+    hosts = [name for name in fit.report.rows[8].errors if name != FITTED]
+    assert 1 <= len(hosts) <= 3
+    assert "simple" in hosts
+    assert "best of those compared" in str(fit.report)
+
+
+def test_guidance_reaches_the_coefficients():
+    plain, guided = (
+        small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick", guidance=guidance)
+        for guidance in (1.0, 4.0)
+    )
+    assert not torch.equal(plain.coefficients[8], guided.coefficients[8])
+
+
+def test_a_refined_fit_starts_from_the_family_and_judges_it_too():
+    fit = small_fit(mixture(), normal(12), sampler=NAME, steps=5, effort="fast")
+    assert "suits this model at scale" in str(fit.report)
+    assert "family" in fit.report.rows[5].errors
+
+
+def test_steps_that_the_family_does_not_know_are_fitted_as_ever():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=2, effort="quick")
+    assert len(fit.schedules[2]) == 3
+    assert "suits this model" not in str(fit.report)
