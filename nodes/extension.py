@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .adaptive.node import SigmasmithAdaptiveSampler, SigmasmithAdaptiveSchedule
+from .auto.node import SigmasmithAuto
 from .compare.node import SigmasmithCompare
 from .feedback.node import SigmasmithErrorMap, SigmasmithRefine
 from .fit.node import SigmasmithFit, SigmasmithFitGuider
@@ -53,6 +54,7 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithRewardImage,
     SigmasmithRewardFromNode,
     SigmasmithCombineRewards,
+    SigmasmithAuto,
 ]
 
 

@@ -15,13 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..schedules.hosting.preset_store import PresetStore
 from ..schedules.presets.checks import PresetError
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
 from ..schedules.presets.share_code import from_share_code, to_share_code
 from .answers import ScheduleAnswer
 from .state import CODE, MATCH, NONE
-from .store import PresetStore
 
 PRESET, SIGMAS, HIRES_SIGMAS, DENOISE = (
     "Sigmasmith preset",

@@ -31,6 +31,9 @@ class FitRequest:
         boundary: share of noise at which it does.
         denoise: of the runs that the fit is for.
         method: how schedules are searched for, as calibrate takes it.
+        starts_over_limit: whether a fit that `minutes` will not suffice for by its first calls is gone on with.
+        checkpoint: file of the model, for hosts whose models do not know it.
+        facts: further facts for the preset's `made`.
     """
 
     guider: Any
@@ -51,6 +54,9 @@ class FitRequest:
     boundary: float = 0.875
     denoise: float = 1.0
     method: str = "gauss_newton"
+    starts_over_limit: bool = True
+    checkpoint: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.low_guider is not None and self.sampler_name == NAME:

@@ -31,7 +31,7 @@ from ..host import folders, messages
 from ..host.changes import digest
 from ..host.experts import ExpertRuns
 from ..host.guard import check_fittable, suspects_in_words
-from ..host.progress import progress_bar
+from ..host.progress import only_within, progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
 from ..host.subject import Subject, subject_of
@@ -57,6 +57,8 @@ def fit(request: FitRequest) -> FitResult:
     subject = subject_of(
         request.guiders, request.latent, request.noises, request.sampler_name, request.boundary, request.low_input
     )
+    if subject.identity.checkpoint is None and request.checkpoint:
+        subject = replace(subject, identity=replace(subject.identity, checkpoint=request.checkpoint))
     path, preset = existing_preset(request, subject, steps)
     hosts, sigma_range = subject.baselines, subject.identity.sigma_range
     start = partial_start(request.denoise, None, sigma_range, hosts.get(DEFAULT_HOST), steps)
@@ -84,6 +86,8 @@ def _fit_anew(
     runs = _runs_of(request, subject)
     minutes = request.minutes or None
     cost = Cost(minutes, progress_bar(runs, request.node_id, minutes))
+    if not request.starts_over_limit:
+        cost = Cost(None, only_within(runs, request.minutes, progress_bar(runs, request.node_id, None)))
     notes = [sampler.note for sampler in samplers if sampler.note] + notes_of(request, subject)
     if start is not None and isinstance(runs, StartsFromImages) and runs.has_images:
         notes.append("The runs started from the images of the latent.")
@@ -91,7 +95,9 @@ def _fit_anew(
     memory = _say_sizes(request, steps, subject, runs)
     with _records(key, request.node_id) as records:
         calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost, records)
-        made = replace(subject.made, method=calibration.made.method, chosen_among=calibration.made.chosen_among)
+        solved = calibration.made
+        more = {**solved.more, **request.facts}
+        made = replace(subject.made, method=solved.method, chosen_among=solved.chosen_among, more=more)
         notes = made.sentences() + notes
         preset = calibration.to_preset(
             model=subject.identity,

@@ -10,6 +10,7 @@ from pathlib import Path
 import folder_paths
 from comfy.cli_args import args
 
+from ...schedules.hosting.preset_store import PresetStore
 from ...schedules.presets.checks import PresetError
 from ...schedules.presets.folder import FolderWalk, free_path
 
@@ -26,6 +27,7 @@ _MAX_PART_BYTES = 200
 UNFINISHED = "sigmasmith/unfinished"
 # What they may take, in GB: a number under this key in the host's settings file changes it, 0 records nothing.
 _LIMIT_KEY, _LIMIT_GB = "Sigmasmith.RecordsGB", 8.0
+_stores: dict[tuple[Path, ...], PresetStore] = {}
 
 
 def add_preset_folder() -> None:
@@ -42,6 +44,13 @@ def preset_folders() -> list[Path]:
 def preset_folder() -> Path:
     """Where presets are written."""
     return preset_folders()[0]
+
+
+def preset_store() -> PresetStore:
+    """The presets in the host's folders; each file is read once, and again when it changes."""
+    folders = tuple(preset_folders())
+    with changing:
+        return _stores.setdefault(folders, PresetStore(folders))
 
 
 def checked_path(name: str) -> Path:

@@ -95,16 +95,29 @@ def dtype_of(model: Any) -> str:
 def identity_under(guider: Any) -> ModelIdentity:
     """As `model_identity`, with the patches that the guider's conditionings put on the model as they run."""
     identity = model_identity(guider.model_patcher)
-    hooks = hooks_of(conditionings_of(guider))
-    return replace(identity, patches=_both(identity.patches or "", digest(hooks))) if hooks else identity
+    return replace(identity, patches=_with_hooks(identity.patches or "", guider))
 
 
-def patches_digest(model: Any) -> str:
-    """Digest of the weight patches, of a guidance curve and of all else that nodes put on a model; "" without any."""
-    text, curve, changes = _weights_digest(model), guidance_curve_of(model), changes_of(model)
+def patches_at_any_strength(guider: Any) -> str:
+    """As the patches of `identity_under`; another strength of the same weight patches gives the same digest."""
+    return _with_hooks(patches_digest(guider.model_patcher, strengths=False), guider)
+
+
+def patches_digest(model: Any, *, strengths: bool = True) -> str:
+    """Digest of the weight patches, of a guidance curve and of all else that nodes put on a model; "" without any.
+
+    Args:
+        strengths: whether another strength of the same weight patches gives another digest.
+    """
+    text, curve, changes = _weights_digest(model, strengths), guidance_curve_of(model), changes_of(model)
     if curve is not None:
         text = _both(text, curve.key())
     return _both(text, digest(changes)) if changes else text
+
+
+def _with_hooks(patches: str, guider: Any) -> str:
+    hooks = hooks_of(conditionings_of(guider))
+    return _both(patches, digest(hooks)) if hooks else patches
 
 
 def _both(text: str, more: str) -> str:
@@ -135,22 +148,24 @@ def _file_of(model: Any) -> list[Any]:
     return [path, None if status is None else (status.st_size, status.st_mtime_ns)]
 
 
-def _weights_digest(model: Any) -> str:
-    """Digest of the weight patches (LoRAs ...) and their strengths; "" without any.
+def _weights_digest(model: Any, strengths: bool) -> str:
+    """Digest of the weight patches (LoRAs ...), where asked with their strengths; "" without any.
 
     The host's patches_uuid is random in every session: it serves as the key of a memory only.
     """
     patches = model.patches
     if not patches:
         return ""
-    key = getattr(model, "patches_uuid", None)
+    uuid = getattr(model, "patches_uuid", None)
+    key = None if uuid is None else (uuid, strengths)
     if key in _patch_digests:
         return _patch_digests[key]
     sha = hashlib.sha256()
     for name in sorted(patches, key=str):
         _feed(sha, str(name))
         for strength, patch, strength_model, offset, function in patches[name]:
-            _feed(sha, [float(strength), float(strength_model), offset, function is not None])
+            given = [float(strength), float(strength_model)] if strengths else []
+            _feed(sha, [*given, offset, function is not None])
             _feed(sha, patch)
     text = sha.hexdigest()[:16]
     if key is not None:

@@ -31,6 +31,21 @@ def prompt_id() -> Any:
     return getattr(server(), "last_prompt_id", None) or object()
 
 
+class OncePerPrompt:
+    """Lets every sentence be said once in a queued prompt: a tiled upscaler runs a model hundreds of times."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, Any] = {}  # sentence -> the prompt in which it was said last
+
+    def due(self, text: str) -> bool:
+        """Whether a sentence may be said now; if so, it counts as said."""
+        prompt = prompt_id()
+        if self._said.get(text) == prompt:
+            return False
+        self._said[text] = prompt
+        return True
+
+
 def server() -> Any:
     """The host's web server; None without one."""
     try:
@@ -38,6 +53,11 @@ def server() -> Any:
     except ImportError:  # in tests, without a server
         return None
     return getattr(PromptServer, "instance", None)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an exception is the host's interrupt."""
+    return isinstance(error, comfy.model_management.InterruptProcessingException)
 
 
 def stop_if_interrupted() -> None:

@@ -24,8 +24,8 @@ from .noise_levels import model_sampling_of, sigma_range_of
 from .samplers import own_sampler
 
 
-def multistep_sampler(preset: Preset, node_id: Any) -> Any:
-    """A SAMPLER that runs the coefficients of a preset."""
+def multistep_sampler(preset: Preset | None, node_id: Any) -> Any:
+    """A SAMPLER that runs the coefficients of a preset, or of the family where its list runs."""
 
     return own_sampler(NAME, partial(_sample, preset, node_id))
 

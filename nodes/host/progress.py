@@ -12,6 +12,7 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ...schedules.core.types import Progress
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.progress import AT_MOST, Throttle, takes_about
 from ..text import duration
@@ -22,6 +23,14 @@ from .runs import GuiderRuns
 # Previews cost a decode and a JPEG each; the page shows no more than this many a second anyway.
 _PREVIEW_INTERVAL = 0.2
 _TEXT_INTERVAL = 2.0
+
+
+class TooLongError(Exception):
+    """Work that would take longer than its limit was not gone on with; `seconds`: it would have taken so many."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"it would take about {duration(seconds)}")
+        self.seconds = seconds
 
 
 def free_memory() -> float:
@@ -57,6 +66,26 @@ def progress_bar(
         texts.restart()
 
     return progress
+
+
+def only_within(runs: GuiderRuns | ExpertRuns, minutes: float, progress: Progress) -> Progress:
+    """The progress function, which raises TooLongError where the first timed calls say that `minutes` do not suffice.
+
+    Args:
+        minutes: limit of the whole work; 0 for none.
+    """
+    judged = False
+
+    def judge(done: int, total: int, message: str) -> None:
+        nonlocal judged
+        if runs.timer.ready and not judged:
+            judged = True
+            seconds = runs.timer.seconds_left(done, total)
+            if minutes and seconds > 60.0 * minutes:
+                raise TooLongError(seconds)
+        progress(done, total, message)
+
+    return judge
 
 
 def _previewer(model: Any) -> Callable[[Tensor], Any] | None:

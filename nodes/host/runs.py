@@ -25,7 +25,7 @@ from ...schedules.hosting.call_timer import CallTimer
 from ...schedules.hosting.row_groups import RowGroups
 from . import messages
 from .row_conds import conds_of_row, entries
-from .watch import WRAPPER_KEY
+from .watch import AUTO_KEY, WRAPPER_KEY
 
 _ROWS_KEY = "sigmasmith_rows"
 _TOO_LARGE = (
@@ -115,7 +115,7 @@ class GuiderRuns:
             self._rows = rows
 
     def _prepared(self, guider: Any, positives: tuple[Any, ...]) -> Any:
-        """A copy of the guider with our wrappers and the further prompts, and without Apply's watch over runs."""
+        """A copy of the guider with our wrappers and the further prompts, without those of Apply and Auto."""
         copied = _copied(guider)
         copied.original_conds = dict(guider.original_conds)
         for number, positive in enumerate(positives, start=1):
@@ -125,7 +125,8 @@ class GuiderRuns:
         for row in range(self.entries if self.entries > 1 else 0):
             copied.original_conds |= {_entry(key, row): conds_of_row(conds, row, rows) for key, conds in own.items()}
         patcher, kinds = guider.model_patcher.clone(), comfy.patcher_extension.WrappersMP
-        patcher.remove_wrappers_with_key(kinds.OUTER_SAMPLE, WRAPPER_KEY)
+        for key in (WRAPPER_KEY, AUTO_KEY):
+            patcher.remove_wrappers_with_key(kinds.OUTER_SAMPLE, key)
         patcher.add_wrapper_with_key(kinds.CALC_COND_BATCH, _ROWS_KEY, self._in_groups)
         patcher.add_wrapper_with_key(kinds.PREPARE_SAMPLING, _ROWS_KEY, self._for_one_group)
         copied.model_patcher = patcher

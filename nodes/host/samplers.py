@@ -50,6 +50,11 @@ def sampler_names() -> list[str]:
     return comfy.samplers.KSampler.SAMPLERS
 
 
+def sampler_of(name: str) -> Any:
+    """The host's SAMPLER of a dropdown name."""
+    return comfy.samplers.sampler_object(name)
+
+
 def check_sampler(name: str) -> str:
     """A sampler that a schedule can be fitted for.
 

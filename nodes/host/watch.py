@@ -22,7 +22,8 @@ from .metadata import note_run
 from .noise_levels import model_sampling_of
 from .samplers import IGNORES_SCHEDULE
 
-WRAPPER_KEY = "sigmasmith"
+# Of Apply's wrapper, which looks on, and of Auto's, which acts. A fit's own runs go without both.
+WRAPPER_KEY, AUTO_KEY = "sigmasmith", "sigmasmith_auto"
 # A run that starts above this share of sigma_max is a whole one.
 _WHOLE = 0.98
 # Names of sampler functions that are not the dropdown's.
@@ -40,7 +41,7 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
 
     def watch(executor: Any, noise: Tensor, latent_image: Tensor, sampler: Any, sigmas: Tensor, *args: Any, **kw: Any):  # noqa: ANN202
         try:
-            note_run(sigmas, preset, _sampler_name(sampler))
+            note_run(sigmas, preset, sampler_name_of(sampler))
             # Once per queued prompt: a tiled upscaler runs the model hundreds of times.
             prompt = messages.prompt_id()
             differences = run_differences(executor.class_obj, preset, noise, sampler, sigmas, kw)
@@ -86,7 +87,7 @@ def run_differences(
         identity_under(guider),
         sampler=_same_or_running(preset.sampler, sampler),
         guidance=guidance_of(guider),
-        latent_shape=_latent_shape(noise, kwargs),
+        latent_shape=latent_shape_of(noise, kwargs),
         start_sigma=float(sigmas[0]) if len(sigmas) else None,
     )
     return said + preset.made_otherwise(running_facts(guider))
@@ -133,7 +134,7 @@ def change_of_an_image(preset: Preset, noise: Tensor, sigmas: Tensor, sigma_max:
 
 def _same_or_running(fitted: str, sampler: Any) -> str | None:
     """The run's sampler name, or the preset's where both run the same function."""
-    running = _sampler_name(sampler)
+    running = sampler_name_of(sampler)
     try:
         if comfy.samplers.sampler_object(fitted).sampler_function is sampler.sampler_function:
             return fitted
@@ -142,14 +143,14 @@ def _same_or_running(fitted: str, sampler: Any) -> str | None:
     return fitted if _FUNCTION_NAMES.get(fitted, fitted) == running else running or None
 
 
-def _sampler_name(sampler: Any) -> str:
+def sampler_name_of(sampler: Any) -> str:
     """The dropdown's name of a sampler object; "" where it has none."""
     name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
     running = name.removeprefix("sample_") if name.startswith("sample_") else ""
     return _FUNCTION_NAMES.get(running, running)
 
 
-def _latent_shape(noise: Tensor, kwargs: dict[str, Any]) -> tuple[int, ...] | None:
+def latent_shape_of(noise: Tensor, kwargs: dict[str, Any]) -> tuple[int, ...] | None:
     """Shape of one sample; None for packed latents of several kinds, which have none."""
     shapes = kwargs.get("latent_shapes")
     if shapes is None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 # Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
 GAINS = (1.0, 0.75, 0.5)
+# Share of the distance between samples by which two solutions of one model may differ.
+TOLERANCE = 0.05
 
 
 # Two solutions, one with half the levels of the other, may differ by this share of the distance between samples.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 CHECKS = (
     "checks_adaptive",
+    "checks_auto",
     "checks_bounds",
     "checks_compare",
     "checks_experts",

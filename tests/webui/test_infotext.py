@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from sigmasmith.schedules.hosting.named_curves import CURVES
+from sigmasmith.schedules.hosting.preset_store import PresetStore
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import DenoiseMode, Preset
 from sigmasmith.schedules.presets.share_code import from_share_code
@@ -14,7 +15,6 @@ from sigmasmith.webui import infotext
 from sigmasmith.webui.answers import Slicing, answer
 from sigmasmith.webui.registration import COSINE, OPTIMAL
 from sigmasmith.webui.state import CODE, MATCH, NONE
-from sigmasmith.webui.store import PresetStore
 
 MODEL = ModelIdentity(
     family="SD15",

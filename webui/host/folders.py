@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modules import paths, shared
 
-from ..store import PresetStore
+from ...schedules.hosting.preset_store import PresetStore
 
 FOLDER = "sigmasmith"
 FOLDER_OPTION = "sigmasmith_folder"

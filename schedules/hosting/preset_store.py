@@ -6,12 +6,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..schedules.hosting import LOGGER_NAME
-from ..schedules.presets.checks import PresetError
-from ..schedules.presets.file import load_preset, save_preset
-from ..schedules.presets.folder import free_path, preset_file
-from ..schedules.presets.index import PresetIndex
-from ..schedules.presets.preset import Preset
+from ..presets.checks import PresetError
+from ..presets.file import load_preset, save_preset
+from ..presets.folder import free_path, preset_file
+from ..presets.index import PresetIndex
+from ..presets.preset import Preset
+from . import LOGGER_NAME
 
 
 class PresetStore:

@@ -1,4 +1,4 @@
-"""Presets in folders, as the WebUI lists and saves them."""
+"""Presets in folders, as hosts look them up."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 
 import pytest
 from sigmasmith.schedules.hosting.named_curves import CURVES
+from sigmasmith.schedules.hosting.preset_store import PresetStore
 from sigmasmith.schedules.presets.checks import PresetError
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
-from sigmasmith.webui.store import PresetStore
 
 
 def preset(name: str = "", steps: int = 5) -> Preset:

@@ -1,0 +1,1 @@
+"""The Auto node: every sampler behind it runs what is best for it."""
