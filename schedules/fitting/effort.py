@@ -11,10 +11,6 @@ GAINS = (1.0, 0.75, 0.5)
 TOLERANCE = 0.05
 
 
-# Two solutions, one with half the levels of the other, may differ by this share of the distance between samples.
-TOLERANCE = 0.05
-
-
 @dataclass(frozen=True)
 class Effort:
     """A budget of model evaluations per sample, known before the fit starts.
