@@ -91,7 +91,7 @@ def fit(guider: Any, name: str, **changed: Any) -> Any:
     return part("nodes.fit.work").fit(request(guider, name, **changed))
 
 
-def stopped(guider: Any, name: str, after: int = 60) -> None:
+def stopped(guider: Any, name: str, after: int = 80) -> None:
     """A fit that is interrupted after some model calls, each of them recorded."""
     model = guider.model_patcher.model
     plain, calls = model.apply_model, [0]
