@@ -62,6 +62,7 @@ def test_a_wheel_holds_every_module_of_the_package_and_the_bundled_models(wheel)
     for part in PARTS:
         wanted |= {f"sigmasmith/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / part).rglob("*.py")}
     wanted |= {f"sigmasmith/demo/models/{path.name}" for path in (ROOT / "demo" / "models").glob("*.safetensors")}
+    wanted |= {f"sigmasmith/schedules/family/{path.name}" for path in (ROOT / "schedules" / "family").glob("*.json")}
     with zipfile.ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == wanted
 
@@ -91,7 +92,7 @@ def test_every_command_of_an_installed_wheel_runs(installed, wheel):
     assert "simple" in installed("sigmasmith", "fit", *quick, *fit)
     assert "sigmasmith1:" in installed("sigmasmith", "show", preset)
     assert "karras" in installed("sigmasmith", "compare", preset, "karras", *quick, "--noises", "3")
-    assert "<svg" in installed("sigmasmith", "plot", preset, "karras", "--out", "-")
+    assert "<svg" in installed("sigmasmith", "plot", preset, "karras", "family", "--out", "-")
     assert "--noises" in installed("sigmasmith.demo", "--help")
 
 
