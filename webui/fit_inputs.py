@@ -21,8 +21,8 @@ class FitInputs:
     Args:
         sampler: the host's name of the sampler to fit for.
         steps: step counts as the page has them.
-        noises: rows of the fit; a quarter of them, at least 2, only judge the result.
-        effort: "fast", "balanced" or "thorough".
+        noises: rows of the fit; a quarter of them, at least 2, only judge the result. quick has a number of its own.
+        effort: "quick", "fast", "balanced" or "thorough".
         minutes: wall-clock limit, None for none.
         name: of the preset; "" for the checkpoint's and the sampler's.
         replace: whether a preset of this name may be replaced.
@@ -60,7 +60,7 @@ def fit_inputs(
     Raises:
         ValueError: names the input to change.
     """
-    effort_named(effort)
+    most = effort_named(effort).rows
     limit = _number("Minutes", minutes)
     if limit < 0.0:
         raise ValueError(f"Minutes must be 0 (no limit) or more, got {limit:g}")
@@ -68,7 +68,7 @@ def fit_inputs(
     if rows != int(rows) or not 4 <= rows <= 64:
         raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
     counts = parse_steps(steps)
-    return FitInputs(sampler, counts, int(rows), effort, limit or None, name.strip(), bool(replace))
+    return FitInputs(sampler, counts, most or int(rows), effort, limit or None, name.strip(), bool(replace))
 
 
 def default_name(checkpoint: str | None, sampler: str, denoise: float = 1.0) -> str:

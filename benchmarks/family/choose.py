@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -94,11 +94,6 @@ def family_errors(family: Family, rows: Rows, steps: int, pair: Pair) -> Array:
     assert table is not None
     ends = run(rows, sigmas.double().numpy(), table.double().numpy()).states[-1]
     return rows.errors(ends)
-
-
-def with_typical(family: Family, pairs: Mapping[str, Pair]) -> Family:
-    """The family with these as what serves unknown models."""
-    return replace(family, typical={**family.typical, **pairs})
 
 
 def typical_error(errors: Array) -> float:

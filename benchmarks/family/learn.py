@@ -210,7 +210,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         own = {key: [round(math.exp(scale), 3), round(stretch, 3)] for key, (scale, stretch) in at.own.items()}
         content.setdefault("models", {})[space] = own
         networks = [rows for rows in models if MEMBERS[rows.which.member].trained]
-        content["spread"] = spread_of([at.own[rows.which.key] for rows in networks])
+        spreads = content.setdefault("spreads", {})
+        spreads[space] = spread_of([at.own[rows.which.key] for rows in networks])
+        content["spread"] = np.mean(list(spreads.values()), axis=0).round(3).tolist()
         usual = typical_pairs(family_of({"typical": {}, **content}), models, _typical_counts(args.steps))
         content["typical"] = {**content.get("typical", {}), **usual}
         print(f"{space}: typical {usual}, spread {content['spread']}, {time.monotonic() - began:.0f} s", flush=True)

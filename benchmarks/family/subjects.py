@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,11 +87,6 @@ class Rows:
     def errors(self, ends: Tensor) -> Array:
         """(..., rows) root mean square distance of end states (..., rows, ...) to the teacher's."""
         return (ends - self.end).flatten(-self.end.ndim + 1).double().square().mean(-1).sqrt().numpy()
-
-    @cached_property
-    def size(self) -> int:
-        """Values of a state."""
-        return self.end[0].numel()
 
     def _repeated(self, value: Any, runs: int) -> Any:
         return value.repeat(runs) if isinstance(value, Tensor) else value

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 from ..samplers.by_name import own_sampler
-from ..samplers.fitted import NAME, sample_sigmasmith_multistep
+from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
 from ..samplers.parameters import coefficients_of, dpmpp_2m_parameters
 from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
 from .placing import placed, whole_hundredths
@@ -46,18 +46,9 @@ class FamilySchedule:
         """A sampler of k-diffusion's signature that runs this schedule; the coefficients where there are any."""
         if self.coefficients is None:
             return own_sampler(self.sampler)
-        return partial(sample_sigmasmith_multistep, coefficients=self)
-
-    def rows(self, sigmas: Tensor) -> Tensor | None:
-        """(steps, 1 + 4) the rows for a run on this schedule or its first part; None for another list."""
-        same = len(sigmas) <= len(self.sigmas) and bool(
-            ((sigmas.detach().cpu() - self.sigmas[: len(sigmas)]).abs() <= 1e-3 * self.sigmas[: len(sigmas)]).all()
-        )
-        return None if self.coefficients is None or not same else self.coefficients[: len(sigmas) - 1]
-
-    def why_not(self, sigmas: Tensor) -> str:
-        """One sentence on why `rows` has no answer."""
-        return f"these {len(sigmas) - 1} steps follow another list than the family's {len(self.sigmas) - 1}"
+        steps = len(self.sigmas) - 1
+        own = PresetCoefficients({steps: self.sigmas}, {steps: self.coefficients})
+        return partial(sample_sigmasmith_multistep, coefficients=own)
 
 
 def family_schedule(

@@ -20,8 +20,7 @@ from torch import Tensor
 from ..core.metrics import Ratio
 from ..samplers.fitted import NAME
 
-# Share of the intervals that should hold the true gain.
-CONFIDENCE = 0.9
+# Of the normal distribution, for an interval that holds nine of ten.
 _QUANTILE = 1.645
 _ROW_SPREAD, _ROWS_WORTH = 0.35, 4.0
 # Log gain of fits on models that no choice was made on: average and spread between them.

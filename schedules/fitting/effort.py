@@ -47,16 +47,16 @@ class Effort:
     many: int = 10_000
     per_step_beyond: float = 0.0
 
-    def limit(self, steps: Sequence[int], *, rows: int = 1, coefficients: bool = False) -> float:
+    def limit(self, steps: Sequence[int], *, rows: int | None = None, coefficients: bool = False) -> float:
         """Evaluations per sample for a fit of these step counts together.
 
         Args:
-            rows: noises that share a limit on calls in all.
+            rows: noises that share a limit on calls in all; None: as many as the effort uses.
             coefficients: whether they are fitted too: five more unknowns per step than a schedule has.
         """
         if self.calls is not None:
             base, per_step = self.calls
-            return (base + per_step * max(steps)) * (1.5 if len(steps) > 1 else 1.0) / rows
+            return (base + per_step * max(steps)) * (1.5 if len(steps) > 1 else 1.0) / (rows or self.rows or 1)
         per_count = [self.per_step * min(k, self.many) + self.per_step_beyond * max(k - self.many, 0) for k in steps]
         return self.base + sum(per_count) * (_COEFFICIENTS_FACTOR if coefficients else 1.0)
 

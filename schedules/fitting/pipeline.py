@@ -149,7 +149,8 @@ class Search:
         problem, rows = self.problem, self.problem.search
         some = slice(rows.start, rows.start + max(1, (rows.stop - rows.start) // 2))
         race = Race(problem, self.objective, problem.objective(self.reference.end, some))
-        counts = family_counts(problem)
+        # A quick fit has nothing else for counts that the family has no coefficients for.
+        counts = family_counts(problem) if problem.effort.refines else problem.steps
         runs = sum(counts) * self.objective.share
         left = problem.budget.left - problem.budget.reserve - runs
         pair = race.run(left * (_RACE_SHARE if problem.effort.refines else 1.0))

@@ -109,8 +109,8 @@ class Report:
                 said.append(f"At {steps} steps the host's {row.chosen} was better than the fit, so it is returned.")
             elif row.best_host and row.errors[row.best_host] < row.errors.get(row.chosen, 0.0):
                 said.append(
-                    f"At {steps} steps the host's {row.best_host} had the smaller mean error, but was worse than the "
-                    "fit on most samples: the fit is returned. More noises would tell."
+                    f"At {steps} steps the host's {row.best_host} had the smaller mean error, but is not shown to be "
+                    "better: the fit is returned. More noises would tell."
                 )
             if row.switched.get(row.chosen):
                 said.append(

@@ -74,3 +74,9 @@ def test_the_ticket_of_a_click_makes_one_fit_and_true_one_each_time():
 
 def test_coefficients_cost_more_than_a_schedule():
     assert request(sampler=MULTISTEP).evaluations > request().evaluations
+
+
+def test_a_quick_fit_has_a_number_of_noises_of_its_own():
+    quick = fit_inputs("Sigmasmith Multistep", "5", 16, "quick", 0, "", False)
+    assert quick.noises == 6
+    assert quick.evaluations * quick.noises <= 100 + 70 * 5

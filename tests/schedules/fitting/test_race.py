@@ -70,6 +70,14 @@ def test_a_refined_fit_starts_from_the_family_and_judges_it_too():
     assert "family" in fit.report.rows[5].errors
 
 
+def test_quick_gives_the_familys_list_for_counts_without_coefficients_too():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=(2, 8, 40), effort="quick")
+    assert [len(fit.schedules[steps]) for steps in (2, 8, 40)] == [3, 9, 41]
+    assert 8 in fit.coefficients
+    assert not {2, 40} & set(fit.coefficients)
+    assert "no time" not in str(fit.report)
+
+
 def test_steps_that_the_family_does_not_know_are_fitted_as_ever():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=2, effort="quick")
     assert len(fit.schedules[2]) == 3

@@ -6,8 +6,11 @@ import random
 
 import pytest
 
+from .hostile_guiders import GUIDERS
+from .hostile_patches import PATCHES
+from .hostile_samplers import SAMPLERS
 from .tools import TOOLS, Cell, Told, fit
-from .zoo import ALONE, GUIDERS, PATCHES, REFUSED, RIGHT, SAMPLERS, WHOLE, Hostile
+from .zoo import ALONE, REFUSED, RIGHT, WHOLE, Hostile
 
 # Not needed at every save, all of them together.
 pytestmark = pytest.mark.slow

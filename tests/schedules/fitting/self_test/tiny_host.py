@@ -9,7 +9,9 @@ import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from torch import Tensor
 
-from .zoo import GUIDERS, PATCHES, column
+from .hostile_guiders import GUIDERS
+from .hostile_patches import PATCHES
+from .zoo import column
 
 RANGE = SigmaRange(0.03, 14.6)
 SHAPE = (6,)

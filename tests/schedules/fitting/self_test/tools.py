@@ -28,8 +28,9 @@ from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from torch import Tensor
 
+from .hostile_samplers import SAMPLERS
 from .tiny_host import RANGE, ROWS, SHAPE, TinyHost, noise
-from .zoo import ALONE, REFUSED, RIGHT, SAMPLERS, WHOLE
+from .zoo import ALONE, REFUSED, RIGHT, WHOLE
 
 STEPS = 3
 TWO = slice(0, 2)
