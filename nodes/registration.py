@@ -82,7 +82,7 @@ def _say_once(name: str, family: FamilySchedule) -> None:
     if not was_handed_out(family.sigmas):
         logging.getLogger(LOGGER_NAME).info(
             "Sigmasmith: %s runs the family's %d steps (version %d, scale %.3g, stretch %.3g), for no preset is on the "
-            "model. The sampler sigmasmith_multistep runs its coefficients; a fit (Sigmasmith Fit) is better still.",
+            "model. It is made for the sampler sigmasmith_multistep; Sigmasmith Fit finds what suits this very model.",
             name,
             len(family.sigmas) - 1,
             family.version,
