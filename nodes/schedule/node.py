@@ -14,7 +14,7 @@ from ..host.watch import with_preset
 from ..registration import remember
 from ..schema import CATEGORY, PresetType, choice, number, schema, text_ui, whole
 from ..text import plain_list
-from .words import MODES, schedule_info
+from .words import MODES, schedule_info, shift_info
 
 
 class SigmasmithSchedule(io.ComfyNode):
@@ -55,7 +55,7 @@ class SigmasmithSchedule(io.ComfyNode):
         asked = preset.sigmas(steps, denoise, MODES[mode]) if denoise > 0.0 else torch.zeros(0)  # pyright: ignore[reportArgumentType]
         sigmas = remember(asked)
         note_run(sigmas, preset)
-        info = schedule_info(preset, sigmas)
+        info = schedule_info(preset, sigmas) + shift_info(preset)
         return io.NodeOutput(sigmas, plain_list(sigmas.tolist()), info, ui=text_ui(info))
 
 

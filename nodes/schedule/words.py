@@ -31,6 +31,10 @@ def schedule_info(preset: Preset, sigmas: Tensor) -> str:
             "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
         )
     sampler = f" Made for {preset.sampler}." if preset.sampler else ""
+    return f"{will_run(sigmas)}; {kind}.{sampler}"
+
+
+def shift_info(preset: Preset) -> str:
+    """A sentence for a node that no model is connected to, so that nothing can compare the shift; or ""."""
     shift = preset.model.shift
-    at = f" Fitted at shift {shift:g}: on another one these noise levels are not the model's." if shift else ""
-    return f"{will_run(sigmas)}; {kind}.{sampler}{at}"
+    return f" Fitted at shift {shift:g}: on another one these noise levels are not the model's." if shift else ""
