@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ..schedules.core.types import SamplerFunction
-from ..schedules.core.words import duration
+from ..schedules.core.words import duration, in_bytes
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.fitting.effort import effort_named
 from ..schedules.fitting.journal import Records
-from ..schedules.fitting.memory import in_bytes, memory_of_fit
+from ..schedules.fitting.memory import FitSize
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.names import SUFFIX, check_name
 from ..schedules.presets.preset import MAX_SCHEDULES, Preset
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     name, sampler = named_sampler(args.sampler)
     noise = subject.noise(args.noises, args.seed)
     # Two calls per step: how often a sampler calls the model is not known before it runs.
-    kept = memory_of_fit(
+    size = FitSize(
         noise.shape[1:],
         len(noise),
         args.steps,
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
         coefficients=name == NAME,
         splits=False,  # whether the model takes a part of its batch is seen only when it runs
     )
-    print(f"The fit keeps at most {in_bytes(kept)} in memory.")
+    print(f"The fit keeps at most {in_bytes(size.memory)} in memory.")
     # The model is known by its answers; its name and guidance only spare it the question.
     with Records(args.journal, f"{subject.name} {subject.guidance}") as records:
         calibration = _fitted(args, subject, noise, name, sampler, records)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...schedules.core.words import in_bytes
 from ...schedules.fitting.calibration import Calibration
-from ...schedules.fitting.memory import in_bytes
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.presets.preset import Preset
 from ..host import messages

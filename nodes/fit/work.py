@@ -16,7 +16,7 @@ from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.effort import effort_named
 from ...schedules.fitting.experts import switch_sentences
 from ...schedules.fitting.journal import Records
-from ...schedules.fitting.memory import memory_of_fit, records_of_fit
+from ...schedules.fitting.memory import FitSize
 from ...schedules.fitting.partial import PartialStart, partial_start
 from ...schedules.fitting.record_folder import prune_records
 from ...schedules.fitting.settings import Cost, Sampling, Searching, samplers_by_name, step_counts
@@ -118,20 +118,17 @@ def _fit_anew(
 def _say_sizes(request: FitRequest, steps: tuple[int, ...], subject: Subject, runs: GuiderRuns | ExpertRuns) -> str:
     """A sentence on the memory and the disk that the fit takes at most, said before it begins."""
     # Two calls per step: how often a sampler calls the model is not known before it runs.
-    kept, recorded = (
-        size(
-            subject.latent_shape,
-            request.noises,
-            steps,
-            effort_named(request.effort),
-            samplers=len(request.samplers),
-            calls_per_step=2,
-            method=request.method,
-            coefficients=NAME in request.samplers,
-        )
-        for size in (memory_of_fit, records_of_fit)
+    size = FitSize(
+        subject.latent_shape,
+        request.noises,
+        steps,
+        effort_named(request.effort),
+        samplers=len(request.samplers),
+        calls_per_step=2,
+        method=request.method,
+        coefficients=NAME in request.samplers,
     )
-    return say_memory(kept, min(recorded, folders.records_limit()), runs, request.node_id)
+    return say_memory(size.memory, min(size.records, folders.records_limit()), runs, request.node_id)
 
 
 def _records(key: str, node_id: Any) -> Records:

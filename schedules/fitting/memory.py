@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..core.words import in_bytes
 from ..samplers.parameters import features
 from .coefficients.fit import MOST_OUTPUTS
 from .effort import Effort
 from .problem import COEFFICIENTS_SKETCH, END_SKETCH, STATE_SKETCH
-
-__all__ = ["in_bytes", "memory_of_fit"]
 
 _FLOAT32, _FLOAT64 = 4, 8
 # Runs of the step count in work beside its best one: first candidates, and what a refinement holds of its last moves.
@@ -33,46 +31,9 @@ _RECORDED = 2.0
 _UNKNOWNS, _JACOBIANS = 12, 4
 
 
-def records_of_fit(
-    shape: Sequence[int],
-    rows: int,
-    steps: Sequence[int],
-    effort: Effort,
-    *,
-    samplers: int = 1,
-    calls_per_step: int = 1,
-    method: str = "gauss_newton",
-    coefficients: bool = False,
-    splits: bool = True,
-) -> int:
-    """Bytes that the records of an unfinished fit take at most; the arguments are those of `memory_of_fit`.
-
-    A finished run keeps its end state in full and sketches of its calls; the one in progress every output.
-    """
-    latent, sketched = _FLOAT32 * math.prod(shape), 2 * _FLOAT64 * min(math.prod(shape), STATE_SKETCH)
-    most, nodes = max(steps) * calls_per_step, effort.teacher_nodes
-    # Runs that share their beginning with an earlier one record more calls than they make.
-    calls = _RECORDED * effort.limit(steps, coefficients=coefficients) * samplers * rows
-    if method == "oss":
-        calls += _RECORDED * nodes * max(steps) * rows
-    ends = calls / min(steps)
-    in_progress = max(nodes, most) * rows
-    return int((calls + 2 * nodes * rows) * sketched + (ends + in_progress + 6 * rows) * latent)
-
-
-def memory_of_fit(
-    shape: Sequence[int],
-    rows: int,
-    steps: Sequence[int],
-    effort: Effort,
-    *,
-    samplers: int = 1,
-    calls_per_step: int = 1,
-    method: str = "gauss_newton",
-    coefficients: bool = False,
-    splits: bool = True,
-) -> int:
-    """Bytes that a fit keeps at most.
+@dataclass(frozen=True)
+class FitSize:
+    """How large a fit is, and what it takes at most.
 
     Args:
         shape: of one latent, without the batch.
@@ -84,21 +45,57 @@ def memory_of_fit(
         coefficients: whether they are fitted, as for sigmasmith_multistep: every step has unknowns of its own then.
         splits: whether a run on some rows keeps those alone; a plain denoiser may insist on its whole batch.
     """
-    values, searched = math.prod(shape), rows - max(2, rows // 4)
-    latent, most, nodes = _FLOAT32 * values, max(steps), effort.teacher_nodes
-    held = searched if splits else rows
-    outputs = held * calls_per_step * (samplers * sum(steps) + _RUNS_IN_WORK * most)
-    trials = (_TRIALS + _PUBLISHED * effort.published) * len(steps) * samplers
-    unknowns = _UNKNOWNS
-    if method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, and no refinement
-        outputs, unknowns = held * nodes * most, 0
-    residual = min(values, COEFFICIENTS_SKETCH if coefficients else END_SKETCH)
-    if coefficients:
-        outputs += held * sum(steps)  # the best run without coefficients, and the best one with them
-        unknowns = most * (1 + features(MOST_OUTPUTS))
-    kept = latent * (outputs + _BATCHES * rows + trials * searched)
-    sketched = min(values, STATE_SKETCH) * nodes * rows
-    along_teacher = _FLOAT64 * (12 * sketched + 3 * (2 * nodes) ** 3)
-    residuals = residual * searched
-    refined = _FLOAT64 * residuals * (trials + _JACOBIANS * unknowns)
-    return int(_MARGIN * (kept + along_teacher + refined))
+
+    shape: Sequence[int]
+    rows: int
+    steps: Sequence[int]
+    effort: Effort
+    samplers: int = 1
+    calls_per_step: int = 1
+    method: str = "gauss_newton"
+    coefficients: bool = False
+    splits: bool = True
+
+    @property
+    def records(self) -> int:
+        """Bytes that the records of the unfinished fit take at most.
+
+        A finished run keeps its end state in full and sketches of its calls; the one in progress every output.
+        """
+        latent, sketched = _FLOAT32 * self._values, 2 * _FLOAT64 * min(self._values, STATE_SKETCH)
+        most, nodes = max(self.steps) * self.calls_per_step, self.effort.teacher_nodes
+        # Runs that share their beginning with an earlier one record more calls than they make.
+        limit = self.effort.limit(self.steps, coefficients=self.coefficients)
+        calls = _RECORDED * limit * self.samplers * self.rows
+        if self.method == "oss":
+            calls += _RECORDED * nodes * max(self.steps) * self.rows
+        ends = calls / min(self.steps)
+        in_progress = max(nodes, most) * self.rows
+        return int((calls + 2 * nodes * self.rows) * sketched + (ends + in_progress + 6 * self.rows) * latent)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the fit keeps at most."""
+        searched = self.rows - max(2, self.rows // 4)
+        latent, most, nodes = _FLOAT32 * self._values, max(self.steps), self.effort.teacher_nodes
+        held = searched if self.splits else self.rows
+        outputs = held * self.calls_per_step * (self.samplers * sum(self.steps) + _RUNS_IN_WORK * most)
+        trials = (_TRIALS + _PUBLISHED * self.effort.published) * len(self.steps) * self.samplers
+        unknowns = _UNKNOWNS
+        if self.method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, no refinement
+            outputs, unknowns = held * nodes * most, 0
+        residual = min(self._values, COEFFICIENTS_SKETCH if self.coefficients else END_SKETCH)
+        if self.coefficients:
+            outputs += held * sum(self.steps)  # the best run without coefficients, and the best one with them
+            unknowns = most * (1 + features(MOST_OUTPUTS))
+        kept = latent * (outputs + _BATCHES * self.rows + trials * searched)
+        sketched = min(self._values, STATE_SKETCH) * nodes * self.rows
+        along_teacher = _FLOAT64 * (12 * sketched + 3 * (2 * nodes) ** 3)
+        residuals = residual * searched
+        refined = _FLOAT64 * residuals * (trials + _JACOBIANS * unknowns)
+        return int(_MARGIN * (kept + along_teacher + refined))
+
+    @property
+    def _values(self) -> int:
+        """Of one latent."""
+        return math.prod(self.shape)

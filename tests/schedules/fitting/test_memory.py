@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from sigmasmith.schedules.core.words import in_bytes
 from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.journal import Records
-from sigmasmith.schedules.fitting.memory import in_bytes, memory_of_fit, records_of_fit
+from sigmasmith.schedules.fitting.memory import FitSize
 from sigmasmith.schedules.fitting.refine.dynamic_programming import best_paths, propagation_weights
 from sigmasmith.schedules.fitting.teacher.local_errors import densify, local_errors
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
@@ -67,7 +68,7 @@ def most_kept(values: int, rows: int, **options: Any) -> int:
 )
 def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows, options):
     names = options.get("sampler", "dpmpp_2m")
-    stated = memory_of_fit(
+    stated = FitSize(
         (values,),
         rows,
         options["steps"],
@@ -77,7 +78,7 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
         method=options.get("method", "gauss_newton"),
         coefficients=names == "sigmasmith_multistep",
         splits=not options.get("whole", False),
-    )
+    ).memory
     kept = most_kept(values, rows, **options)
     assert kept <= stated <= 11.0 * kept
 
@@ -102,7 +103,7 @@ def test_the_stated_size_of_the_records_bounds_what_is_written_and_is_of_its_ord
 
     with Records(tmp_path / "fit") as records:
         small_fit(model, normal(rows, values), journal=records, **options)
-    stated = records_of_fit(
+    stated = FitSize(
         (values,),
         rows,
         options["steps"],
@@ -111,7 +112,7 @@ def test_the_stated_size_of_the_records_bounds_what_is_written_and_is_of_its_ord
         calls_per_step=2 if names == "heun" else 1,
         method=options.get("method", "gauss_newton"),
         coefficients=names == "sigmasmith_multistep",
-    )
+    ).records
     written = sum(path.stat().st_size for path in (tmp_path / "fit").glob("*.record"))
     assert written <= stated <= 17.0 * written
 
@@ -128,16 +129,16 @@ def test_the_tables_along_the_teacher_stay_within_what_was_stated(effort):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # rows are searched: as many of a fit's are held out as well.
-    whole = memory_of_fit((700,), rows * 4 // 3, (5,), EFFORTS[effort])
+    whole = FitSize((700,), rows * 4 // 3, (5,), EFFORTS[effort]).memory
     assert peak <= whole
     assert whole <= 4.0 * peak
 
 
 def test_memory_grows_with_the_latent_the_noises_and_the_steps():
-    least = memory_of_fit((4, 64, 64), 4, (10,), EFFORTS["fast"])
-    assert memory_of_fit((4, 256, 256), 4, (10,), EFFORTS["fast"]) > 3 * least
-    assert memory_of_fit((4, 64, 64), 16, (10,), EFFORTS["fast"]) > 2 * least
-    assert memory_of_fit((4, 64, 64), 4, (10, 20), EFFORTS["fast"]) > least
+    least = FitSize((4, 64, 64), 4, (10,), EFFORTS["fast"]).memory
+    assert FitSize((4, 256, 256), 4, (10,), EFFORTS["fast"]).memory > 3 * least
+    assert FitSize((4, 64, 64), 16, (10,), EFFORTS["fast"]).memory > 2 * least
+    assert FitSize((4, 64, 64), 4, (10, 20), EFFORTS["fast"]).memory > least
 
 
 @pytest.mark.parametrize(("count", "words"), [(4e4, "1 MB"), (4e7, "40 MB"), (1.26e9, "1.3 GB")])
