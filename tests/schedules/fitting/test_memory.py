@@ -80,7 +80,8 @@ def test_the_stated_memory_bounds_what_is_kept_and_is_of_its_order(values, rows,
         splits=not options.get("whole", False),
     ).memory
     kept = most_kept(values, rows, **options)
-    assert kept <= stated <= 11.0 * kept
+    # Half as much again is for what is alive for a moment, which at the worst of these sizes is much less.
+    assert kept <= stated <= 1.5 * 8.0 * kept
 
 
 @pytest.mark.slow
