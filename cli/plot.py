@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
+from ..schedules.hosting.whole_runs import preset_run
 from ..schedules.plot.plot import schedule_plot
 from ..schedules.plot.svg import to_svg
 from ..schedules.presets.preset import Preset
@@ -72,7 +73,7 @@ def chosen_curves(
     curves: dict[str, Tensor] = {}
     for text in texts:
         if text in presets:
-            curves[preset_label(text, presets[text])] = presets[text].sigmas(steps)
+            curves[preset_label(text, presets[text])] = preset_run(presets[text], steps)[0]
         else:
             curves[text] = named_schedule(text, sigma_range)(steps)
     return curves

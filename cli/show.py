@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..schedules.core.sigmas import steps_before_truncation
 from ..schedules.core.words import plain_list
+from ..schedules.hosting.whole_runs import preset_run
 from ..schedules.plot.plot import sigma_text
 from ..schedules.presets.checks import PresetError
 from ..schedules.presets.preset import FITTED, Preset
@@ -30,8 +31,8 @@ def run(args: argparse.Namespace) -> None:
         lines += [*sigma_lines(preset), *share_lines(preset)]
     else:
         steps = max(map(preset.running, preset.schedules)) if args.steps is None else args.steps
-        sigmas = preset.sigmas(steps, args.denoise, args.mode)
-        lines += list_lines(_title(preset, steps, args.denoise), sigmas)
+        sigmas, said = preset_run(preset, steps, args.denoise, args.mode)
+        lines += list_lines(_title(preset, steps, args.denoise, said), sigmas)
         if args.denoise == preset.denoise and preset.is_fitted(steps, args.denoise):
             lines += share_lines(preset, steps_before_truncation(steps, args.denoise))
     print("\n".join(lines))
@@ -104,12 +105,12 @@ def list_lines(title: str, sigmas: Tensor) -> Iterator[str]:
     yield "  " + plain_list(levels)
 
 
-def _title(preset: Preset, steps: int, denoise: float) -> str:
+def _title(preset: Preset, steps: int, denoise: float, said: str = "") -> str:
     count = "1 step" if steps == 1 else f"{steps} steps"
     if denoise < 1.0:
         count += f" at denoise {denoise:g}"
-    if denoise != preset.denoise:
-        return f"{count}:"
+    if said or denoise != preset.denoise:
+        return f"{count}, {said}:" if said else f"{count}:"
     if not preset.is_fitted(steps, denoise):
         return f"{count}, interpolated:"
     match preset.origin.get(steps_before_truncation(steps, denoise)):

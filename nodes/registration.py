@@ -67,11 +67,12 @@ def scheduled(
     if name == COSINE:
         return at_sigma_max(CURVES["cosine"](steps, low, high, flow=flow), high)
     if preset is not None:
-        sigmas = remember(preset_sigmas(preset, steps, high, drops_penultimate(preset.sampler)))
+        sigmas, said = preset_sigmas(preset, steps, high, drops_penultimate(preset.sampler))
+        name, sentence = preset.name or "without a name", f" ({said})" if said else ""
         logging.getLogger(LOGGER_NAME).info(
-            "Sigmasmith: %d steps of preset %s (%s)", steps, preset.name or "without a name", preset.short_hash
+            "Sigmasmith: %d steps of preset %s (%s)%s", steps, name, preset.short_hash, sentence
         )
-        return sigmas
+        return remember(sigmas)
     family = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow)
     _say_once(name, family)
     return remember(at_sigma_max(family.sigmas, high))

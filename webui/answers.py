@@ -17,6 +17,7 @@ from ..schedules.core.sigmas import finish_sigmas
 from ..schedules.family.schedule import family_schedule
 from ..schedules.hosting.lists import at_sigma_max, before_drop
 from ..schedules.hosting.named_curves import CURVES
+from ..schedules.hosting.whole_runs import preset_run
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
 from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL
@@ -102,7 +103,9 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
     preset for changed images, whose last steps alone were fitted. The sigmas before the tail then never run; they fall
     evenly in log sigma from sigma_max.
     """
-    if slicing.denoise > 0.9999 or (mode == "steps" and preset.denoise > 0.9999):
+    if slicing.denoise > 0.9999:
+        return preset_run(preset, slicing.total)[0]
+    if mode == "steps" and preset.denoise > 0.9999:
         return preset.sigmas(slicing.total)
     tail = preset.sigmas(slicing.runs, slicing.denoise, mode=mode)
     unused = slicing.total - slicing.runs

@@ -13,15 +13,15 @@ from ...schedules.core.types import SamplerFunction
 from ...schedules.family.learned import Family
 from ...schedules.family.placing import whole_hundredths
 from ...schedules.family.schedule import family_coefficients, family_sigmas
-from ...schedules.family.typical import WIDE
+from ...schedules.family.typical import WIDE, shift_factor
 from ...schedules.samplers.by_name import own_sampler
 from ..cases import host_lists
 from .columns import run
 from .subjects import Rows
 
 # A grid that is even in log scale; what stands far from all models of the zoo is not tried.
-SCALES = tuple(np.exp(np.arange(-3, 11) * 0.15).round(4).tolist())
-STRETCHES = (0.9, 1.05, 1.25)
+SCALES = tuple(np.exp(np.arange(-4, 11) * 0.15).round(4).tolist())
+STRETCHES = (0.9, 1.0, 1.1, 1.25)
 # How far the mean over cases leans to the worst one: 0 is the plain mean of log ratios.
 _LEAN = 4.0
 
@@ -34,7 +34,7 @@ class Cell:
 
     Args:
         host: (rows,) errors of `dpmpp_2m` on the host schedule that is best for it in hindsight.
-        family: (scale, stretch) -> (rows,) errors of the family.
+        family: (scale, stretch), the scale that a flow model without a shift would have -> (rows,) errors.
     """
 
     host: Array
@@ -88,8 +88,9 @@ def host_errors(rows: Rows, steps: int, samplers: Mapping[str, SamplerFunction])
 
 
 def family_errors(family: Family, rows: Rows, steps: int, pair: Pair) -> Array:
-    """(rows,) errors of the family at a scale and stretch."""
-    sigmas = family_sigmas(family, steps, *whole_hundredths(*pair), rows.sigma_range)
+    """(rows,) errors of the family at a scale, which a model's shift multiplies, and a stretch."""
+    scale = pair[0] * shift_factor(rows.sigma_range)
+    sigmas = family_sigmas(family, steps, *whole_hundredths(scale, pair[1]), rows.sigma_range)
     table = family_coefficients(family, sigmas, rows.which.guidance, flow=rows.sigma_range.flow)
     assert table is not None
     ends = run(rows, sigmas.double().numpy(), table.double().numpy()).states[-1]

@@ -23,7 +23,7 @@ import numpy as np
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import SamplerFunction
 from ...schedules.family.learned import Family, family_of
-from ...schedules.family.typical import typical_scale
+from ...schedules.family.typical import shift_factor, typical_scale
 from ..asked import average
 from ..field.host_samplers import host_samplers
 from ..zoo.members import MEMBERS
@@ -64,6 +64,7 @@ def verdicts(family: Family, which: Training, steps: Sequence[int], rows: int = 
     """One for each step count."""
     known = Rows(which, rows, SEED, LEVELS)
     usual = typical_scale(family, known.sigma_range)
+    usual = usual[0] / shift_factor(known.sigma_range), usual[1]
     pairs = [*product(SCALES, STRETCHES), usual]
     for count in steps:
         hosts = host_errors(known, count, deterministic_samplers(known.sigma_range))

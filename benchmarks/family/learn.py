@@ -25,8 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...schedules.core.noise_space import Array
+from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.family.learned import VERSION, family_of, guidance_term
+from ...schedules.family.typical import shift_factor
 from ..zoo.members import MEMBERS
 from .choose import typical_pairs
 from .columns import ends_of, run
@@ -173,6 +174,11 @@ def _typical_counts(counts: Sequence[int]) -> list[int]:
     return sorted({counts[len(counts) // 4], counts[len(counts) // 2], counts[-2 if len(counts) > 3 else -1]})
 
 
+def unshifted(own: tuple[float, float], sigma_range: SigmaRange) -> tuple[float, float]:
+    """(log scale, stretch) as a flow model without a shift would have them."""
+    return own[0] - math.log(shift_factor(sigma_range)), own[1]
+
+
 def spread_of(own: Sequence[tuple[float, float]]) -> list[float]:
     """Standard deviations of log scale and stretch over models."""
     return np.std(np.array(own), axis=0).round(3).tolist()
@@ -211,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         content.setdefault("models", {})[space] = own
         networks = [rows for rows in models if MEMBERS[rows.which.member].trained]
         spreads = content.setdefault("spreads", {})
-        spreads[space] = spread_of([at.own[rows.which.key] for rows in networks])
+        spreads[space] = spread_of([unshifted(at.own[rows.which.key], rows.sigma_range) for rows in networks])
         content["spread"] = np.mean(list(spreads.values()), axis=0).round(3).tolist()
         usual = typical_pairs(family_of({"typical": {}, **content}), models, _typical_counts(args.steps))
         content["typical"] = {**content.get("typical", {}), **usual}

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from ...cli.subjects import PlainSubject
-from ...demo.models.network import EPS_RANGE, FLOW_RANGE
+from ...demo.models.network import EPS_RANGE
 from ...schedules.core.noise_space import Array, SigmaRange
 from ..zoo.members import zoo_subject
+from ..zoo.recipes import told_flow_range
 
-_SD, _FLOW = SigmaRange(*EPS_RANGE), SigmaRange(*FLOW_RANGE, flow=True)
+_SD = SigmaRange(*EPS_RANGE)
 _CHUNK = 384  # rows of a call: more only fill the memory
 
 
@@ -46,7 +47,7 @@ def training_subject(which: Training) -> PlainSubject:
     own = zoo_subject(which.member, which.guidance)
     if own.sigma_range.flow == which.flow:
         return own
-    limits = _FLOW if which.flow else _SD
+    limits = told_flow_range(own.shape[-1]) if which.flow else _SD
     identity = replace(own.identity, sigma_min=limits.sigma_min, sigma_max=limits.sigma_max, flow=which.flow)
     moved = _as_flow(own.denoiser, own.sigma_range.sigma_max) if which.flow else _as_ve(own.denoiser)
     return replace(own, denoiser=moved, identity=identity)

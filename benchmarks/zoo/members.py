@@ -15,7 +15,7 @@ from ...schedules.core.noise_space import SigmaRange
 from ...schedules.presets.identity import ModelIdentity, Prediction
 from .data import PICTURE_SETS
 from .mixtures import MixtureSettings, mixture_subject
-from .recipes import RANGES, Recipe
+from .recipes import RANGES, Recipe, told_flow_range
 from .weights import AUTOENCODER, FOLDER, read_autoencoder, read_trained, weight_file
 
 Kind = Literal["mixture", "unet", "transformer"]
@@ -26,14 +26,14 @@ MIXTURES: dict[str, MixtureSettings] = {
     "mixture_photographs32": MixtureSettings("sample_photographs", 32, 3, 1.5, "edm", std=0.5),
     "mixture_photographs64": MixtureSettings("sample_photographs", 64, 3, 2.0, "sd"),
     "mixture_latents16": MixtureSettings("sample_photographs", 16, 4, 0.5, "sd", flatten=1.5, within=0.5),
-    "mixture_latents32": MixtureSettings("shapes", 32, 16, 0.5, "flow3", flatten=1.5, within=0.5),
+    "mixture_latents32": MixtureSettings("shapes", 32, 16, 0.5, "flow2", flatten=1.5, within=0.5),
     "mixture_shapes8": MixtureSettings("shapes", 8, 1, 1.0, "flow1", flatten=1.0),
     "mixture_shapes16": MixtureSettings("shapes", 16, 3, 1.0, "zero_snr", flatten=1.0),
-    "mixture_shapes32": MixtureSettings("shapes", 32, 3, 2.0, "flow3"),
+    "mixture_shapes32": MixtureSettings("shapes", 32, 3, 2.0, "flow2"),
     "mixture_letters16": MixtureSettings("letters", 16, 1, 1.0, "sd", modes=52, classes=26, within=0.1),
     "mixture_letters32": MixtureSettings("letters", 32, 1, 1.0, "edm", modes=52, classes=26, within=0.1),
     "mixture_clipart16": MixtureSettings("clipart", 16, 3, 1.5, "sd", within=0.15, modes=48),
-    "mixture_clipart32": MixtureSettings("clipart", 32, 3, 1.5, "flow3", within=0.15, modes=48),
+    "mixture_clipart32": MixtureSettings("clipart", 32, 3, 1.5, "flow2", within=0.15, modes=48),
     "mixture_clipart64": MixtureSettings("clipart", 64, 3, 2.0, "zero_snr", within=0.15, modes=48),
 }
 
@@ -131,12 +131,13 @@ def _network_subject(member: Member, guidance: float) -> PlainSubject:
 def _trained_member(name: str) -> Member:
     _, settings = read_state(weight_file(name))
     recipe = Recipe(**settings["recipe"])
+    trained, shape = RANGES[recipe.range], tuple(settings["shape"])
     return Member(
         name,
         recipe.data,
-        tuple(settings["shape"]),
+        shape,
         recipe.network,
-        RANGES[recipe.range],
+        told_flow_range(shape[-1]) if trained.flow else trained,
         recipe.prediction,
         settings["classes"],
         latent=recipe.autoencoder is not None,

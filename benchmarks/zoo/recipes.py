@@ -17,9 +17,19 @@ RANGES = {
     "sd": SigmaRange(*EPS_RANGE),
     "zero_snr": SigmaRange(0.0292, 4518.76),
     "edm": SigmaRange(0.002, 80.0),
-    "flow1": SigmaRange(0.001, 1.0, flow=True),
-    "flow3": SigmaRange(*FLOW_RANGE, flow=True),
+    "flow1": SigmaRange(*FLOW_RANGE, flow=True),
+    "flow2": SigmaRange(0.002 / 1.001, 1.0, flow=True),
+    "flow3": SigmaRange(0.003 / 1.002, 1.0, flow=True),
 }
+_SHIFTED_SIDE = 32
+
+
+def told_flow_range(side: int) -> SigmaRange:
+    """Range of a flow model's noise levels as a maker would tell it for states of so many pixels a side.
+
+    The shift grows with the side (Esser et al. 2024, arXiv:2403.03206, eq. 23); 16 pixels and less have none.
+    """
+    return RANGES["flow2" if side >= _SHIFTED_SIDE else "flow1"]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ...schedules.fitting.sketch import Sketch
 from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, agreement
 from ...schedules.fitting.teacher.teacher import run_teacher
 from ...schedules.fitting.teacher_levels import teacher_sigmas
+from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
 from ..host.guard import check_fittable
 from ..host.latents import latent_rows
@@ -123,7 +124,7 @@ def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]
         for count in counts:
             made = {choice.label: chosen_schedule(model, choice, count, runner.drops) for choice in choices}
             if request.preset is not None:
-                made[preset_label(request.preset)] = request.preset.sigmas(count)
+                made[preset_label(request.preset)] = preset_run(request.preset, count)[0]
             plans += [_Plan(runner, label, sigmas) for label, sigmas in made.items()]
         plans += [_Plan(runner, label, sigmas) for label, sigmas in lists.items()]
     if len(plans) < 1:

@@ -14,6 +14,7 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ...schedules.search.pruning import Choose
@@ -72,7 +73,7 @@ def draft_rule(inputs: KSamplerInputs, steps: int, node_id: Any) -> DraftRule:
             "rank seeds better: connect Sigmasmith Apply Schedule."
         )
         return DraftRule(inputs.sigmas(steps), sampler, sentence)
-    sigmas = remember(preset.sigmas(steps, inputs.denoise))  # or Apply would warn of a foreign schedule
+    sigmas = remember(preset_run(preset, steps, inputs.denoise)[0])  # or Apply would warn of a foreign schedule
     if inputs.denoise == 1.0 and preset.sampler == NAME and steps in preset.coefficients:
         said = f"Drafts ran the preset's {steps} fitted steps with their coefficients."
         return DraftRule(sigmas, multistep_sampler(preset, node_id), said)

@@ -12,6 +12,7 @@ from typing import Any
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.sigmas import check_steps, steps_before_truncation
 from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
+from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.preset import Preset
 from ..graph import NodeValues, RunningModel
@@ -92,11 +93,11 @@ def _of_preset(
     hint: str = "",
 ) -> Drawn:
     """A preset at a step count, as Schedule and the dropdown give it."""
-    run = preset.sigmas(steps, denoise, mode)  # pyright: ignore[reportArgumentType]
+    run, said = preset_run(preset, steps, denoise, mode)  # pyright: ignore[reportArgumentType]
     sigmas, cut = run, 0
     if mode == "steps" and (full := steps_before_truncation(steps, denoise)) > steps:
         sigmas, cut = preset.sigmas(full), full - steps
-    summary = schedule_info(preset, run)
+    summary = schedule_info(preset, run, said)
     return Drawn(
         sigmas=sigmas,
         sigma_range=preset.model.sigma_range,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
+from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
 from ..host.metadata import note_run
 from ..host.noise_levels import check_same_noise
@@ -52,10 +53,10 @@ class SigmasmithSchedule(io.ComfyNode):
     @classmethod
     def execute(cls, preset: Preset, steps: int, denoise: float, mode: str) -> io.NodeOutput:
         # Nothing runs at denoise 0, as in the host's own nodes.
-        asked = preset.sigmas(steps, denoise, MODES[mode]) if denoise > 0.0 else torch.zeros(0)  # pyright: ignore[reportArgumentType]
+        asked, said = preset_run(preset, steps, denoise, MODES[mode]) if denoise > 0.0 else (torch.zeros(0), "")  # pyright: ignore[reportArgumentType]
         sigmas = remember(asked)
         note_run(sigmas, preset)
-        info = schedule_info(preset, sigmas) + shift_info(preset)
+        info = schedule_info(preset, sigmas, said) + shift_info(preset)
         return io.NodeOutput(sigmas, plain_list(sigmas.tolist()), info, ui=text_ui(info))
 
 

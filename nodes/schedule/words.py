@@ -11,11 +11,12 @@ from ..text import will_run
 MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
 
 
-def schedule_info(preset: Preset, sigmas: Tensor) -> str:
+def schedule_info(preset: Preset, sigmas: Tensor, said: str = "") -> str:
     """A schedule's run in words.
 
     Args:
         sigmas: (steps + 1,) as the preset gives them.
+        said: where they come from (whole_runs.py).
     """
     steps = len(sigmas) - 1
     if steps < 1:
@@ -23,7 +24,9 @@ def schedule_info(preset: Preset, sigmas: Tensor) -> str:
     # By the sigmas themselves: in noise-level mode even a fitted step count most often starts between two lists.
     lists = (full for full, held in preset.schedules.items() if torch.equal(held[-(steps + 1) :], sigmas))
     full = next((full for full in lists if steps <= preset.running(full)), None)
-    if full is None:
+    if said:
+        kind = said
+    elif full is None:
         kind = f"interpolated from {preset.counts_in_words}"
     else:
         origin = preset.origin.get(full, "fitted")

@@ -22,7 +22,7 @@ from ..core.sigmas import finish_sigmas
 
 # Sharpness of the squeeze at the two ends: high noise tells little, so steps spread out there over more of the range.
 _TOP, _LOW = 2.0, 4.0
-SCALES, STRETCHES = (0.2, 10.0), (0.5, 2.0)
+SCALES, STRETCHES = (0.2, 60.0), (0.5, 2.0)
 
 
 def whole_hundredths(scale: float, stretch: float) -> tuple[float, float]:

@@ -70,7 +70,7 @@ def family_schedule(
         sigma_min, sigma_max: noise std in the model's own sigma space, 0 < min < max (flow: max <= 1).
         flow: True for CONST / rectified-flow models.
         guidance: classifier-free guidance of the run; changes coefficients alone.
-        scale, stretch: of the noise levels, 0.2 .. 10 and 0.5 .. 2, rounded to hundredths (scale in its logarithm);
+        scale, stretch: of the noise levels, 0.2 .. 60 and 0.5 .. 2, rounded to hundredths (scale in its logarithm);
             None for what serves models of this noise range. The quick race finds a model's own.
         sampler: a host's sampler name; `coefficients` are for "sigmasmith_multistep" alone.
         version: of the family's data.

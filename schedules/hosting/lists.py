@@ -13,6 +13,7 @@ from ..core.sigmas import check_sigmas, finish_sigmas, resample_sigmas
 from ..core.types import Schedule
 from ..presets.checks import check_label
 from . import LOGGER_NAME
+from .whole_runs import preset_run
 
 if TYPE_CHECKING:
     from ..presets.preset import Preset
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _SAME_SIGMA = 1e-3
 
 
-def preset_sigmas(preset: Preset, steps: int, sigma_max: float, drops_penultimate: bool = False) -> Tensor:
-    """The preset's answer to the host's question for `steps` steps.
+def preset_sigmas(preset: Preset, steps: int, sigma_max: float, drops_penultimate: bool = False) -> tuple[Tensor, str]:
+    """The preset's answer to the host's question for `steps` steps, and where it comes from in words (whole_runs.py).
 
     For a sampler whose host asks one step more and drops the last but one sigma, this is the schedule of steps - 1
     with one sigma put before the 0, the one that is dropped. Where nothing drops it (ComfyUI's BasicScheduler), one
@@ -34,8 +35,8 @@ def preset_sigmas(preset: Preset, steps: int, sigma_max: float, drops_penultimat
         (steps + 1,) float32, CPU; [0] == sigma_max where the preset was fitted to a model of the same sigma_max.
     """
     dropped = drops_penultimate and steps > 1
-    sigmas = before_drop(preset.sigmas(steps - 1)) if dropped else preset.sigmas(steps)
-    return at_sigma_max(sigmas, sigma_max)
+    sigmas, said = preset_run(preset, steps - dropped)
+    return at_sigma_max(before_drop(sigmas) if dropped else sigmas, sigma_max), said
 
 
 def before_drop(sigmas: Tensor) -> Tensor:

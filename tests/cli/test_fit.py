@@ -39,7 +39,7 @@ def test_fit_of_a_bundled_model_says_what_it_was_fitted_to(folder):
     arguments = ["--model", "digits_flow", "--cfg", "2", "--steps", "2", "--noises", "3", "--effort", "fast"]
     assert main(["fit", *arguments, "--out", "digits.safetensors"]) == 0
     model = load_preset(folder / "digits.safetensors").model
-    assert (model.checkpoint, model.flow, model.shift) == ("digits_flow.safetensors", True, 3.0)
+    assert (model.checkpoint, model.flow, model.shift) == ("digits_flow.safetensors", True, 1.0)
 
 
 def test_a_fit_for_changed_images_says_so_in_file_report_and_show(folder, capsys):

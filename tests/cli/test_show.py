@@ -8,6 +8,7 @@ import torch
 from sigmasmith.cli.main import main
 from sigmasmith.schedules.core.words import plain_list
 from sigmasmith.schedules.curves.powers import karras_sigmas
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.presets.file import save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
@@ -52,9 +53,15 @@ def test_a_share_code_is_shown_like_a_file(preset, capsys):
 
 
 def test_another_step_count_is_interpolated_and_says_so(preset, capsys):
+    out = shown(capsys, "mine.safetensors", "--steps", "7")
+    assert "7 steps, interpolated:" in out
+    assert plain_list(preset.sigmas(7).tolist()) in out
+
+
+def test_next_to_a_count_that_the_host_won_the_host_s_schedule_is_shown(capsys, preset):
     out = shown(capsys, "mine.safetensors", "--steps", "6")
-    assert "6 steps, interpolated:" in out
-    assert plain_list(preset.sigmas(6).tolist()) in out
+    assert "6 steps, the host's karras, for no fit was better at 5 steps:" in out
+    assert plain_list(host_schedules(preset.model.sigma_range)["karras"](6).tolist()) in out
 
 
 def test_denoise_cuts_the_schedule(preset, capsys):

@@ -67,7 +67,7 @@ def test_the_preset_on_the_model_sampling_is_answered_and_the_first_sigma_is_the
 
 
 def test_a_preset_of_another_range_keeps_its_own_first_sigma():
-    sigmas = preset_sigmas(preset_of(), 10, 80.0)
+    sigmas, _ = preset_sigmas(preset_of(), 10, 80.0)
     assert float(sigmas[0]) == pytest.approx(14.6146)
 
 
@@ -81,7 +81,7 @@ def test_for_a_sampler_that_drops_the_penultimate_sigma_its_own_schedule_is_left
 
 
 def test_one_step_without_the_extra_one_still_runs():
-    assert len(preset_sigmas(preset_of("dpm_2"), 1, 14.6146, True)) == 2
+    assert len(preset_sigmas(preset_of("dpm_2"), 1, 14.6146, True)[0]) == 2
 
 
 def test_without_a_preset_the_family_answers_and_says_so(caplog):

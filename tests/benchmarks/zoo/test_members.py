@@ -52,7 +52,7 @@ def test_mixtures_cover_sizes_channels_spectra_and_ranges():
     settings = MIXTURES.values()
     assert {mixture.size for mixture in settings} == {8, 16, 32, 64}
     assert {1, 3, 4, 16} <= {mixture.channels for mixture in settings}
-    assert {mixture.range for mixture in settings} == set(RANGES)
+    assert {mixture.range for mixture in settings} == set(RANGES) - {"flow3"}  # that the first networks were trained in
 
 
 def test_the_table_has_a_line_for_every_member():

@@ -17,7 +17,7 @@ from sigmasmith.benchmarks.zoo.spectra import CosineDenoiser, cosine_matrix, fro
 from sigmasmith.benchmarks.zoo.templates import NEEDS_ARRAYS
 
 SMALL = MixtureSettings("shapes", 8, 2, 1.0, "sd", modes=6, classes=2, seed=3)
-FLOW = MixtureSettings("shapes", 8, 2, 0.0, "flow3", flatten=2.0, modes=6, classes=2, seed=4)
+FLOW = MixtureSettings("shapes", 8, 2, 0.0, "flow2", flatten=2.0, modes=6, classes=2, seed=4)
 BUILT_ANYWHERE = {name: settings for name, settings in MIXTURES.items() if settings.source not in NEEDS_ARRAYS}
 
 

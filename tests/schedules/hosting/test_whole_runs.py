@@ -1,0 +1,76 @@
+"""What a preset gives for whole runs at counts that it was not fitted for."""
+
+from typing import Any
+
+import pytest
+import torch
+from sigmasmith.schedules.core.sigmas import finish_sigmas
+from sigmasmith.schedules.family.schedule import family_schedule
+from sigmasmith.schedules.hosting.whole_runs import preset_run
+from sigmasmith.schedules.hosts.schedules import host_schedules
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.made import HowMade
+from sigmasmith.schedules.presets.preset import Preset
+
+FLOW = ModelIdentity(sigma_min=0.001, sigma_max=1.0, flow=True)
+SD = ModelIdentity(sigma_min=0.0292, sigma_max=14.6146, flow=False)
+
+
+def preset(model: ModelIdentity = FLOW, sampler: str = "dpmpp_2m", **facts: Any) -> Preset:
+    sigmas = torch.linspace(1.0, 0.05, 10) if model.flow else torch.logspace(1.1648, -1.0, 10)
+    sigmas = sigmas.double().numpy()
+    sigmas[0] = model.sigma_max
+    errors = {10: {"fitted": 0.01, "beta": 0.02, "simple": 0.03}}
+    return Preset(schedules={10: finish_sigmas(sigmas)}, model=model, sampler=sampler, errors=errors, **facts)
+
+
+def test_a_fitted_count_is_the_preset_s_own_list():
+    sigmas, said = preset_run(preset(), 10)
+    assert torch.equal(sigmas, preset().schedules[10])
+    assert said == ""
+
+
+@pytest.mark.parametrize("steps", [4, 8, 20, 30])
+def test_the_family_s_numbers_serve_counts_that_were_not_fitted(steps: int):
+    facts = {"family": {"version": 1, "scale": 2.0, "stretch": 1.1}}
+    known = preset(sampler="sigmasmith_multistep", made=HowMade(more=facts))
+    sigmas, said = preset_run(known, steps)
+    expected = family_schedule(steps, sigma_min=0.001, sigma_max=1.0, flow=True, scale=2.0, stretch=1.1).sigmas
+    assert torch.equal(sigmas, expected)
+    assert "family" in said
+
+
+@pytest.mark.parametrize("steps", [4, 20])
+def test_far_from_the_fitted_counts_of_a_flow_model_the_best_host_schedule_runs(steps: int):
+    sigmas, said = preset_run(preset(), steps)
+    assert torch.equal(sigmas, host_schedules(FLOW.sigma_range)["beta"](steps))
+    assert "beta" in said
+    assert "too far" in said
+
+
+@pytest.mark.parametrize("steps", [4, 9, 11, 20])
+def test_noise_predictions_are_extended(steps: int):
+    known = preset(SD)
+    sigmas, said = preset_run(known, steps)
+    assert torch.equal(sigmas, known.sigmas(steps))
+    assert said == ""
+
+
+@pytest.mark.parametrize("model", [FLOW, SD])
+@pytest.mark.parametrize("steps", [9, 25])
+def test_where_the_host_s_schedule_won_it_goes_on(model: ModelIdentity, steps: int):
+    sigmas, said = preset_run(preset(model, origin={10: "simple"}), steps)
+    assert torch.equal(sigmas, host_schedules(model.sigma_range)["simple"](steps))
+    assert "no fit was better" in said
+
+
+def test_a_list_that_was_never_compared_keeps_its_shape():
+    known = Preset(schedules={10: preset().schedules[10]}, model=FLOW, sampler="euler")
+    sigmas, said = preset_run(known, 25)
+    assert torch.equal(sigmas, known.sigmas(25))
+    assert said == ""
+
+
+def test_below_denoise_1_the_preset_answers():
+    sigmas, _ = preset_run(preset(), 10, 0.5)
+    assert torch.equal(sigmas, preset().sigmas(10, 0.5))
