@@ -263,7 +263,8 @@ def test_a_fit_saves_a_preset_and_shows_the_images_that_it_makes(server):
 
 def test_a_fit_for_changed_images_is_used_by_the_same_strength_in_img2img(server):
     image = server.txt2img(steps=2).images[0]
-    panel = [*FIT[:4], "6", *FIT[5:8], "for changes", True]
+    # On 12 noises: of 4 the 2 rows that judge the result cannot tell two close schedules apart.
+    panel = [*FIT[:4], "6", 12, *FIT[6:8], "for changes", True]
     asked = {"sampler_name": "Euler", "denoising_strength": 0.5, "steps": 6}
     fitted = server.img2img(image, panel, **asked)
     mine = load_preset(server.presets / "for changes.safetensors")
@@ -274,7 +275,7 @@ def test_a_fit_for_changed_images_is_used_by_the_same_strength_in_img2img(server
     using = {**asked, "scheduler": "Sigmasmith Optimal"}
     server.img2img(image, ["for changes"], **{**using, "sampler_name": "Probe"})
     assert server.probed() == [values(mine.schedules[8][-5:])]
-    again = server.img2img(image, ["for changes"], seed=0, batch_size=4, **using)
+    again = server.img2img(image, ["for changes"], seed=0, batch_size=12, **using)
     assert again.infotext == fitted.infotext
     # The fit takes the noise back out of the host's start state to put it on at another level: float32 rounding.
     assert max(difference(*pair) for pair in zip(again.images, fitted.images, strict=True)) <= 2
