@@ -1,4 +1,4 @@
-"""The sampler behind the panel's Fit: calibrates on the host's batch, saves the preset, samples with it."""
+"""The panel's Fit: calibrates on the host's batch, saves the preset, samples with it."""
 
 from __future__ import annotations
 
@@ -27,32 +27,22 @@ from .fit_inputs import FIT_SEED, FitInputs, default_name
 from .host.digest import generation_digest
 from .host.fit import FittableSampler, fit_sampler, progress_bar
 from .host.folders import preset_store, unfinished_folder
-from .host.identity import dtype_of, exact_range, guidance_of, is_flow, loras_of, model_identity, model_range
-from .host.runs import HostRuns, InterruptedException
+from .host.identity import dtype_of, exact_range, guidance_of, loras_of, model_identity, model_range
+from .host.runs import HostRuns
 from .host.samplers import check_fittable, create_sampler, eta_of, function_name, noise_sampler
 from .host.schedules import baselines
 from .host.slicing import is_whole, slicing_for, starts_from_image
 from .log import say
 from .registration import LABELS, OPTIMAL
 from .samplers import MULTISTEP
-from .state import Fitted, Generation, current_pass
+from .state import Fitted, Generation
 
 _IMAGE_NOTE = "The runs started from the image of the page."
 
 
-def prepare(p: Any, request: FitInputs) -> FitInputs:
-    """Turn a generation of the host, before it begins, into a fit: one batch of noises at full size, nothing saved.
-
-    Returns:
-        the request with what only the generation knows: the denoise of img2img, and how many steps of each count run.
-    """
-    p.batch_size, p.n_iter = request.noises, 1
-    p.seed, p.subseed_strength, p.seed_resize_from_w, p.seed_resize_from_h = FIT_SEED, 0, 0, 0
-    p.steps, p.scheduler = request.steps[0], LABELS[OPTIMAL]
-    p.refiner_checkpoint = None
-    p.do_not_save_samples = p.do_not_save_grid = True
+def prepare_fit(p: Any, request: FitInputs) -> FitInputs:
+    """The request with what only the generation knows: the denoise of img2img, and how many steps of each count run."""
     if not starts_from_image(p):
-        p.enable_hr = False
         return request
     strength = float(p.denoising_strength)
     if is_whole(strength):
@@ -63,41 +53,14 @@ def prepare(p: Any, request: FitInputs) -> FitInputs:
     return replace(request, denoise=strength, runs=runs)
 
 
-def sample_sigmasmith_fit(
-    model: Any,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callable[..., None] | None = None,
-    disable: bool | None = None,
-) -> Tensor:
-    """Fit a schedule for the sampler in the request; returns the batch sampled with it.
+def sample_fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> Tensor:
+    """Fit a schedule for the sampler in the request, and save it.
 
-    Args:
-        model: the host's CFGDenoiser; `model.p` is the generation.
-        x: (B, ...) start state at sigmas[0].
+    Returns:
+        (B, ...) the batch sampled with it.
     Raises:
         ValueError: names the panel's input to change.
     """
-    under_way = current_pass()
-    generation = under_way[0] if under_way else None
-    if generation is not None and generation.problem is not None:
-        raise generation.problem
-    if generation is None or generation.fit is None:
-        raise ValueError("Sigmasmith Fit runs from the Sigmasmith panel alone; choose another sampling method")
-    flow = is_flow(model.inner_model, float(model.inner_model.sigmas[-1]))
-    runs = HostRuns(model, x, extra_args or {}, float(sigmas[0]), flow=flow)
-    try:
-        return _fit(generation, generation.fit, runs, model.p)
-    except InterruptedException:
-        asked = f"{generation.fit.sampler}, {', '.join(map(str, generation.fit.steps))} steps"
-        generation.say(
-            f"The fit was interrupted ({asked}); nothing is saved. The same fit started again goes on from there."
-        )
-        return runs.latest
-
-
-def _fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> Tensor:
     target = create_sampler(request.sampler, p)
     check_fittable(request.sampler, target)
     sampler = fit_sampler(target, eta_of(p))

@@ -76,7 +76,7 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: S
     p = generation.processing()
     identity = model_identity(sigma_range, loras_of(p))
     choice = generation.choice
-    if generation.fit is not None:  # the fit starts from the host's own noise; only the first sigma matters
+    if generation.job is not None:  # it starts from the host's own noise; only the first sigma matters
         return answer(COSINE, now.slicing, sigma_range).given
     chosen = choose(
         name,

@@ -8,7 +8,7 @@ from ...schedules.presets.preset import Preset
 from ..graph import NodeValues, RunningModel
 from ..host import folders, peek
 from ..presets import store
-from .library import Library
+from ...schedules.hosting.library import Library
 from .routes import Routes
 
 

@@ -75,6 +75,11 @@ def samplers_with_own_table() -> list[str]:
     return [entry.name for entry in sd_samplers.all_samplers if ignores_schedulers(entry.name)]
 
 
+def samplers_with_schedules() -> list[str]:
+    """Names of all samplers that do."""
+    return [entry.name for entry in sd_samplers.all_samplers if not ignores_schedulers(entry.name)]
+
+
 def _timestep_samplers() -> list[Any]:
     module = getattr(sd_samplers, "sd_samplers_timesteps", None)
     return list(getattr(module, "samplers_data_timesteps", ()))

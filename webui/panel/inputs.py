@@ -8,11 +8,14 @@ from typing import Any
 
 from ...schedules.presets.preset import DenoiseMode
 from .. import samplers
+from ..compare_inputs import DEFAULT_SCHEDULES, CompareInputs, compare_inputs
 from ..fit_inputs import FitInputs, fit_inputs
-from ..state import MATCH, PanelChoice, take_ticket
+from ..state import COMPARISON, MATCH, PanelChoice, job_asked
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
+# Later ones stand behind the options of our samplers, so that saved calls keep their order.
+LATER = ("compared_samplers", "compared_schedules", "compared_steps", "seeds")
 DEFAULTS: dict[str, Any] = {
     "preset": MATCH,
     "code": "",
@@ -24,6 +27,10 @@ DEFAULTS: dict[str, Any] = {
     "minutes": 0,
     "name": "",
     "replace": False,
+    "compared_samplers": [],
+    "compared_schedules": list(DEFAULT_SCHEDULES),
+    "compared_steps": "10",
+    "seeds": 6,
 }
 
 
@@ -45,15 +52,17 @@ class Inputs:
         mode = denoise_mode(self.values["denoise"])
         return PanelChoice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
 
-    def request(self, sampler: str) -> FitInputs | None:
-        """The fit that is asked for, if any: by True over the HTTP API, or by the ticket of a click on Fit now.
+    def request(self, sampler: str) -> FitInputs | CompareInputs | None:
+        """The job that is asked for, if any.
 
         Raises:
             ValueError: names the input to change.
         """
-        asked = self.values["fit"]
-        if not asked or (isinstance(asked, str) and not take_ticket(asked)):
+        job = job_asked(self.values["fit"])
+        if job is None:
             return None
+        if job == COMPARISON:
+            return compare_inputs(sampler, *(self.values[name] for name in LATER))
         names = ("steps", "noises", "effort", "minutes", "name", "replace")
         return fit_inputs(sampler, *(self.values[name] for name in names))
 
@@ -65,8 +74,9 @@ def denoise_mode(chosen: Any) -> DenoiseMode:
 
 def read(args: Sequence[Any]) -> Inputs:
     """The inputs from what the host passes to the script's hooks."""
-    given = {name: value for name, value in zip(FIELDS, args) if value is not None}
     passed = list(args[len(FIELDS) :])
+    names = (*FIELDS, *(None for _ in samplers.options()), *LATER)
+    given = {name: value for name, value in zip(names, args) if name is not None and value is not None}
     options: dict[str, float | str] = {}
     for at, option in enumerate(samplers.options()):
         options[option.key] = option.read(passed[at]) if at < len(passed) else option.default
