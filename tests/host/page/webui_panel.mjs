@@ -57,12 +57,12 @@ await run({
   },
 
   async "another preset stays chosen after the next image"(tab) {
-    const other = "None (fallback curve)";
+    const other = "None (the family)";
     await tab.choose(panel("preset"), other);
     await tab.generate();
     await tab.quiet();
     check((await tab.shown(panel("preset"))) === other, await tab.shown(panel("preset")));
-    check((await tab.text("will_run")).includes("fallback curve"), await tab.text("will_run"));
+    check((await tab.text("will_run")).includes("family's list"), await tab.text("will_run"));
   },
 
   async "the coefficients of Sigmasmith Multistep are fitted, used and said"(tab) {
