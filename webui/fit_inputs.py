@@ -12,6 +12,9 @@ from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
 FIT_SEED = 0
+# Samplers that a fit may choose among, by k-diffusion's names: deterministic, one model call per step, different in
+# which models they suit. A host has those that it has.
+CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class FitInputs:
         replace: whether a preset of this name may be replaced.
         denoise: the host's 0..1 fraction; below 1 the fit is for images that are changed.
         runs: of each of `steps` the steps that run, fewer below denoise 1; () where they are the same.
+        prompts: further ones than the page's; the noises take them in turn.
+        choose: whether samplers of CHOICE are fitted too, and the best is taken.
     """
 
     sampler: str
@@ -39,6 +44,8 @@ class FitInputs:
     replace: bool = False
     denoise: float = 1.0
     runs: tuple[int, ...] = ()
+    prompts: tuple[str, ...] = ()
+    choose: bool = False
 
     @property
     def running(self) -> tuple[int, ...]:
@@ -53,10 +60,20 @@ class FitInputs:
 
 
 def fit_inputs(
-    sampler: str, steps: object, noises: object, effort: str, minutes: object, name: str, replace: bool
+    sampler: str,
+    steps: object,
+    noises: object,
+    effort: str,
+    minutes: object,
+    name: str,
+    replace: bool,
+    prompts: str = "",
+    choose: bool = False,
 ) -> FitInputs:
     """The panel's inputs for a fit, brought to their types.
 
+    Args:
+        prompts: one a line.
     Raises:
         ValueError: names the input to change.
     """
@@ -68,7 +85,20 @@ def fit_inputs(
     if rows != int(rows) or not 4 <= rows <= 64:
         raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
     counts = parse_steps(steps)
-    return FitInputs(sampler, counts, most or int(rows), effort, limit or None, name.strip(), bool(replace))
+    further = tuple(filter(None, (line.strip() for line in (prompts or "").splitlines())))
+    if len(further) >= (most or rows):
+        raise ValueError(f"Further prompts: {len(further)} and the page's are more than {most or int(rows)} noises")
+    return FitInputs(
+        sampler,
+        counts,
+        most or int(rows),
+        effort,
+        limit or None,
+        name.strip(),
+        bool(replace),
+        prompts=further,
+        choose=bool(choose),
+    )
 
 
 def default_name(checkpoint: str | None, sampler: str, denoise: float = 1.0) -> str:

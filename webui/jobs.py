@@ -36,6 +36,9 @@ def prepare(p: Any, job: Job) -> Job:
     p.batch_size, p.n_iter = job.noises if fits else job.seeds, 1
     p.seed = FIT_SEED if fits else COMPARE_SEED
     p.subseed_strength, p.seed_resize_from_w, p.seed_resize_from_h = 0, 0, 0
+    if fits and job.prompts:
+        prompts = (str(p.prompt), *job.prompts)
+        p.prompt = [prompts[row % len(prompts)] for row in range(job.noises)]
     p.steps, p.scheduler = job.steps[0], LABELS[OPTIMAL]
     p.refiner_checkpoint = None
     p.do_not_save_samples = p.do_not_save_grid = True

@@ -7,7 +7,9 @@ from typing import Any
 import torch
 
 from . import axes, infotext, samplers, state
+from .guidance import parse_guidance
 from .host.extension import AlwaysVisibleScript
+from .host.guidance import set_guidance
 from .host.identity import guidance_of
 from .host.runs import was_stopped
 from .host.samplers import function_name, scheduler_of
@@ -52,6 +54,7 @@ class SigmasmithScript(AlwaysVisibleScript):
         for key in _OWN_KEYS:  # of an earlier generation: a script that copies p copies its infotext too
             p.extra_generation_params.pop(key, None)
         try:
+            parse_guidance(generation.choice.guidance)
             job = given.request(p.sampler_name)
             generation.job = None if job is None else prepare(p, job)
         except ValueError as error:
@@ -65,6 +68,13 @@ class SigmasmithScript(AlwaysVisibleScript):
             finish(p, generation)
         now = generation.current = announced(p, kwargs.get("x"))
         p.extra_generation_params.update(samplers.written(now.sampler, generation.choice.options))
+        asked = generation.choice.guidance
+        if set_guidance(p.sampler.model_wrap_cfg, asked) is not None:
+            p.extra_generation_params[infotext.GUIDANCE] = asked
+        elif asked.strip():
+            generation.say_once(
+                f"{now.sampler} is a timestep sampler: the guidance {asked!r} was not used.", warning=True
+            )
 
     def postprocess_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
         generation = state.generation_of(p)

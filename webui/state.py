@@ -41,12 +41,14 @@ class PanelChoice:
         code: the share code, used where `preset` is CODE.
         mode: what denoise below 1 means.
         options: of our samplers, by keyword.
+        guidance: over sigma, a line of guidance.py; "" for the host's CFG scale alone.
     """
 
     preset: str = MATCH
     code: str = ""
     mode: DenoiseMode = "steps"
     options: Mapping[str, float | str] = field(default_factory=dict)
+    guidance: str = ""
 
 
 @dataclass

@@ -29,6 +29,8 @@ OURS = ["Sigmasmith Optimal", "Sigmasmith Cosine", "Sigmasmith Adaptive"]
 LOW, HIGH = 0.029167158529162407, 14.614641189575195
 SAMPLERS = ["Sigmasmith Predictive", "Sigmasmith Variance", "Sigmasmith DDIM-eta", "Sigmasmith Multistep"]
 MATCH, HOST, LEVEL = "Match the checkpoint", "Host's slicing", "Noise level"
+# Behind these stand the options of our samplers, then the inputs of a comparison, further prompts, and the rest.
+OPTIONS, COMPARING = [0, 0.0, "Euler a", "1", 1.0], [[], ["Karras"], "4", 2]
 FIT = [MATCH, "", HOST, True, "5", 4, "fast", 0, "fitted", True]
 
 
@@ -293,6 +295,71 @@ def test_the_coefficients_are_fitted_and_used_under_schedule_automatic(server):
     assert again.images == fitted.images
     plain = server.txt2img(["coefficients"], sampler_name="DPM++ 2M", scheduler="Sigmasmith Optimal", seed=0)
     assert difference(plain.images[0], again.images[0]) > 2
+
+
+def comparison(schedules: list[str], steps: str, seeds: int) -> list[Any]:
+    """The panel's arguments of a comparison: those of a fit and the options of our samplers stand before them."""
+    return [MATCH, "", HOST, "comparison", *FIT[4:], *OPTIONS, [], schedules, steps, seeds]
+
+
+def test_a_comparison_says_what_is_better_and_its_pictures_are_those_of_a_plain_run(server):
+    schedules = ["Sigmasmith Cosine", "Karras"]
+    reply = server.txt2img(comparison(schedules, "4", 3), sampler_name="Euler", scheduler="Karras", steps=9)
+    log = server.log()
+    assert "The comparison takes about" in log
+    assert "Up to 4 model calls:" in log
+    shown = dict(zip((text.split("Sigmasmith compared: ")[1] for text in reply.info["infotexts"]), reply.images))
+    names = {f"Euler with {schedule} at 4 steps": schedule for schedule in schedules}
+    assert len(shown) == 3  # the reference, and two runs of the same seed
+    for named, schedule in names.items():
+        picture = next(image for text, image in shown.items() if named in text)
+        plain = server.txt2img(sampler_name="Euler", scheduler=schedule, steps=4, seed=1000)
+        assert difference(plain.images[0], picture) <= 2
+    reference = next(image for text, image in shown.items() if "reference" in text)
+    fine = server.txt2img(sampler_name="DPM++ 2M", scheduler="Karras", steps=60, seed=1000)
+    assert difference(fine.images[0], reference) <= 4
+    assert "Sigmasmith compared" not in server.txt2img(sampler_name="Euler", scheduler="Karras").infotext
+
+
+def test_a_comparison_of_something_that_is_not_there_names_it(server):
+    reply = server.txt2img(comparison(["Nowhere"], "4", 2), sampler_name="Euler")
+    assert reply.status == 500
+    assert "Nowhere" in str(reply.body) + server.log()[-3000:]
+
+
+def test_guidance_holds_in_its_interval_and_is_one_outside(server):
+    asked = {"sampler_name": "Euler", "scheduler": "Karras"}
+    panel = [MATCH, "", HOST, "", *FIT[4:], *OPTIONS, *COMPARING, "", False]
+    guided = {
+        line: server.txt2img([*panel, line], **asked)
+        for line in ("", "interval 0 to 1", "list 0 to 1: 1, 1", "interval 0.2 to 0.9")
+    }
+    one = server.txt2img(**{**asked, "cfg_scale": 1})
+    assert difference(guided["interval 0 to 1"].images[0], guided[""].images[0]) == 0
+    assert difference(guided["list 0 to 1: 1, 1"].images[0], one.images[0]) <= 2
+    assert difference(guided["interval 0.2 to 0.9"].images[0], guided[""].images[0]) > 2
+    assert difference(guided["interval 0.2 to 0.9"].images[0], one.images[0]) > 2
+    text = guided["interval 0.2 to 0.9"].infotext
+    assert "Sigmasmith guidance: interval 0.2 to 0.9" in text
+    pasted = server.post("/sdapi/v1/txt2img", {"infotext": text, "styles": []})
+    assert pasted.images == guided["interval 0.2 to 0.9"].images
+    assert "Sigmasmith guidance" not in guided[""].infotext
+    assert server.txt2img([*panel, "interval 0.9"], **asked).status == 500
+    assert "Guidance: 'interval 0.9' cannot be read" in server.log()
+
+
+def test_a_fit_of_several_prompts_chooses_the_sampler_and_says_so(server):
+    panel = [MATCH, "", HOST, True, "4", 4, "fast", 0, "several", True, *OPTIONS, *COMPARING, "a dog\na house", True]
+    fitted = server.txt2img(panel, sampler_name="Euler")
+    mine = load_preset(server.presets / "several.safetensors")
+    assert "Fitted on 3 prompts." in mine.notes
+    assert "a dog" in fitted.info["infotexts"][1]
+    assert mine.sampler in ("euler", "dpmpp_2m", "res_multistep", "ipndm", "deis")
+    assert "Fitting Euler, DPM++ 2M" in server.log()
+    used = fitted.info["sampler_name"]
+    assert f"Sampler: {used}, Schedule type: Sigmasmith Optimal" in fitted.infotext
+    again = server.txt2img(["several"], sampler_name=used, scheduler="Sigmasmith Optimal", seed=0, steps=4)
+    assert difference(again.images[0], fitted.images[0]) <= 2  # of 255: a batch is summed in another order
 
 
 @pytest.mark.parametrize("label", ["Sigmasmith Predictive", "Sigmasmith Variance", "Sigmasmith DDIM-eta"])

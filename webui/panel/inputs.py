@@ -15,7 +15,7 @@ from ..state import COMPARISON, MATCH, PanelChoice, job_asked
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
 # Later ones stand behind the options of our samplers, so that saved calls keep their order.
-LATER = ("compared_samplers", "compared_schedules", "compared_steps", "seeds")
+LATER = ("compared_samplers", "compared_schedules", "compared_steps", "seeds", "prompts", "choose", "guidance")
 DEFAULTS: dict[str, Any] = {
     "preset": MATCH,
     "code": "",
@@ -31,6 +31,9 @@ DEFAULTS: dict[str, Any] = {
     "compared_schedules": list(DEFAULT_SCHEDULES),
     "compared_steps": "10",
     "seeds": 6,
+    "prompts": "",
+    "choose": False,
+    "guidance": "",
 }
 
 
@@ -50,7 +53,8 @@ class Inputs:
     def choice(self) -> PanelChoice:
         """The preset and what goes with it."""
         mode = denoise_mode(self.values["denoise"])
-        return PanelChoice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
+        preset, code = str(self.values["preset"] or MATCH), str(self.values["code"] or "")
+        return PanelChoice(preset, code, mode, self.options, str(self.values["guidance"] or ""))
 
     def request(self, sampler: str) -> FitInputs | CompareInputs | None:
         """The job that is asked for, if any.
@@ -62,8 +66,8 @@ class Inputs:
         if job is None:
             return None
         if job == COMPARISON:
-            return compare_inputs(sampler, *(self.values[name] for name in LATER))
-        names = ("steps", "noises", "effort", "minutes", "name", "replace")
+            return compare_inputs(sampler, *(self.values[name] for name in LATER[:4]))
+        names = ("steps", "noises", "effort", "minutes", "name", "replace", "prompts", "choose")
         return fit_inputs(sampler, *(self.values[name] for name in names))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from .. import samplers
+from .. import infotext, samplers
 from ..state import COMPARISON, FIT, new_ticket
 from . import actions, library, tabs
 from .inputs import DEFAULTS, FIELDS, HOST_SLICING, LATER, NOISE_LEVEL
@@ -176,4 +176,5 @@ class Panel:
             # Behind the dropdown's own value, its entries: a preset may be newer than the page.
             (parts["pasted"], actions.pasted_preset),
             *((parts[option.key], option.infotext) for option in samplers.options()),
+            (parts["guidance"], infotext.GUIDANCE),
         ]

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from .. import samplers
+from ..guidance import HELP
 from ..host.samplers import samplers_with_schedules
 from ..host.schedules import schedule_labels
 from . import actions
@@ -63,6 +64,20 @@ def fit_tab(parts: Parts, elem_id: ElemId, tab: str) -> None:
             placeholder="empty: named after the checkpoint and the sampler",
         )
         parts["replace"] = gr.Checkbox(label="Replace a preset of this name", value=False, elem_id=elem_id("replace"))
+    parts["prompts"] = gr.Textbox(
+        label="Further prompts, one a line",
+        value="",
+        lines=2,
+        elem_id=elem_id("prompts"),
+        info="The noises take the page's prompt and these in turn; the schedule then holds better for others.",
+    )
+    parts["choose"] = gr.Checkbox(
+        label="Choose the sampling method too",
+        info="Fits for the page's and for those of DPM++ 2M, Res Multistep, IPNDM and DEIS that are here, and takes "
+        "the best.",
+        value=False,
+        elem_id=elem_id("choose"),
+    )
     parts["cost"] = gr.HTML(actions.cost(*(DEFAULTS[name] for name in actions.COST_FIELDS)))
     parts["fit_button"] = gr.Button("Fit now", variant="primary", elem_id=elem_id("fit_now"))
 
@@ -141,7 +156,14 @@ def library_tab(parts: Parts, elem_id: ElemId) -> None:
 
 
 def samplers_tab(parts: Parts, elem_id: ElemId) -> None:
-    """The options of our samplers."""
+    """The guidance over sigma, and the options of our samplers."""
+    parts["guidance"] = gr.Textbox(
+        label="Guidance over sigma",
+        value=DEFAULTS["guidance"],
+        elem_id=elem_id("guidance"),
+        placeholder=HELP,
+        info="For every sampling method, and for fits: where the CFG scale holds or how it runs. Empty: everywhere.",
+    )
     for option in samplers.options():
         parts[option.key] = _input(option, elem_id(option.key))
     gr.HTML(actions.own_tables(), elem_id=elem_id("own_tables"))
