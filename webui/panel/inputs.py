@@ -30,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "compared_samplers": [],
     "compared_schedules": list(DEFAULT_SCHEDULES),
     "compared_steps": "10",
-    "seeds": 6,
+    "seeds": 4,
     "prompts": "",
     "choose": False,
     "guidance": "",

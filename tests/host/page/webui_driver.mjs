@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
 const READY = 400_000;
-const PATIENCE = 600_000;
+const PATIENCE = 300_000;
 const ENTRY = 30_000;
 
 /** Run checks one after the other on one page; results name -> error text or null. */
@@ -31,6 +31,7 @@ export async function run(checks) {
         results[name] = null;
       } catch (error) {
         results[name] = `${error.stack ?? error}`;
+        console.error(`${name}\n${results[name]}`);
         await page.screenshot({ path: `${folder}/failed ${host} ${name}.png` }).catch(() => {});
       }
     }

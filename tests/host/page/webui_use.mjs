@@ -79,6 +79,7 @@ await run({
   async "Compare says what is better and shows it"(tab) {
     await tab.open_tab("Compare");
     await write(tab, "compared_steps", "5");
+    await write(tab, "seeds", "2");
     await tab.shoot("compare tab", `#${panel("panel")}`);
     await tab.generate(panel("compare_now"));
     await said(tab, "Up to 5 model calls:");
@@ -88,7 +89,7 @@ await run({
     const text = await infotext(tab);
     check(text.includes("Sigmasmith compared: "), text);
     const images = await tab.in(() => document.querySelectorAll("#txt2img_gallery .thumbnails img, #txt2img_gallery .grid-container img").length);
-    check(images >= 6, `${images} pictures`);
+    check(images >= 2, `${images} pictures`);
   },
 
   async "the library is searched, a preset is renamed and deleted"(tab) {
