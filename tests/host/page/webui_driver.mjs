@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
 const READY = 400_000;
-const PATIENCE = 300_000;
+const PATIENCE = 600_000;
 const ENTRY = 30_000;
 
 /** Run checks one after the other on one page; results name -> error text or null. */
@@ -12,6 +12,7 @@ export async function run(checks) {
   const { default: puppeteer } = await import(pathToFileURL(puppeteerPath).href);
   const browser = await puppeteer.launch({
     executablePath: chromium,
+    protocolTimeout: 2 * PATIENCE, // a wait for a fit is one call; the default ends it after 3 minutes
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],
   });
   const results = {};
