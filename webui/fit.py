@@ -64,6 +64,8 @@ def sample_fit(generation: Generation, request: FitInputs, runs: HostRuns, p: An
     targets = _targets(request, p)
     samplers = {label: fit_sampler(target, eta_of(p)) for label, target in targets.items()}
     target = targets[request.sampler]
+    if request.choose and samplers[request.sampler].stochastic:
+        raise ValueError(f"Choose the sampling method: {request.sampler} draws noise; turn it off, or take another")
     identity = model_identity(exact_range(model_range(target)), loras_of(p))
     asked = "chosen sampler" if request.choose else function_name(target)
     name = request.name or default_name(identity.checkpoint, asked, request.denoise)

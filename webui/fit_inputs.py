@@ -12,6 +12,10 @@ from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
 FIT_SEED = 0
+# An effort of its own: the schedules of one fine run, and how many model calls that has.
+PILOT_EFFORT, PILOT_CALLS = "pilot", 40
+# Schedules of the host's dropdown that it is compared with.
+PILOT_COMPARED = ("simple", "karras", "exponential", "beta")
 # Samplers that a fit may choose among, by k-diffusion's names: deterministic, one model call per step, different in
 # which models they suit. A host has those that it has.
 CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
@@ -25,7 +29,7 @@ class FitInputs:
         sampler: the host's name of the sampler to fit for.
         steps: step counts as the page has them.
         noises: rows of the fit; a quarter of them, at least 2, only judge the result. quick has a number of its own.
-        effort: "quick", "fast", "balanced" or "thorough".
+        effort: "quick", "fast", "balanced", "thorough" or PILOT_EFFORT.
         minutes: wall-clock limit, None for none.
         name: of the preset; "" for the checkpoint's and the sampler's.
         replace: whether a preset of this name may be replaced.
@@ -55,6 +59,8 @@ class FitInputs:
     @property
     def evaluations(self) -> float:
         """Model evaluations per noise that the fit stays under."""
+        if self.effort == PILOT_EFFORT:
+            return PILOT_CALLS + (2.0 + len(PILOT_COMPARED)) * sum(self.steps)
         coefficients = self.sampler == MULTISTEP
         return effort_for(self.effort, self.running, more=coefficients).limit(self.running, coefficients=coefficients)
 
@@ -77,7 +83,7 @@ def fit_inputs(
     Raises:
         ValueError: names the input to change.
     """
-    most = effort_named(effort).rows
+    most = None if effort == PILOT_EFFORT else effort_named(effort).rows
     limit = _number("Minutes", minutes)
     if limit < 0.0:
         raise ValueError(f"Minutes must be 0 (no limit) or more, got {limit:g}")

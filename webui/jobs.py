@@ -14,11 +14,12 @@ from torch import Tensor
 from .compare import sample_comparison
 from .compare_inputs import COMPARE_SEED, CompareInputs
 from .fit import prepare_fit, sample_fit
-from .fit_inputs import FIT_SEED, FitInputs
+from .fit_inputs import FIT_SEED, PILOT_EFFORT, FitInputs
 from .host.identity import is_flow
 from .host.runs import HostRuns, InterruptedException
 from .host.slicing import is_whole, starts_from_image
-from .registration import LABELS, OPTIMAL
+from .pilot import sample_pilot
+from .registration import ADAPTIVE, LABELS, OPTIMAL
 from .state import current_pass
 
 Job = FitInputs | CompareInputs
@@ -39,7 +40,8 @@ def prepare(p: Any, job: Job) -> Job:
     if fits and job.prompts:
         prompts = (str(p.prompt), *job.prompts)
         p.prompt = [prompts[row % len(prompts)] for row in range(job.noises)]
-    p.steps, p.scheduler = job.steps[0], LABELS[OPTIMAL]
+    frozen = fits and job.effort == PILOT_EFFORT
+    p.steps, p.scheduler = job.steps[0], LABELS[ADAPTIVE if frozen else OPTIMAL]
     p.refiner_checkpoint = None
     p.do_not_save_samples = p.do_not_save_grid = True
     if not starts_from_image(p):
@@ -75,7 +77,8 @@ def sample_job(
     runs, job = HostRuns(model, x, extra_args or {}, float(sigmas[0]), flow=flow), generation.job
     try:
         if isinstance(job, FitInputs):
-            return sample_fit(generation, job, runs, model.p)
+            sample = sample_pilot if job.effort == PILOT_EFFORT else sample_fit
+            return sample(generation, job, runs, model.p)
         return sample_comparison(generation, job, runs, model.p)
     except InterruptedException:
         generation.say(_interrupted(job))

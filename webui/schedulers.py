@@ -125,7 +125,7 @@ def choose(
         known = {key: preset for key, preset in presets.items() if (preset.made.method == PILOT) == (name == ADAPTIVE)}
         match = best_match(known, identity, **run, steps=steps, denoise=denoise)
         if match is None:
-            how = "freeze one with Sigmasmith Adaptive Schedule" if name == ADAPTIVE else "fit one in the panel"
+            how = "fit one of effort pilot in the panel" if name == ADAPTIVE else "fit one in the panel"
             return Chosen(None, f"No preset matches this checkpoint; {how}, or choose one.")
         return Chosen(match.preset, f"It was {match.reason}.", tuple(match.preset.differences(identity, **run)))
     try:

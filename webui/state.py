@@ -21,6 +21,7 @@ from .answers import ScheduleAnswer, Slicing
 from .compare_inputs import CompareInputs
 from .fit_inputs import FitInputs
 from .log import say, signed
+from .registration import LABELS, OPTIMAL
 
 MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code below"
 
@@ -85,11 +86,13 @@ class Fitted:
         preset: its name.
         sampler: the host's name of the sampler that runs it.
         steps: its step counts, the first one asked for first.
+        scheduler: label of our schedule type that runs it.
     """
 
     preset: str
     sampler: str
     steps: tuple[int, ...]
+    scheduler: str = LABELS[OPTIMAL]
 
 
 @dataclass

@@ -348,6 +348,23 @@ def test_guidance_holds_in_its_interval_and_is_one_outside(server):
     assert "Guidance: 'interval 0.9' cannot be read" in server.log()
 
 
+def test_a_pilot_run_is_frozen_for_the_adaptive_schedule(server):
+    panel = [MATCH, "", HOST, True, "6", 4, "pilot", 0, "frozen", True]
+    frozen = server.txt2img(panel, sampler_name="DPM++ 2M")
+    mine = load_preset(server.presets / "frozen.safetensors")
+    assert (mine.made.method, mine.sampler, mine.guidance) == ("pilot", "dpmpp_2m", 5.0)
+    assert set(mine.schedules) >= {4, 6, 10, 50}
+    assert mine.errors[6][mine.origin[6]] == min(mine.errors[6].values())
+    server.probed()
+    server.txt2img(sampler_name="Probe", scheduler="Sigmasmith Adaptive", steps=6)
+    assert server.probed() == [values(mine.schedules[6])]
+    again = server.txt2img(
+        ["frozen"], sampler_name="DPM++ 2M", scheduler="Sigmasmith Adaptive", seed=0, steps=6, batch_size=4
+    )
+    assert max(difference(*pair) for pair in zip(again.images, frozen.images, strict=True)) <= 2
+    (server.presets / "frozen.safetensors").unlink()
+
+
 def test_a_fit_of_several_prompts_chooses_the_sampler_and_says_so(server):
     panel = [MATCH, "", HOST, True, "4", 4, "fast", 0, "several", True, *OPTIONS, *COMPARING, "a dog\na house", True]
     fitted = server.txt2img(panel, sampler_name="Euler")

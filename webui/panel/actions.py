@@ -15,7 +15,7 @@ from ..host.identity import latent_shape, loaded_range, model_identity
 from ..host.samplers import ignores_schedulers, known_function, sampler_config, samplers_with_own_table, scheduler_of
 from ..host.schedules import schedule_labels
 from ..host.slicing import drops_penultimate, slicing_for
-from ..registration import LABELS, OPTIMAL, scheduler_name
+from ..registration import LABELS, scheduler_name
 from ..schedulers import choose
 from ..state import CODE, MATCH, NONE, PanelChoice
 from . import html
@@ -120,10 +120,10 @@ def ended(task: str, preset: str, label: str, scheduler: str, steps: Any) -> tup
     if fitted is None:
         return html.report(said), *[gr.update()] * 5
     count = int(steps) if int(steps) in fitted.steps else fitted.steps[0]
-    wanted = ((label, fitted.sampler), (scheduler, LABELS[OPTIMAL]), (int(steps), count))
+    wanted = ((label, fitted.sampler), (scheduler, fitted.scheduler), (int(steps), count))
     updates = [gr.update() if now == value else gr.update(value=value) for now, value in wanted]
     said.append(
-        f"Chosen now: preset {fitted.preset}, schedule type {LABELS[OPTIMAL]}, sampling method {fitted.sampler}, "
+        f"Chosen now: preset {fitted.preset}, schedule type {fitted.scheduler}, sampling method {fitted.sampler}, "
         f"{count} steps. Generate uses it."
     )
     chosen = gr.update(choices=choices(), value=fitted.preset)

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from .. import samplers
+from ..fit_inputs import PILOT_EFFORT
 from ..guidance import HELP
 from ..host.samplers import samplers_with_schedules
 from ..host.schedules import schedule_labels
@@ -17,7 +18,7 @@ from .inputs import DEFAULTS
 Parts = dict[str, Any]
 ElemId = Callable[[str], str]
 
-EFFORTS = ["quick", "fast", "balanced", "thorough"]
+EFFORTS = ["quick", "fast", "balanced", "thorough", PILOT_EFFORT]
 _ABOUT_FIT = {
     "txt2img": "Fits the schedule with which this checkpoint, with this prompt, CFG scale, size and sampling method, "
     "makes the best image in few steps. Progress, preview and Interrupt are those of Generate.",
@@ -51,7 +52,11 @@ def fit_tab(parts: Parts, elem_id: ElemId, tab: str) -> None:
         )
     with gr.Row():
         parts["effort"] = gr.Dropdown(
-            label="Effort", choices=EFFORTS, value=DEFAULTS["effort"], elem_id=elem_id("effort")
+            label="Effort",
+            choices=EFFORTS,
+            value=DEFAULTS["effort"],
+            elem_id=elem_id("effort"),
+            info="pilot: one fine run, for Sigmasmith Adaptive; a minute where a fit takes several.",
         )
         parts["minutes"] = gr.Number(
             label="Minutes at most (0: no limit)", value=DEFAULTS["minutes"], elem_id=elem_id("minutes")
