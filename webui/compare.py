@@ -28,19 +28,16 @@ from ..schedules.fitting.teacher_levels import teacher_sigmas
 from ..schedules.presets.preset import Preset
 from ..schedules.samplers.brownian import BrownianPath, on_path
 from ..schedules.samplers.fitted import FirstKnown, PresetCoefficients, sample_sigmasmith_multistep
-from .answers import Slicing, answer
 from .compare_inputs import COMPARE_SEED, REFERENCE_STEPS, CompareInputs
 from .host.fit import fit_sampler, progress_bar
-from .host.identity import exact_range, guidance_of, model_identity, model_range
+from .host.identity import exact_range, guidance_of, model_range
 from .host.runs import HostRuns, InterruptedException
-from .host.samplers import check_fittable, create_sampler, eta_of, function_name
-from .host.schedules import schedule_labelled
-from .host.slicing import drops_penultimate
+from .host.samplers import check_fittable, create_sampler, eta_of
 from .infotext import COMPARED
 from .log import say
 from .registration import scheduler_name
 from .samplers import MULTISTEP
-from .schedulers import Chosen, choose
+from .schedulers import labelled
 from .state import Generation
 
 REFERENCE = "reference"
@@ -94,40 +91,23 @@ def _plans(generation: Generation, request: CompareInputs, runs: HostRuns, p: An
         notes |= dict.fromkeys([sampler.note] if sampler.note else [])
         for steps in request.steps:
             for schedule in request.schedules:
-                sigmas, chosen = _sigmas(generation, schedule, steps, target, p)
+                made = labelled(generation, schedule, steps, target, p)
+                chosen = made.chosen
                 function = sampler.function
                 if label == MULTISTEP:
-                    function = _multistep(chosen.preset, exact_range(model_range(target)), guidance_of(p))
+                    function = multistep_of(chosen.preset, exact_range(model_range(target)), guidance_of(p))
                 elif sampler.stochastic:
                     path = BrownianPath(tuple(runs.start.shape[1:]), runs.sigma_max, COMPARE_SEED, _rows(runs))
                     function = on_path(function, path)
                 own = chosen.preset is not None
-                plans.append(_Plan(label, schedule, sigmas, function, sampler.stochastic, own))
+                plans.append(_Plan(label, schedule, made.sigmas, function, sampler.stochastic, own))
                 if scheduler_name(schedule) and not own:
                     notes[f"{schedule}: {chosen.why}"] = None
                 notes |= dict.fromkeys(f"{schedule}: {warning}" for warning in chosen.warnings)
     return plans, list(notes)
 
 
-def _sigmas(generation: Generation, label: str, steps: int, target: Any, p: Any) -> tuple[Tensor, Chosen]:
-    """(steps + 1,) sigmas of a schedule type as the sampler would run them, and the preset they are of."""
-    name = scheduler_name(label)
-    if name is None:
-        return schedule_labelled(label, target, p.width, p.height)(steps), Chosen(None, "")
-    sigma_range = exact_range(model_range(target))
-    chosen = choose(
-        name,
-        generation.choice,
-        model_identity(sigma_range),
-        sampler=function_name(target),
-        guidance=guidance_of(p),
-        steps=steps,
-    )
-    slicing = Slicing(steps, steps, drops=drops_penultimate(target.config))
-    return answer(name, slicing, sigma_range, preset=chosen.preset).sigmas, chosen
-
-
-def _multistep(preset: Preset | None, sigma_range: SigmaRange, guidance: float | None) -> SamplerFunction:
+def multistep_of(preset: Preset | None, sigma_range: SigmaRange, guidance: float | None) -> SamplerFunction:
     """Sigmasmith Multistep with the coefficients of the schedule that it runs."""
     family = FamilyCoefficients(sigma_range, guidance or 1.0)
     own = () if preset is None else (PresetCoefficients(preset.schedules, preset.coefficients),)

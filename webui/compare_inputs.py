@@ -33,6 +33,11 @@ class CompareInputs:
     steps: tuple[int, ...]
     seeds: int
 
+    @property
+    def rows(self) -> int:
+        """Of the batch."""
+        return self.seeds
+
 
 def compare_inputs(sampler: str, more: object, schedules: object, steps: object, seeds: object) -> CompareInputs:
     """The panel's inputs for a comparison, brought to their types.

@@ -52,6 +52,11 @@ class FitInputs:
     choose: bool = False
 
     @property
+    def rows(self) -> int:
+        """Of the batch."""
+        return self.noises
+
+    @property
     def running(self) -> tuple[int, ...]:
         """The step counts that run."""
         return self.runs or self.steps

@@ -1,4 +1,4 @@
-"""What runs in place of a generation's sampler: a fit or a comparison.
+"""What runs in place of a generation's sampler: a fit, a comparison or a search over seeds.
 
 The host has loaded the model, applied networks and extensions, made the conditionings and drawn the noise as for any
 batch of images, and shows progress, preview and Interrupt. A sampler that no list shows then does the work.
@@ -20,9 +20,11 @@ from .host.runs import HostRuns, InterruptedException
 from .host.slicing import is_whole, starts_from_image
 from .pilot import sample_pilot
 from .registration import ADAPTIVE, LABELS, OPTIMAL
+from .seed_inputs import SeedInputs
+from .seeds import sample_seeds
 from .state import current_pass
 
-Job = FitInputs | CompareInputs
+Job = FitInputs | CompareInputs | SeedInputs
 
 
 def prepare(p: Any, job: Job) -> Job:
@@ -34,20 +36,21 @@ def prepare(p: Any, job: Job) -> Job:
         ValueError: names the input to change.
     """
     fits = isinstance(job, FitInputs)
-    p.batch_size, p.n_iter = job.noises if fits else job.seeds, 1
-    p.seed = FIT_SEED if fits else COMPARE_SEED
+    p.batch_size, p.n_iter = job.rows, 1
     p.subseed_strength, p.seed_resize_from_w, p.seed_resize_from_h = 0, 0, 0
+    if not isinstance(job, SeedInputs):  # whose pictures are ordinary images
+        p.seed = FIT_SEED if fits else COMPARE_SEED
+        p.do_not_save_samples = p.do_not_save_grid = True
     if fits and job.prompts:
         prompts = (str(p.prompt), *job.prompts)
-        p.prompt = [prompts[row % len(prompts)] for row in range(job.noises)]
+        p.prompt = [prompts[row % len(prompts)] for row in range(job.rows)]
     frozen = fits and job.effort == PILOT_EFFORT
     p.steps, p.scheduler = job.steps[0], LABELS[ADAPTIVE if frozen else OPTIMAL]
     p.refiner_checkpoint = None
-    p.do_not_save_samples = p.do_not_save_grid = True
     if not starts_from_image(p):
         p.enable_hr = False
     elif not fits and not is_whole(float(p.denoising_strength)):
-        raise ValueError("Denoising strength: whole images are compared; use Compare in txt2img")
+        raise ValueError("Denoising strength: only a fit starts from an image; use this tab in txt2img")
     return prepare_fit(p, job) if fits else job
 
 
@@ -79,6 +82,8 @@ def sample_job(
         if isinstance(job, FitInputs):
             sample = sample_pilot if job.effort == PILOT_EFFORT else sample_fit
             return sample(generation, job, runs, model.p)
+        if isinstance(job, SeedInputs):
+            return sample_seeds(generation, job, runs, model.p)
         return sample_comparison(generation, job, runs, model.p)
     except InterruptedException:
         generation.say(_interrupted(job))
@@ -87,6 +92,6 @@ def sample_job(
 
 def _interrupted(job: Job) -> str:
     if not isinstance(job, FitInputs):
-        return "The comparison was interrupted."
+        return f"The {'search' if isinstance(job, SeedInputs) else 'comparison'} was interrupted."
     asked = f"{job.sampler}, {', '.join(map(str, job.steps))} steps"
     return f"The fit was interrupted ({asked}); nothing is saved. The same fit started again goes on from there."

@@ -55,7 +55,7 @@ class SigmasmithScript(AlwaysVisibleScript):
             p.extra_generation_params.pop(key, None)
         try:
             parse_guidance(generation.choice.guidance)
-            job = given.request(p.sampler_name)
+            job = given.request(p.sampler_name, p.scheduler, p.steps)
             generation.job = None if job is None else prepare(p, job)
         except ValueError as error:
             generation.problem = error  # the host goes on after a hook that raises; our sampler then stops it

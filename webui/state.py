@@ -22,6 +22,7 @@ from .compare_inputs import CompareInputs
 from .fit_inputs import FitInputs
 from .log import say, signed
 from .registration import LABELS, OPTIMAL
+from .seed_inputs import SeedInputs
 
 MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code below"
 
@@ -29,8 +30,8 @@ MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code bel
 MAX_SEEN = 20_000
 # Generations that a page may still ask about, and clicks on Fit now.
 _MAX_ENDED, _MAX_TICKETS = 32, 32
-FIT, COMPARISON = "fit", "comparison"
-_TICKET = re.compile(rf"sigmasmith ({FIT}|{COMPARISON}) [0-9a-f]{{32}}")
+FIT, COMPARISON, SEEDS = "fit", "comparison", "seeds"
+_TICKET = re.compile(rf"sigmasmith ({FIT}|{COMPARISON}|{SEEDS}) [0-9a-f]{{32}}")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Generation:
     choice: PanelChoice
     processing: weakref.ref[Any]
     task: str | None = None
-    job: FitInputs | CompareInputs | None = None
+    job: FitInputs | CompareInputs | SeedInputs | None = None
     problem: ValueError | None = None  # what is wrong with the inputs of a job
     current: SamplingPass | None = None
     said: list[str] = field(default_factory=list)  # for the panel
@@ -207,7 +208,7 @@ def job_asked(value: Any) -> str | None:
     match = _TICKET.fullmatch(value)
     if match is not None:
         return match[1] if take_ticket(value) else None
-    return value if value in (FIT, COMPARISON) else None
+    return value if value in (FIT, COMPARISON, SEEDS) else None
 
 
 def not_followed(expected: Tensor, seen: list[Tensor]) -> bool:

@@ -348,6 +348,22 @@ def test_guidance_holds_in_its_interval_and_is_one_outside(server):
     assert "Guidance: 'interval 0.9' cannot be read" in server.log()
 
 
+def test_a_search_over_seeds_gives_the_ordinary_image_of_the_best_one(server):
+    asked = {"sampler_name": "Euler", "scheduler": "Karras", "steps": 6, "seed": 40}
+    panel = [MATCH, "", HOST, "seeds", *FIT[4:], *OPTIONS, *COMPARING, "", False, "", "red", "more", 3, 3]
+    found = server.txt2img(panel, **asked)
+    assert len(found.images) == 1
+    best = found.info["all_seeds"][0]
+    assert 40 <= best < 44  # 4 drafts of 3 steps beside a full run of 6
+    assert f"Seed {best} won" in server.log()
+    assert "Schedule type: Karras" in found.infotext
+    plain = server.txt2img(**{**asked, "batch_size": 4})
+    assert difference(plain.images[best - 40], found.images[0]) <= 2
+    refused = server.txt2img(panel, **{**asked, "sampler_name": "Euler a"})
+    assert refused.status == 500
+    assert "draws noise; choose one without" in str(refused.body) + server.log()[-3000:]
+
+
 def test_a_pilot_run_is_frozen_for_the_adaptive_schedule(server):
     panel = [MATCH, "", HOST, True, "6", 4, "pilot", 0, "frozen", True]
     frozen = server.txt2img(panel, sampler_name="DPM++ 2M")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sigmasmith.webui.compare_inputs import CompareInputs, compare_inputs
+from sigmasmith.webui.fit_inputs import FitInputs
 from sigmasmith.webui.panel import inputs
 from sigmasmith.webui.state import COMPARISON, FIT, MATCH, new_ticket
 
@@ -42,8 +43,7 @@ def test_the_later_inputs_stand_behind_the_options_of_our_samplers():
     assert inputs.read(args).request("Euler") == CompareInputs(("Euler", "DPM++ 2M"), ("Karras",), (4,), 3)
     further = inputs.read([*args[:3], True, *args[4:], "a dog\n\na house", True, "interval 0 to 1"])
     fit = further.request("Euler")
-    assert not isinstance(fit, CompareInputs)
-    assert fit is not None
+    assert isinstance(fit, FitInputs)
     assert (fit.prompts, fit.choose) == (("a dog", "a house"), True)
     assert further.choice.guidance == "interval 0 to 1"
 

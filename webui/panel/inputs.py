@@ -10,12 +10,15 @@ from ...schedules.presets.preset import DenoiseMode
 from .. import samplers
 from ..compare_inputs import DEFAULT_SCHEDULES, CompareInputs, compare_inputs
 from ..fit_inputs import FitInputs, fit_inputs
-from ..state import COMPARISON, MATCH, PanelChoice, job_asked
+from ..seed_inputs import MEASURES, MORE, SeedInputs, seed_inputs
+from ..state import COMPARISON, MATCH, SEEDS, PanelChoice, job_asked
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
 # Later ones stand behind the options of our samplers, so that saved calls keep their order.
-LATER = ("compared_samplers", "compared_schedules", "compared_steps", "seeds", "prompts", "choose", "guidance")
+COMPARED = ("compared_samplers", "compared_schedules", "compared_steps", "seeds")
+SEARCHED = ("measure", "wanted", "budget", "draft_steps")
+LATER = (*COMPARED, "prompts", "choose", "guidance", *SEARCHED)
 DEFAULTS: dict[str, Any] = {
     "preset": MATCH,
     "code": "",
@@ -34,6 +37,10 @@ DEFAULTS: dict[str, Any] = {
     "prompts": "",
     "choose": False,
     "guidance": "",
+    "measure": MEASURES[0],
+    "wanted": MORE,
+    "budget": 4,
+    "draft_steps": 4,
 }
 
 
@@ -56,8 +63,13 @@ class Inputs:
         preset, code = str(self.values["preset"] or MATCH), str(self.values["code"] or "")
         return PanelChoice(preset, code, mode, self.options, str(self.values["guidance"] or ""))
 
-    def request(self, sampler: str) -> FitInputs | CompareInputs | None:
+    def request(
+        self, sampler: str, scheduler: str = "", steps: int = 20
+    ) -> FitInputs | CompareInputs | SeedInputs | None:
         """The job that is asked for, if any.
+
+        Args:
+            sampler, scheduler, steps: of the page.
 
         Raises:
             ValueError: names the input to change.
@@ -66,7 +78,9 @@ class Inputs:
         if job is None:
             return None
         if job == COMPARISON:
-            return compare_inputs(sampler, *(self.values[name] for name in LATER[:4]))
+            return compare_inputs(sampler, *(self.values[name] for name in COMPARED))
+        if job == SEEDS:
+            return seed_inputs(sampler, scheduler, steps, *(self.values[name] for name in SEARCHED))
         names = ("steps", "noises", "effort", "minutes", "name", "replace", "prompts", "choose")
         return fit_inputs(sampler, *(self.values[name] for name in names))
 

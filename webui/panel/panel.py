@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.context import Context
 
 from .. import infotext, samplers
-from ..state import COMPARISON, FIT, new_ticket
+from ..state import COMPARISON, FIT, SEEDS, new_ticket
 from . import actions, library, tabs
 from .inputs import DEFAULTS, FIELDS, HOST_SLICING, LATER, NOISE_LEVEL
 
@@ -73,6 +73,8 @@ class Panel:
                     tabs.fit_tab(parts, elem_id, self.tab)
                 with gr.Tab("Compare", elem_id=elem_id("compare_tab")):
                     tabs.compare_tab(parts, elem_id)
+                with gr.Tab("Seeds", elem_id=elem_id("seeds_tab")):
+                    tabs.seeds_tab(parts, elem_id)
                 with gr.Tab("Library", elem_id=elem_id("library_tab")) as parts["library_tab"]:
                     tabs.library_tab(parts, elem_id)
                     self._bind_files()
@@ -130,7 +132,7 @@ class Panel:
     def _bind(self) -> None:
         """Bind what needs the host's components."""
         parts, quiet = self.parts, {"show_progress": False, "queue": False}
-        for button, job in (("fit_button", FIT), ("compare_button", COMPARISON)):
+        for button, job in (("fit_button", FIT), ("compare_button", COMPARISON), ("seeds_button", SEEDS)):
             parts[button].click(partial(new_ticket, job), inputs=[], outputs=[parts["fit"]], **quiet).then(
                 fn=None, inputs=[], outputs=[], _js=_PRESS_GENERATE.format(tab=self.tab)
             )

@@ -12,6 +12,7 @@ from ..fit_inputs import PILOT_EFFORT
 from ..guidance import HELP
 from ..host.samplers import samplers_with_schedules
 from ..host.schedules import schedule_labels
+from ..seed_inputs import LESS, MEASURES, MORE
 from . import actions
 from .inputs import DEFAULTS
 
@@ -28,6 +29,11 @@ _ABOUT_FIT = {
 _ABOUT_COMPARE = (
     "Runs schedule types on the same start noises, measures how far each ends from a converged reference, and says "
     "which is surely better and where there is no difference. Pictures of one seed: the reference, then the best."
+)
+
+_ABOUT_SEEDS = (
+    "Drafts many seeds from the page's on in a few steps of its schedule type, scores the pictures, and runs the best "
+    "in full: ordinary images of this page. A fitted schedule ranks seeds better."
 )
 
 
@@ -121,6 +127,38 @@ def compare_tab(parts: Parts, elem_id: ElemId) -> None:
             info="More tell smaller differences from chance.",
         )
     parts["compare_button"] = gr.Button("Compare now", variant="primary", elem_id=elem_id("compare_now"))
+
+
+def seeds_tab(parts: Parts, elem_id: ElemId) -> None:
+    """The inputs of a search over seeds."""
+    gr.HTML(f"<p>{_ABOUT_SEEDS}</p>")
+    with gr.Row():
+        parts["measure"] = gr.Dropdown(
+            label="Measure", choices=list(MEASURES), value=DEFAULTS["measure"], elem_id=elem_id("measure")
+        )
+        parts["wanted"] = gr.Radio(
+            label="Wanted", choices=[MORE, LESS], value=DEFAULTS["wanted"], elem_id=elem_id("wanted")
+        )
+    with gr.Row():
+        parts["budget"] = gr.Slider(
+            label="Budget in images",
+            value=DEFAULTS["budget"],
+            minimum=2,
+            maximum=16,
+            step=1,
+            elem_id=elem_id("budget"),
+            info="As many model calls as these images take.",
+        )
+        parts["draft_steps"] = gr.Slider(
+            label="Steps of a draft",
+            value=DEFAULTS["draft_steps"],
+            minimum=1,
+            maximum=12,
+            step=1,
+            elem_id=elem_id("draft_steps"),
+            info="All drafts are one batch.",
+        )
+    parts["seeds_button"] = gr.Button("Search now", variant="primary", elem_id=elem_id("seeds_now"))
 
 
 def library_tab(parts: Parts, elem_id: ElemId) -> None:
