@@ -133,8 +133,8 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: S
     )
     result = now.answer = answer(name, now.slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     text = " ".join([in_words(name, result, now.slicing), chosen.why, *chosen.warnings]).strip()
-    # Of a batch of images each asks anew.
-    generation.say_once(text, warning=result.fallback or bool(chosen.warnings))
+    # Of a batch of images each asks anew. That the family runs stands in the panel, the log and the infotext already.
+    generation.say_once(text, warning=bool(chosen.warnings))
     if p is not None:
         p.extra_generation_params.update(infotext.written(result, identity, hires=now.hires, mode=choice.mode))
     return result.given

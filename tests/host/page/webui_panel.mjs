@@ -64,6 +64,8 @@ await run({
     await tab.quiet();
     check((await tab.shown(panel("preset"))) === other, await tab.shown(panel("preset")));
     check((await tab.text("will_run")).includes("family's list"), await tab.text("will_run"));
+    const below = await tab.in(() => document.getElementById("html_log_txt2img").innerText);
+    check(!below.includes("family's list"), below); // said in the panel before the run, and in the log
   },
 
   async "the coefficients of Sigmasmith Multistep are fitted, used and said"(tab) {
