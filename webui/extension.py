@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from . import axes, samplers, schedulers
-from .fit import sample_sigmasmith_fit
 from .host import own_samplers
 from .host.extension import register_callbacks, register_entries
+from .jobs import sample_job
 from .log import show_log
 from .registration import FIT_SAMPLER, SamplerEntry
 from .script import SigmasmithScript, note_model_call
@@ -31,7 +31,7 @@ def sampler_entries() -> list[SamplerEntry]:
         SamplerEntry(one.label, _as_host_calls(one), {"scheduler": one.scheduler} if one.scheduler else {})
         for one in samplers.OWN_SAMPLERS
     ]
-    return [*own, SamplerEntry(FIT_SAMPLER, sample_sigmasmith_fit, {}, hidden=True)]
+    return [*own, SamplerEntry(FIT_SAMPLER, sample_job, {}, hidden=True)]
 
 
 def _as_host_calls(sampler: samplers.OwnSampler) -> Callable[..., Tensor]:

@@ -1,4 +1,4 @@
-"""The sampler behind the panel's Fit: calibrates on the host's batch, saves the preset, samples with it."""
+"""The panel's Fit: calibrates on the host's batch, saves the preset, samples with it."""
 
 from __future__ import annotations
 
@@ -23,36 +23,26 @@ from ..schedules.presets.preset import Preset
 from ..schedules.samplers.fitted import PresetCoefficients, sample_sigmasmith_multistep
 from . import infotext
 from .answers import Slicing, answer
-from .fit_inputs import FIT_SEED, FitInputs, default_name
+from .fit_inputs import CHOICE, FIT_SEED, FitInputs, default_name
 from .host.digest import generation_digest
 from .host.fit import FittableSampler, fit_sampler, progress_bar
 from .host.folders import preset_store, unfinished_folder
-from .host.identity import dtype_of, exact_range, guidance_of, is_flow, loras_of, model_identity, model_range
-from .host.runs import HostRuns, InterruptedException
-from .host.samplers import check_fittable, create_sampler, eta_of, function_name, noise_sampler
+from .host.identity import dtype_of, exact_range, guidance_of, loras_of, model_identity, model_range
+from .host.runs import HostRuns
+from .host.samplers import check_fittable, create_sampler, eta_of, function_name, named_by_function, noise_sampler
 from .host.schedules import baselines
 from .host.slicing import is_whole, slicing_for, starts_from_image
 from .log import say
 from .registration import LABELS, OPTIMAL
 from .samplers import MULTISTEP
-from .state import Fitted, Generation, current_pass
+from .state import Fitted, Generation
 
 _IMAGE_NOTE = "The runs started from the image of the page."
 
 
-def prepare(p: Any, request: FitInputs) -> FitInputs:
-    """Turn a generation of the host, before it begins, into a fit: one batch of noises at full size, nothing saved.
-
-    Returns:
-        the request with what only the generation knows: the denoise of img2img, and how many steps of each count run.
-    """
-    p.batch_size, p.n_iter = request.noises, 1
-    p.seed, p.subseed_strength, p.seed_resize_from_w, p.seed_resize_from_h = FIT_SEED, 0, 0, 0
-    p.steps, p.scheduler = request.steps[0], LABELS[OPTIMAL]
-    p.refiner_checkpoint = None
-    p.do_not_save_samples = p.do_not_save_grid = True
+def prepare_fit(p: Any, request: FitInputs) -> FitInputs:
+    """The request with what only the generation knows: the denoise of img2img, and how many steps of each count run."""
     if not starts_from_image(p):
-        p.enable_hr = False
         return request
     strength = float(p.denoising_strength)
     if is_whole(strength):
@@ -63,53 +53,31 @@ def prepare(p: Any, request: FitInputs) -> FitInputs:
     return replace(request, denoise=strength, runs=runs)
 
 
-def sample_sigmasmith_fit(
-    model: Any,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callable[..., None] | None = None,
-    disable: bool | None = None,
-) -> Tensor:
-    """Fit a schedule for the sampler in the request; returns the batch sampled with it.
+def sample_fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> Tensor:
+    """Fit a schedule for the sampler in the request, and save it.
 
-    Args:
-        model: the host's CFGDenoiser; `model.p` is the generation.
-        x: (B, ...) start state at sigmas[0].
+    Returns:
+        (B, ...) the batch sampled with it.
     Raises:
         ValueError: names the panel's input to change.
     """
-    under_way = current_pass()
-    generation = under_way[0] if under_way else None
-    if generation is not None and generation.problem is not None:
-        raise generation.problem
-    if generation is None or generation.fit is None:
-        raise ValueError("Sigmasmith Fit runs from the Sigmasmith panel alone; choose another sampling method")
-    flow = is_flow(model.inner_model, float(model.inner_model.sigmas[-1]))
-    runs = HostRuns(model, x, extra_args or {}, float(sigmas[0]), flow=flow)
-    try:
-        return _fit(generation, generation.fit, runs, model.p)
-    except InterruptedException:
-        asked = f"{generation.fit.sampler}, {', '.join(map(str, generation.fit.steps))} steps"
-        generation.say(
-            f"The fit was interrupted ({asked}); nothing is saved. The same fit started again goes on from there."
-        )
-        return runs.latest
-
-
-def _fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> Tensor:
-    target = create_sampler(request.sampler, p)
-    check_fittable(request.sampler, target)
-    sampler = fit_sampler(target, eta_of(p))
+    targets = _targets(request, p)
+    samplers = {label: fit_sampler(target, eta_of(p)) for label, target in targets.items()}
+    target = targets[request.sampler]
+    if request.choose and samplers[request.sampler].stochastic:
+        raise ValueError(f"Choose the sampling method: {request.sampler} draws noise; turn it off, or take another")
     identity = model_identity(exact_range(model_range(target)), loras_of(p))
-    name = request.name or default_name(identity.checkpoint, function_name(target), request.denoise)
+    asked = "chosen sampler" if request.choose else function_name(target)
+    name = request.name or default_name(identity.checkpoint, asked, request.denoise)
     store = preset_store()
     store.check_free(name, replace=request.replace)
     start = _start(request, runs, identity.sigma_range)
-    say(f"Fitting {request.sampler} for {', '.join(map(str, request.steps))} steps as {name}.")
-    notes = "\n".join(note for note in (sampler.note, _IMAGE_NOTE if start is not None else "") if note)
-    with _records(p, request, sampler, identity, None if start is None else runs.start, say) as records:
-        calibration = _calibrated(request, runs, target, sampler, identity, start, p, records)
+    say(f"Fitting {', '.join(targets)} for {', '.join(map(str, request.steps))} steps as {name}.")
+    images = None if start is None else runs.start
+    with _records(p, request, list(samplers.values()), identity, images, say) as records:
+        calibration = _calibrated(request, runs, target, list(samplers.values()), identity, start, p, records)
+        chosen = next(label for label, made in targets.items() if function_name(made) == calibration.sampler)
+        notes = "\n".join(_notes(request, samplers[chosen], start, generation.choice.guidance))
         preset = calibration.to_preset(
             model=identity,
             guidance=guidance_of(p),
@@ -121,8 +89,25 @@ def _fit(generation: Generation, request: FitInputs, runs: HostRuns, p: Any) -> 
         )
         store.save(name, preset, replace=request.replace)
         records.clear()  # not before the preset lies on the disk
+    request = replace(request, sampler=chosen)
     _report(generation, calibration, preset, notes, request)
-    return _sampled(generation, request, runs, target, sampler, preset, p)
+    return _sampled(generation, request, runs, targets[chosen], samplers[chosen], preset, p)
+
+
+def _targets(request: FitInputs, p: Any) -> dict[str, Any]:
+    """The samplers to fit for, by their names in the dropdown: the one asked for, and those to choose among."""
+    labels = [request.sampler, *(named_by_function(CHOICE) if request.choose else [])]
+    targets = {label: create_sampler(label, p) for label in labels}
+    for label, target in targets.items():
+        check_fittable(label, target)
+    return targets
+
+
+def _notes(request: FitInputs, sampler: FittableSampler, start: PartialStart | None, guidance: str) -> list[str]:
+    notes = [sampler.note, _IMAGE_NOTE if start is not None else ""]
+    notes.append(f"Fitted on {len(request.prompts) + 1} prompts." if request.prompts else "")
+    notes.append(f"Guidance: {guidance}." if guidance else "")
+    return [note for note in notes if note]
 
 
 def _start(request: FitInputs, runs: HostRuns, sigma_range: SigmaRange) -> PartialStart | None:
@@ -146,7 +131,7 @@ def _start(request: FitInputs, runs: HostRuns, sigma_range: SigmaRange) -> Parti
 def _records(
     p: Any,
     request: FitInputs,
-    sampler: FittableSampler,
+    samplers: list[FittableSampler],
     identity: ModelIdentity,
     images: Tensor | None,
     say: Callable[[str], None],
@@ -155,7 +140,7 @@ def _records(
     key = generation_digest(
         p,
         repr(identity),
-        sampler.function.__name__,
+        [sampler.function.__name__ for sampler in samplers],
         request.steps,
         request.noises,
         request.effort,
@@ -171,7 +156,7 @@ def _calibrated(
     request: FitInputs,
     runs: HostRuns,
     target: Any,
-    sampler: FittableSampler,
+    samplers: list[FittableSampler],
     identity: ModelIdentity,
     start: PartialStart | None,
     p: Any,
@@ -183,7 +168,7 @@ def _calibrated(
             (runs.start / runs.sigma_max).float().cpu(),
             sigma_min=identity.sigma_min,
             sigma_max=identity.sigma_max,
-            sampler=sampler.function,
+            sampler=[sampler.function for sampler in samplers],
             steps=request.running,
             flow=identity.flow,
             effort=request.effort,

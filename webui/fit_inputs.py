@@ -12,6 +12,13 @@ from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
 FIT_SEED = 0
+# An effort of its own: the schedules of one fine run, and how many model calls that has.
+PILOT_EFFORT, PILOT_CALLS = "pilot", 40
+# Schedules of the host's dropdown that it is compared with.
+PILOT_COMPARED = ("simple", "karras", "exponential", "beta")
+# Samplers that a fit may choose among, by k-diffusion's names: deterministic, one model call per step, different in
+# which models they suit. A host has those that it has.
+CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
 
 
 @dataclass(frozen=True)
@@ -22,12 +29,14 @@ class FitInputs:
         sampler: the host's name of the sampler to fit for.
         steps: step counts as the page has them.
         noises: rows of the fit; a quarter of them, at least 2, only judge the result. quick has a number of its own.
-        effort: "quick", "fast", "balanced" or "thorough".
+        effort: "quick", "fast", "balanced", "thorough" or PILOT_EFFORT.
         minutes: wall-clock limit, None for none.
         name: of the preset; "" for the checkpoint's and the sampler's.
         replace: whether a preset of this name may be replaced.
         denoise: the host's 0..1 fraction; below 1 the fit is for images that are changed.
         runs: of each of `steps` the steps that run, fewer below denoise 1; () where they are the same.
+        prompts: further ones than the page's; the noises take them in turn.
+        choose: whether samplers of CHOICE are fitted too, and the best is taken.
     """
 
     sampler: str
@@ -39,6 +48,13 @@ class FitInputs:
     replace: bool = False
     denoise: float = 1.0
     runs: tuple[int, ...] = ()
+    prompts: tuple[str, ...] = ()
+    choose: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Of the batch."""
+        return self.noises
 
     @property
     def running(self) -> tuple[int, ...]:
@@ -48,19 +64,31 @@ class FitInputs:
     @property
     def evaluations(self) -> float:
         """Model evaluations per noise that the fit stays under."""
+        if self.effort == PILOT_EFFORT:
+            return PILOT_CALLS + (2.0 + len(PILOT_COMPARED)) * sum(self.steps)
         coefficients = self.sampler == MULTISTEP
         return effort_for(self.effort, self.running, more=coefficients).limit(self.running, coefficients=coefficients)
 
 
 def fit_inputs(
-    sampler: str, steps: object, noises: object, effort: str, minutes: object, name: str, replace: bool
+    sampler: str,
+    steps: object,
+    noises: object,
+    effort: str,
+    minutes: object,
+    name: str,
+    replace: bool,
+    prompts: str = "",
+    choose: bool = False,
 ) -> FitInputs:
     """The panel's inputs for a fit, brought to their types.
 
+    Args:
+        prompts: one a line.
     Raises:
         ValueError: names the input to change.
     """
-    most = effort_named(effort).rows
+    most = None if effort == PILOT_EFFORT else effort_named(effort).rows
     limit = _number("Minutes", minutes)
     if limit < 0.0:
         raise ValueError(f"Minutes must be 0 (no limit) or more, got {limit:g}")
@@ -68,7 +96,20 @@ def fit_inputs(
     if rows != int(rows) or not 4 <= rows <= 64:
         raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
     counts = parse_steps(steps)
-    return FitInputs(sampler, counts, most or int(rows), effort, limit or None, name.strip(), bool(replace))
+    further = tuple(filter(None, (line.strip() for line in (prompts or "").splitlines())))
+    if len(further) >= (most or rows):
+        raise ValueError(f"Further prompts: {len(further)} and the page's are more than {most or int(rows)} noises")
+    return FitInputs(
+        sampler,
+        counts,
+        most or int(rows),
+        effort,
+        limit or None,
+        name.strip(),
+        bool(replace),
+        prompts=further,
+        choose=bool(choose),
+    )
 
 
 def default_name(checkpoint: str | None, sampler: str, denoise: float = 1.0) -> str:

@@ -3,6 +3,8 @@
     Sigmasmith preset: name (hash)          or: family, cosine
     Sigmasmith sigmas: sigmasmith1:...      the list the host was given, as a share code; hires pass under its own key
     Sigmasmith denoise: noise level         only where it is not the host's slicing
+    Sigmasmith compared: schedule           of a picture that a comparison shows
+    Sigmasmith guidance: interval 0.2 to 0.9
 
 A share code is exact: the same steps and denoising strength cut the same sigmas out of it, bit for bit.
 """
@@ -23,13 +25,15 @@ from ..schedules.presets.share_code import from_share_code, to_share_code
 from .answers import ScheduleAnswer
 from .state import CODE, MATCH, NONE
 
-PRESET, SIGMAS, HIRES_SIGMAS, DENOISE = (
+PRESET, SIGMAS, HIRES_SIGMAS, DENOISE, COMPARED, GUIDANCE = (
     "Sigmasmith preset",
     "Sigmasmith sigmas",
     "Sigmasmith hires sigmas",
     "Sigmasmith denoise",
+    "Sigmasmith compared",
+    "Sigmasmith guidance",
 )
-KEYS = (PRESET, SIGMAS, HIRES_SIGMAS, DENOISE)
+KEYS = (PRESET, SIGMAS, HIRES_SIGMAS, DENOISE, COMPARED, GUIDANCE)
 NOISE_LEVEL, FALLBACK = "noise level", "family"
 _NAMED = re.compile(r"(.{0,250}) \(([0-9a-f]{8,64})\)")
 

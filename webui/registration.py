@@ -7,7 +7,7 @@ lists, and hosts look up by either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -49,17 +49,23 @@ def scheduler_name(chosen: str | None) -> str | None:
     return None
 
 
-def register_schedulers(sd_schedulers: Any, functions: Mapping[str, Callable[..., Tensor]]) -> None:
+def register_schedulers(
+    sd_schedulers: Any, functions: Mapping[str, Callable[..., Tensor]], hidden: Collection[str] = ()
+) -> None:
     """Add our schedulers to the host's list and map.
 
     Args:
-        sd_schedulers: the host's module: Scheduler, schedulers, schedulers_map.
+        sd_schedulers: the host's module: Scheduler, schedulers, schedulers_map; in Neo also all_schedulers, which its
+            setting to hide some is made of.
         functions: our name -> function with keywords n, sigma_min, sigma_max, inner_model, device.
+        hidden: labels that the person wants in no dropdown; infotexts and the HTTP API still find them.
     """
     for name, label in LABELS.items():
         # Keywords only: forks have inserted fields.
         entry = sd_schedulers.Scheduler(name=name, label=label, function=functions[name], need_inner_model=True)
-        _put(sd_schedulers.schedulers, entry, name, label)
+        for entries in (getattr(sd_schedulers, "all_schedulers", None), sd_schedulers.schedulers):
+            if entries is not None and not (entries is sd_schedulers.schedulers and label in hidden):
+                _put(entries, entry, name, label)
         sd_schedulers.schedulers_map[name] = entry
         sd_schedulers.schedulers_map[label] = entry
 

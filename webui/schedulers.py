@@ -17,11 +17,14 @@ from ..schedules.presets.matching import best_match
 from ..schedules.presets.preset import Preset
 from ..schedules.presets.share_code import from_share_code
 from . import infotext
-from .answers import Slicing, answer, in_words
+from .answers import ScheduleAnswer, Slicing, answer, in_words
 from .host.folders import preset_store
-from .host.identity import exact_range, loras_of, model_identity, sigma_range_of
+from .host.identity import exact_range, guidance_of, loras_of, model_identity, model_range, sigma_range_of
+from .host.samplers import function_name
+from .host.schedules import schedule_labelled
+from .host.slicing import drops_penultimate
 from .log import say
-from .registration import ADAPTIVE, COSINE, LABELS
+from .registration import ADAPTIVE, COSINE, LABELS, scheduler_name
 from .state import CODE, MATCH, NONE, Generation, PanelChoice, SamplingPass, current_pass
 
 
@@ -38,6 +41,46 @@ class Chosen:
     preset: Preset | None
     why: str
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A schedule type of the dropdown as a sampler would run it.
+
+    Attributes:
+        sigmas: (steps + 1,).
+        answer: of ours, None for the host's own.
+        chosen: the preset it is of.
+    """
+
+    sigmas: Tensor
+    answer: ScheduleAnswer | None
+    chosen: Chosen
+
+
+def labelled(generation: Generation, label: str, steps: int, sampler: Any, p: Any) -> Labelled:
+    """The schedule type of this label for a whole image of so many steps.
+
+    Args:
+        sampler: the host's sampler object.
+    Raises:
+        ValueError: names the panel's input to change.
+    """
+    name = scheduler_name(label)
+    if name is None:
+        return Labelled(schedule_labelled(label, sampler, p.width, p.height)(steps), None, Chosen(None, ""))
+    sigma_range = exact_range(model_range(sampler))
+    chosen = choose(
+        name,
+        generation.choice,
+        model_identity(sigma_range),
+        sampler=function_name(sampler),
+        guidance=guidance_of(p),
+        steps=steps,
+    )
+    slicing = Slicing(steps, steps, drops=drops_penultimate(sampler.config))
+    result = answer(name, slicing, sigma_range, preset=chosen.preset)
+    return Labelled(result.sigmas, result, chosen)
 
 
 def functions() -> dict[str, Callable[..., Tensor]]:
@@ -76,7 +119,7 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: S
     p = generation.processing()
     identity = model_identity(sigma_range, loras_of(p))
     choice = generation.choice
-    if generation.fit is not None:  # the fit starts from the host's own noise; only the first sigma matters
+    if generation.job is not None:  # it starts from the host's own noise; only the first sigma matters
         return answer(COSINE, now.slicing, sigma_range).given
     chosen = choose(
         name,
@@ -90,8 +133,8 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: S
     )
     result = now.answer = answer(name, now.slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     text = " ".join([in_words(name, result, now.slicing), chosen.why, *chosen.warnings]).strip()
-    # Of a batch of images each asks anew.
-    generation.say_once(text, warning=result.fallback or bool(chosen.warnings))
+    # Of a batch of images each asks anew. That the family runs stands in the panel, the log and the infotext already.
+    generation.say_once(text, warning=bool(chosen.warnings))
     if p is not None:
         p.extra_generation_params.update(infotext.written(result, identity, hires=now.hires, mode=choice.mode))
     return result.given
@@ -125,7 +168,7 @@ def choose(
         known = {key: preset for key, preset in presets.items() if (preset.made.method == PILOT) == (name == ADAPTIVE)}
         match = best_match(known, identity, **run, steps=steps, denoise=denoise)
         if match is None:
-            how = "freeze one with Sigmasmith Adaptive Schedule" if name == ADAPTIVE else "fit one in the panel"
+            how = "fit one of effort pilot in the panel" if name == ADAPTIVE else "fit one in the panel"
             return Chosen(None, f"No preset matches this checkpoint; {how}, or choose one.")
         return Chosen(match.preset, f"It was {match.reason}.", tuple(match.preset.differences(identity, **run)))
     try:

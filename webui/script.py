@@ -7,13 +7,15 @@ from typing import Any
 import torch
 
 from . import axes, infotext, samplers, state
-from .fit import prepare
+from .guidance import parse_guidance
 from .host.extension import AlwaysVisibleScript
+from .host.guidance import set_guidance
 from .host.identity import guidance_of
 from .host.runs import was_stopped
 from .host.samplers import function_name, scheduler_of
 from .host.slicing import slicing_of, starts_from_image
 from .host.tasks import current_task
+from .jobs import prepare
 from .panel import inputs
 from .panel.panel import Panel
 from .registration import FIT_SAMPLER, LABELS, scheduler_name
@@ -52,11 +54,12 @@ class SigmasmithScript(AlwaysVisibleScript):
         for key in _OWN_KEYS:  # of an earlier generation: a script that copies p copies its infotext too
             p.extra_generation_params.pop(key, None)
         try:
-            request = given.request(p.sampler_name)
-            generation.fit = None if request is None else prepare(p, request)
+            parse_guidance(generation.choice.guidance)
+            job = given.request(p.sampler_name, p.scheduler, p.steps)
+            generation.job = None if job is None else prepare(p, job)
         except ValueError as error:
             generation.problem = error  # the host goes on after a hook that raises; our sampler then stops it
-        if generation.fit is not None or generation.problem is not None:
+        if generation.job is not None or generation.problem is not None:
             p.sampler_name = FIT_SAMPLER
 
     def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
@@ -65,6 +68,13 @@ class SigmasmithScript(AlwaysVisibleScript):
             finish(p, generation)
         now = generation.current = announced(p, kwargs.get("x"))
         p.extra_generation_params.update(samplers.written(now.sampler, generation.choice.options))
+        asked = generation.choice.guidance
+        if set_guidance(p.sampler.model_wrap_cfg, asked) is not None:
+            p.extra_generation_params[infotext.GUIDANCE] = asked
+        elif asked.strip():
+            generation.say_once(
+                f"{now.sampler} is a timestep sampler: the guidance {asked!r} was not used.", warning=True
+            )
 
     def postprocess_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
         generation = state.generation_of(p)
@@ -101,7 +111,7 @@ def announced(p: Any, x: Any) -> SamplingPass:
 def finish(p: Any, generation: Generation) -> None:
     """Look back at a pass: a sampler that did not follow the schedule is named, and the image does not claim it."""
     now, generation.current = generation.current, None
-    if now is None or now.scheduler is None or generation.fit is not None or was_stopped():
+    if now is None or now.scheduler is None or generation.job is not None or was_stopped():
         return
     if not now.seen:  # Forge announces its hires pass twice
         return

@@ -6,6 +6,7 @@ they know, and take it away again; a call without it answers as the plain dropdo
 
 from __future__ import annotations
 
+import re
 import uuid
 import weakref
 from collections import deque
@@ -17,8 +18,11 @@ from torch import Tensor
 
 from ..schedules.presets.preset import DenoiseMode
 from .answers import ScheduleAnswer, Slicing
+from .compare_inputs import CompareInputs
 from .fit_inputs import FitInputs
 from .log import say, signed
+from .registration import LABELS, OPTIMAL
+from .seed_inputs import SeedInputs
 
 MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code below"
 
@@ -26,7 +30,8 @@ MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code bel
 MAX_SEEN = 20_000
 # Generations that a page may still ask about, and clicks on Fit now.
 _MAX_ENDED, _MAX_TICKETS = 32, 32
-_TICKET = "sigmasmith fit "
+FIT, COMPARISON, SEEDS = "fit", "comparison", "seeds"
+_TICKET = re.compile(rf"sigmasmith ({FIT}|{COMPARISON}|{SEEDS}) [0-9a-f]{{32}}")
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,14 @@ class PanelChoice:
         code: the share code, used where `preset` is CODE.
         mode: what denoise below 1 means.
         options: of our samplers, by keyword.
+        guidance: over sigma, a line of guidance.py; "" for the host's CFG scale alone.
     """
 
     preset: str = MATCH
     code: str = ""
     mode: DenoiseMode = "steps"
     options: Mapping[str, float | str] = field(default_factory=dict)
+    guidance: str = ""
 
 
 @dataclass
@@ -80,11 +87,13 @@ class Fitted:
         preset: its name.
         sampler: the host's name of the sampler that runs it.
         steps: its step counts, the first one asked for first.
+        scheduler: label of our schedule type that runs it.
     """
 
     preset: str
     sampler: str
     steps: tuple[int, ...]
+    scheduler: str = LABELS[OPTIMAL]
 
 
 @dataclass
@@ -95,14 +104,14 @@ class Generation:
         choice: the panel's.
         processing: a weak reference to the host's processing object.
         task: the page's id of it, None for one of the HTTP API.
-        fit: what to fit instead of sampling, None in all other generations.
+        job: what to do instead of sampling, None in all other generations.
     """
 
     choice: PanelChoice
     processing: weakref.ref[Any]
     task: str | None = None
-    fit: FitInputs | None = None
-    problem: ValueError | None = None  # what is wrong with the inputs of a fit
+    job: FitInputs | CompareInputs | SeedInputs | None = None
+    problem: ValueError | None = None  # what is wrong with the inputs of a job
     current: SamplingPass | None = None
     said: list[str] = field(default_factory=list)  # for the panel
     noted: set[str] = field(default_factory=set)  # for the log, once each
@@ -170,16 +179,16 @@ def of_task(task: str) -> Generation | None:
     return next((generation for generation in reversed(known) if task and generation.task == task), None)
 
 
-def new_ticket() -> str:
-    """A ticket for one fit, for a click on Fit now; the page keeps it, but it is good only once."""
-    ticket = f"{_TICKET}{uuid.uuid4().hex}"
+def new_ticket(job: str = FIT) -> str:
+    """A ticket for one job, for a click on its button; the page keeps it, but it is good only once."""
+    ticket = f"sigmasmith {job} {uuid.uuid4().hex}"
     _known.tickets.append(ticket)
     return ticket
 
 
 def is_ticket(value: Any) -> bool:
     """Whether a value of the page is a ticket, good or not."""
-    return isinstance(value, str) and value.startswith(_TICKET)
+    return isinstance(value, str) and _TICKET.fullmatch(value) is not None
 
 
 def take_ticket(ticket: str) -> bool:
@@ -188,6 +197,18 @@ def take_ticket(ticket: str) -> bool:
         return False
     _known.tickets.remove(ticket)
     return True
+
+
+def job_asked(value: Any) -> str | None:
+    """Which job is asked for: by True (a fit) or its name over the HTTP API, or by the ticket of a click; or None."""
+    if value is True:
+        return FIT
+    if not isinstance(value, str):
+        return None
+    match = _TICKET.fullmatch(value)
+    if match is not None:
+        return match[1] if take_ticket(value) else None
+    return value if value in (FIT, COMPARISON, SEEDS) else None
 
 
 def not_followed(expected: Tensor, seen: list[Tensor]) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from ...schedules.hosting.library import Library
 from ...schedules.presets.preset import Preset
 from ..graph import NodeValues, RunningModel
 from ..host import folders, peek
 from ..presets import store
-from .library import Library
 from .routes import Routes
 
 

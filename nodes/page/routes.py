@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...schedules.hosting import LOGGER_NAME
+from ...schedules.hosting.library import Library, LibraryError
 from ...schedules.presets.share_code import to_share_code
 from . import ROUTE_PREFIX
-from .library import Library, LibraryError
 from .live_curve import live_curve, shared_preset
 from .live_request import Sources, parse_chain, parse_request
 from .stripped_workflow import Choices, stripped_workflow

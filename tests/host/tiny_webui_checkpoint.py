@@ -1,8 +1,9 @@
 """Write a tiny SD 1.5 checkpoint that the WebUIs' loaders accept: `python tiny_webui_checkpoint.py FILE`.
 
-Forge and reForge detect a model by shapes, as ComfyUI does, but want a UNet with a middle block and a whole
-AutoencoderKL. Names and shapes are those of the published format; no host is imported. Of the autoencoder and the text
-encoder only a path through the network has values, the rest are zeros, which take no room on disk.
+Forge, reForge and Neo detect a model by shapes, as ComfyUI does, but want a UNet with a middle block and a whole
+AutoencoderKL; A1111 is told the shapes (tiny_a1111.py). Names and shapes are those of the published format; no host is
+imported. Of the autoencoder and the text encoder only a path through the network has values, the rest are zeros, which
+take no room on disk.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def unet_shapes() -> Shapes:
     for place in ("output_blocks.0.0", "output_blocks.1.0"):
         _unet_block(shapes, place, 2 * CHANNELS)
         shapes.conv(f"{place}.skip_connection", CHANNELS, 2 * CHANNELS, 1)
+    for place in ("output_blocks.0.1", "output_blocks.1.1"):
+        _attention(shapes, place)
     shapes.norm("out.0", CHANNELS)
     shapes.conv("out.2", 4, CHANNELS)
     return shapes
@@ -83,6 +86,9 @@ def unet_weights() -> dict[str, Tensor]:
     weights["time_embed.0.weight"] = keep_slow_waves(weights["time_embed.0.weight"])
     for name in ("input_blocks.1.0", "output_blocks.0.0", "output_blocks.1.0"):
         weights[f"{name}.emb_layers.1.weight"] *= 4.0
+    for place in ("output_blocks.0.1", "output_blocks.1.1"):  # there because A1111 builds them; they add nothing
+        for name in ("weight", "bias"):
+            weights[f"{place}.proj_out.{name}"] *= 0.0
     weights["output_blocks.1.0.skip_connection.weight"][:, CHANNELS:, 0, 0] = torch.eye(CHANNELS)
     first = weights["input_blocks.0.0.weight"]
     weights["out.2.weight"] = first.transpose(0, 1).flip(-1, -2) * UNET_OUT

@@ -1,4 +1,4 @@
-"""A real Forge or reForge in a subprocess, driven over its HTTP API with the standard library.
+"""A real WebUI in a subprocess, driven over its HTTP API with the standard library.
 
 Example::
 
@@ -10,7 +10,6 @@ Example::
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -18,12 +17,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .locate import HostError, clean_environment
+from .webui_hosts import Webui
 
 GENERATOR = Path(__file__).with_name("tiny_webui_checkpoint.py")
 PROBE = Path(__file__).with_name("webui_probe.py")
@@ -31,9 +30,7 @@ FLAGS = [
     "--skip-prepare-environment",
     "--skip-version-check",
     "--skip-python-version-check",
-    "--always-cpu",
     "--api",
-    "--no-download-sd-model",
     "--server-name",
     "127.0.0.1",
 ]
@@ -56,29 +53,6 @@ PAGE = {f"{tab}/{name}/value": value for tab in ("txt2img", "img2img") for name,
     f"customscript/sampler.py/{tab}/Sampling steps/value": 5 for tab in ("txt2img", "img2img")
 }
 BODY: dict[str, Any] = {"prompt": "a cat", "width": 64, "height": 64, "steps": 5, "seed": 1, "cfg_scale": 5}
-
-
-@dataclass(frozen=True)
-class Webui:
-    """A checkout and the interpreter that has its requirements."""
-
-    name: str
-    path: Path
-    python: Path
-
-
-def find_webui(name: str) -> tuple[Webui | None, str]:
-    """The host named by <NAME>_PATH and <NAME>_PYTHON, else its .venv; or None and the reason."""
-    named = os.environ.get(f"{name}_PATH")
-    if not named:  # never by a default place: a host takes minutes to test
-        return None, f"{name}_PATH is not set: clone the host and name its folder there"
-    path = Path(named).expanduser()
-    python = Path(os.environ.get(f"{name}_PYTHON", path / ".venv/bin/python")).expanduser()
-    if not (path / "modules" / "sd_schedulers.py").is_file():
-        return None, f"no {name} at {path}: clone it there, or set {name}_PATH"
-    if not python.is_file():
-        return None, f"no {python}: make that venv with {name}'s requirements, or set {name}_PYTHON"
-    return Webui(name, path, python), f"{name} at {path}"
 
 
 class Reply:
@@ -114,7 +88,7 @@ class WebuiServer:
         self.host, self.base, self.pack = host, base, pack
         self.presets = base / "models" / "sigmasmith"
         self.probe_file = base / "probe.json"
-        self._config = CONFIG | (config or {})
+        self._config = CONFIG | dict(host.kind.config) | (config or {})
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
@@ -122,7 +96,9 @@ class WebuiServer:
 
     def __enter__(self) -> WebuiServer:
         self._prepare()
-        flags = ["--port", str(self.port), "--data-dir", str(self.base), "--models-dir", str(self.base / "models")]
+        kind = self.host.kind
+        flags = [*kind.flags, "--port", str(self.port), "--data-dir", str(self.base)]
+        flags += [kind.models, str(self.base / "models")]
         for allowed in (self.host.path, self.pack, self.base):
             flags += ["--gradio-allowed-path", str(allowed)]
         environment = clean_environment() | {"SIGMASMITH_PROBE": str(self.probe_file)}
@@ -195,6 +171,7 @@ class WebuiServer:
             )
             if done.returncode:
                 raise HostError(f"{GENERATOR.name} failed:\n{done.stderr[-2000:]}")
+        self.host.kind.prepare(checkpoint)
         extensions = self.base / "extensions"
         (extensions / "probe" / "scripts").mkdir(parents=True, exist_ok=True)
         (extensions / "probe" / "scripts" / "probe.py").write_text(PROBE.read_text(encoding="utf-8"), encoding="utf-8")

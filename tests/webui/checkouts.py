@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-NAMES = ("FORGE", "REFORGE", "A1111")
+NAMES = ("FORGE", "REFORGE", "A1111", "NEO")
 _ROOTS = ("modules", "backend", "k_diffusion", "k_diff")
 
 
@@ -27,6 +27,7 @@ class _Options:
     """Settings of the host: the ones that its schedulers read are numbers."""
 
     sd_sampling = "A1111"
+    hide_schedulers: tuple[str, ...] = ()
 
     def __getattr__(self, name: str) -> float:
         return 1.0
@@ -49,9 +50,12 @@ def sd_schedulers(path: Path, *, sdxl: bool = False) -> Iterator[Any]:
     prediction = ModuleType("backend.modules.k_prediction")  # asked by one sampler for the class alone
     prediction.PredictionFlux = object  # pyright: ignore[reportAttributeAccessIssue]
     sys.modules["backend.modules.k_prediction"] = prediction
-    for name in ("backend", "backend.modules", "k_diffusion", "k_diff", "k_diff.k_diffusion"):
-        folder = path.joinpath(*name.split("."))
-        if folder.is_dir():
+    patcher = ModuleType("backend.patcher.base")  # asked by Neo's samplers for this name
+    patcher.set_model_options_post_cfg_function = None  # pyright: ignore[reportAttributeAccessIssue]
+    sys.modules["backend.patcher.base"] = patcher
+    for name in ("backend", "backend.modules", "backend.patcher", "k_diffusion", "k_diff", "k_diff.k_diffusion"):
+        folder = next((place for place in _places(path, name) if place.is_dir()), None)
+        if folder is not None:
             _package(name, folder)
             if (folder / "sampling.py").is_file() and name.startswith("k_"):
                 importlib.import_module(f"{name}.sampling")
@@ -62,6 +66,14 @@ def sd_schedulers(path: Path, *, sdxl: bool = False) -> Iterator[Any]:
         for name in [name for name in sys.modules if name.split(".")[0] in _ROOTS]:
             del sys.modules[name]
         sys.modules.update(held)
+
+
+def _places(path: Path, name: str) -> list[Path]:
+    """Folders in which hosts keep a package."""
+    places = [path.joinpath(*name.split("."))]
+    if name == "k_diffusion":
+        places += [path / "repositories" / "k-diffusion" / name, path / "modules_forge" / "packages" / name]
+    return places
 
 
 def _package(name: str, folder: Path) -> ModuleType:

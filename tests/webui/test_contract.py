@@ -41,6 +41,18 @@ def test_the_scheduler_class_takes_our_keywords_and_both_keys_are_found(path):
                 assert len(sigmas) == 6
 
 
+def test_ours_can_be_hidden_where_the_host_lets_people_hide_schedulers(path):
+    with sd_schedulers(path) as module:
+        register_schedulers(
+            module, {name: lambda **given: torch.zeros(given["n"] + 1) for name in LABELS}, ["Sigmasmith Cosine"]
+        )
+        shown = [entry.label for entry in module.schedulers if entry.label in LABELS.values()]
+        assert shown == ["Sigmasmith Optimal", "Sigmasmith Adaptive"]
+        assert module.schedulers_map["Sigmasmith Cosine"].name == "sigmasmith_cosine"
+        if hasattr(module, "all_schedulers"):
+            assert {entry.label for entry in module.all_schedulers} >= set(LABELS.values())
+
+
 def test_none_of_our_names_is_taken_and_none_is_taken_apart(path):
     with sd_schedulers(path) as module:
         theirs = {word.lower() for entry in module.schedulers for word in (entry.name, entry.label)}

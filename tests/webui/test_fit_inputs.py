@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sigmasmith.schedules.presets.names import check_name
-from sigmasmith.webui.fit_inputs import cost_in_words, default_name, fit_inputs
+from sigmasmith.webui.fit_inputs import FitInputs, cost_in_words, default_name, fit_inputs
 from sigmasmith.webui.panel import inputs
 from sigmasmith.webui.samplers import MULTISTEP
 from sigmasmith.webui.state import CODE, MATCH, new_ticket
@@ -60,6 +60,7 @@ def test_the_host_may_leave_out_arguments():
     found = inputs.read([CODE, "sigmasmith1:x", inputs.NOISE_LEVEL, True, "7", 6])
     assert (found.choice.preset, found.choice.code, found.choice.mode) == (CODE, "sigmasmith1:x", "noise_level")
     asked = found.request("Euler")
+    assert isinstance(asked, FitInputs)
     assert asked is not None
     assert (asked.sampler, asked.steps, asked.noises, asked.effort) == ("Euler", (7,), 6, "fast")
 

@@ -61,7 +61,7 @@ def test_no_file_and_no_room_imports_itself_by_way_of_others():
     rooms: dict[str, set[str]] = {}
     for path, imported in files.items():
         rooms.setdefault(room(path), set()).update({room(other) for other in imported} - {room(path)})
-    assert rooms["extension"] >= {"script", "schedulers", "samplers", "fit", "host"}  # the imports were read
+    assert rooms["extension"] >= {"script", "schedulers", "samplers", "jobs", "host"}  # the imports were read
     for graph in (files, rooms):
         TopologicalSorter(graph).prepare()  # raises CycleError
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modules import script_callbacks, scripts, sd_samplers, sd_samplers_common, sd_samplers_kdiffusion, sd_schedulers
+from modules import (
+    script_callbacks,
+    scripts,
+    sd_samplers,
+    sd_samplers_common,
+    sd_samplers_kdiffusion,
+    sd_schedulers,
+    shared,
+)
 from torch import Tensor
 
 from ..registration import SamplerEntry, clear_caches, register_samplers, register_schedulers
@@ -24,7 +32,7 @@ class AlwaysVisibleScript(scripts.Script):
 
 def register_entries(functions: Mapping[str, Callable[..., Tensor]], samplers: list[SamplerEntry]) -> None:
     """Add our schedulers and samplers to the host's lists."""
-    register_schedulers(sd_schedulers, functions)
+    register_schedulers(sd_schedulers, functions, getattr(shared.opts, "hide_schedulers", None) or ())
     register_samplers(sd_samplers, samplers, sd_samplers_common.SamplerData, sd_samplers_kdiffusion.KDiffusionSampler)
     clear_caches(sd_samplers)
 

@@ -74,7 +74,7 @@ def fit_sampler(sampler: Any, eta: float) -> FittableSampler:
 
 
 def progress_bar(
-    timer: CallTimer, minutes: float | None, say: Callable[[str], None]
+    timer: CallTimer, minutes: float | None, say: Callable[[str], None], what: str = "The fit"
 ) -> Callable[[int, int, str], None]:
     """calibrate's progress function: the host's bar and text, and once in the log how long it will take.
 
@@ -82,6 +82,7 @@ def progress_bar(
         timer: of the model calls of the fit.
         minutes: after which it is stopped, None for no limit.
         say: tells the log.
+        what: takes the time.
     """
 
     def progress(done: int, total: int, message: str) -> None:
@@ -91,6 +92,6 @@ def progress_bar(
         shared.state.textinfo = f"Sigmasmith: {message}{left}"
         seconds = timer.first_estimate(done, total)
         if seconds is not None:
-            say(f"{takes_about('The fit', seconds, minutes)}.")
+            say(f"{takes_about(what, seconds, minutes)}.")
 
     return progress

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from modules import paths, shared
 
+from ...schedules.hosting.library import Library
 from ...schedules.hosting.preset_store import PresetStore
 
 FOLDER = "sigmasmith"
 FOLDER_OPTION = "sigmasmith_folder"
 
+_libraries: dict[tuple[Path, ...], Library] = {}
 _stores: dict[tuple[Path, ...], PresetStore] = {}
 
 
@@ -20,11 +22,22 @@ def default_folder() -> Path:
     return Path(paths.models_path) / FOLDER
 
 
-def preset_store() -> PresetStore:
-    """The presets: those of the folder named in the settings, which is written to, and of models/sigmasmith."""
+def preset_folders() -> tuple[Path, ...]:
+    """The folder named in the settings, which is written to, and models/sigmasmith."""
     named = str(getattr(shared.opts, FOLDER_OPTION, "") or "").strip()
-    folders = (Path(os.path.expanduser(named)), default_folder()) if named else (default_folder(),)
+    return (Path(os.path.expanduser(named)), default_folder()) if named else (default_folder(),)
+
+
+def preset_store() -> PresetStore:
+    """The presets of these folders."""
+    folders = preset_folders()
     return _stores.setdefault(folders, PresetStore(folders))
+
+
+def preset_library() -> Library:
+    """The same presets as a person lists and changes them."""
+    folders = preset_folders()
+    return _libraries.setdefault(folders, Library(lambda: list(folders)))
 
 
 def unfinished_folder() -> Path:

@@ -44,6 +44,7 @@ class HostRuns:
         self.timer = CallTimer(x.shape[0])
         self.groups = RowGroups(x.shape[0], _TOO_LARGE, torch.cuda.empty_cache)
         self.latest = x.clone()  # the latest model output of every row, for the case of an interrupt
+        self.called: Callable[[], None] = lambda: None  # after every model call of a run
         self._rows = slice(0, x.shape[0])
 
     def one_row_at_a_time(self) -> None:
@@ -115,6 +116,7 @@ class _Rows:
     def __call__(self, x: Tensor, sigma: Tensor, **_: Any) -> Tensor:
         denoised = self._runs.timer.timed(x.shape[0], lambda: self._runs.denoised(x, sigma, self._calls))
         object.__setattr__(self, "_calls", self._calls + 1)
+        self._runs.called()
         return denoised
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from modules import sd_samplers, sd_samplers_kdiffusion, shared
@@ -73,6 +73,17 @@ def ignores_schedulers(label: str) -> str | None:
 def samplers_with_own_table() -> list[str]:
     """Names of all samplers that do not follow schedulers."""
     return [entry.name for entry in sd_samplers.all_samplers if ignores_schedulers(entry.name)]
+
+
+def samplers_with_schedules() -> list[str]:
+    """Names of all samplers that do."""
+    return [entry.name for entry in sd_samplers.all_samplers if not ignores_schedulers(entry.name)]
+
+
+def named_by_function(names: Sequence[str]) -> list[str]:
+    """Names in the dropdown of samplers, by k-diffusion's names of their functions; those that are missing left out."""
+    known = {known_function(name): name for name in reversed(samplers_with_schedules())}
+    return [known[name] for name in names if name in known]
 
 
 def _timestep_samplers() -> list[Any]:

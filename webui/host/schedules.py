@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -29,13 +30,31 @@ def baselines(sampler: Any, steps: tuple[int, ...], width: int, height: int) -> 
     return usable(dropdown, steps)
 
 
+def schedule_labels() -> list[str]:
+    """Labels of the dropdown's schedules, ours among them; Automatic is none, for it is another one by sampler."""
+    return [entry.label for entry in sd_schedulers.schedulers if entry.function is not None]
+
+
+def schedule_labelled(label: str, sampler: Any, width: int, height: int) -> Callable[[int], Tensor]:
+    """A schedule of the host's dropdown for the loaded model, as this sampler would run it.
+
+    Raises:
+        ValueError: there is none of this label.
+    """
+    entry = next((one for one in sd_schedulers.schedulers if one.label == label and one.function is not None), None)
+    if entry is None:
+        raise ValueError(f"Schedule types: this host has no {label!r}; it has {', '.join(schedule_labels())}")
+    return _dropdown_schedule(entry, sampler, width, height)
+
+
 def _dropdown_schedule(entry: Any, sampler: Any, width: int, height: int) -> Callable[[int], Tensor]:
     drops, model = drops_penultimate(sampler.config), sampler.model_wrap
     given: dict[str, Any] = {"sigma_min": float(model.sigmas[0]), "sigma_max": float(model.sigmas[-1])}
     if entry.need_inner_model:
         given["inner_model"] = model
-    if getattr(entry, "need_width_height", False):  # Neo
-        given |= {"width": width, "height": height}
+    # Flux2 of Neo and Forge: no field of the entry says so on all of them.
+    known = inspect.signature(entry.function).parameters
+    given |= {name: value for name, value in (("width", width), ("height", height)) if name in known}
 
     def schedule(steps: int) -> Tensor:
         return as_run(entry.function(n=steps + drops, device=model.sigmas.device, **given), steps, drops)

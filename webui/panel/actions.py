@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import gradio as gr
 
-from ...schedules.presets.checks import PresetError
-from ...schedules.presets.file import from_bytes, save_preset
-from ...schedules.presets.names import SUFFIX
-from ...schedules.presets.preset import Preset
-from ...schedules.presets.share_code import from_share_code, to_share_code
 from .. import infotext, state
 from ..answers import answer, in_words
 from ..fit_inputs import cost_in_words, fit_inputs
 from ..host.folders import preset_store
 from ..host.identity import latent_shape, loaded_range, model_identity
 from ..host.samplers import ignores_schedulers, known_function, sampler_config, samplers_with_own_table, scheduler_of
+from ..host.schedules import schedule_labels
 from ..host.slicing import drops_penultimate, slicing_for
-from ..registration import LABELS, OPTIMAL, scheduler_name
+from ..registration import LABELS, scheduler_name
 from ..schedulers import choose
 from ..state import CODE, MATCH, NONE, PanelChoice
 from . import html
@@ -34,6 +29,11 @@ def choices() -> list[str]:
     return [MATCH, NONE, CODE, *preset_store().names()]
 
 
+def known_schedules(labels: Iterable[str]) -> list[str]:
+    """Those of the labels that this host has."""
+    return [label for label in labels if label in schedule_labels()]
+
+
 def refreshed(chosen: str) -> Any:
     """The dropdown with the files that are there now; a choice whose file is gone falls back to matching."""
     known = choices()
@@ -45,7 +45,7 @@ def cost(steps: Any, noises: Any, effort: str) -> str:
     try:
         return html.lines([cost_in_words(fit_inputs("", steps, noises, effort, 0, "", False))])
     except ValueError as error:
-        return _warned(str(error))
+        return html.warned(str(error))
 
 
 def own_tables() -> str:
@@ -75,14 +75,14 @@ def will_run(
     if name is None:
         return html.lines([f"The schedule type is {scheduler}. Ours are {', '.join(LABELS.values())}."])
     if why := ignores_schedulers(label):
-        return _warned(f"{label} {why}: {scheduler} would not be used.")
+        return html.warned(f"{label} {why}: {scheduler} would not be used.")
     sigma_range = loaded_range()
     if sigma_range is None:
         return html.lines(["The checkpoint is not loaded yet; what will run is known when it is."])
     strength = None if strength is None else float(strength)
     slicing = slicing_for(int(steps), strength, drops=drops_penultimate(config))
     if slicing.runs < 1:
-        return _warned("At this denoising strength nothing runs.")
+        return html.warned("At this denoising strength nothing runs.")
     identity = model_identity(sigma_range)
     try:
         known = known_function(label) or None
@@ -98,7 +98,7 @@ def will_run(
         )
         result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
     except ValueError as error:
-        return _warned(str(error))
+        return html.warned(str(error))
     text = [in_words(name, result, slicing) + f" {chosen.why}", *chosen.warnings]
     shown = html.plot(result, slicing, sigma_range, dark=bool(dark))
     return html.lines(text, kind="sigmasmith-warning" if chosen.warnings or result.fallback else "") + shown
@@ -120,82 +120,14 @@ def ended(task: str, preset: str, label: str, scheduler: str, steps: Any) -> tup
     if fitted is None:
         return html.report(said), *[gr.update()] * 5
     count = int(steps) if int(steps) in fitted.steps else fitted.steps[0]
-    wanted = ((label, fitted.sampler), (scheduler, LABELS[OPTIMAL]), (int(steps), count))
+    wanted = ((label, fitted.sampler), (scheduler, fitted.scheduler), (int(steps), count))
     updates = [gr.update() if now == value else gr.update(value=value) for now, value in wanted]
     said.append(
-        f"Chosen now: preset {fitted.preset}, schedule type {LABELS[OPTIMAL]}, sampling method {fitted.sampler}, "
+        f"Chosen now: preset {fitted.preset}, schedule type {fitted.scheduler}, sampling method {fitted.sampler}, "
         f"{count} steps. Generate uses it."
     )
     chosen = gr.update(choices=choices(), value=fitted.preset)
     return html.report(said), chosen, gr.update(value=HOST_SLICING), *updates
-
-
-def inspected(dark: bool, preset: str, code: str) -> str:
-    """The chosen preset in words and as a plot."""
-    try:
-        chosen = _chosen(preset, code)
-    except ValueError as error:
-        return _warned(str(error))
-    return html.lines(html.preset_facts(chosen)) + html.preset_plot(chosen, bool(dark))
-
-
-def exported(preset: str, code: str) -> tuple[Any, Any, str]:
-    """The chosen preset as a share code and as a file to download."""
-    try:
-        chosen = _chosen(preset, code)
-    except ValueError as error:
-        return gr.update(visible=False), gr.update(visible=False), _warned(str(error))
-    try:
-        text, said = to_share_code(chosen), ""
-    except PresetError as error:
-        text, said = "", _warned(str(error))
-    name = (chosen.name or "share code").rsplit("/", 1)[-1]
-    path = save_preset(Path(tempfile.mkdtemp(prefix="sigmasmith-")) / f"{name}{SUFFIX}", chosen)
-    return gr.update(value=text, visible=bool(text)), gr.update(value=str(path), visible=True), said
-
-
-def save_code(code: str) -> tuple[Any, str]:
-    """A pasted share code as a preset file."""
-    try:
-        return _saved(from_share_code(code or ""))
-    except PresetError as error:
-        return gr.update(), _warned(f"Share code: {error}")
-
-
-def save_file(data: Any) -> tuple[Any, str]:
-    """An uploaded file as a preset; nothing of it is used before all of it was checked."""
-    if not isinstance(data, bytes):
-        return gr.update(), ""
-    try:
-        return _saved(from_bytes(data))
-    except PresetError as error:
-        return gr.update(), _warned(f"Import: {error}")
-
-
-def _saved(preset: Preset) -> tuple[Any, str]:
-    store, name = preset_store(), preset.name or f"imported {preset.short_hash}"
-    if store.by_hash(preset.hash) == name and not preset.coefficients:
-        said = f"The preset {name} is here already."
-    else:
-        store.save(name, preset)
-        said = f"Saved as {name}."
-    return gr.update(choices=choices(), value=name), html.lines([said])
-
-
-def _chosen(preset: str, code: str) -> Preset:
-    if preset == CODE:
-        return from_share_code(code or "")
-    if preset == NONE:
-        raise ValueError("No preset is chosen; choose one to inspect or export it.")
-    if preset != MATCH:
-        return preset_store().load(preset)
-    sigma_range = loaded_range()
-    if sigma_range is None:
-        raise ValueError("The checkpoint is not loaded yet, so none matches it; choose a preset by its name.")
-    matching = choose(OPTIMAL, PanelChoice(), model_identity(sigma_range))
-    if matching.preset is None:
-        raise ValueError(matching.why)
-    return matching.preset
 
 
 def pasted_preset(params: dict[str, Any]) -> Any:
@@ -220,7 +152,3 @@ def pasted_message(params: dict[str, Any]) -> Any:
     """A sentence about a pasted infotext, where there is something to say."""
     pasted = infotext.pasted(params, preset_store())
     return gr.update(value=html.lines([pasted.message] if pasted is not None else []))
-
-
-def _warned(text: str) -> str:
-    return html.lines([text], kind="sigmasmith-warning")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.words import in_words, plot_sentence
@@ -14,6 +15,7 @@ from ...schedules.presets.preset import Preset
 from ..answers import ScheduleAnswer, Slicing
 
 _BOX = "sigmasmith-box"
+_FITS = {"yes": "made for it", "noise": "same noise levels", "no": "another kind of model", "unknown": ""}
 # What people most often choose otherwise.
 _BESIDE = ("simple", "karras", "beta")
 
@@ -22,6 +24,31 @@ def lines(texts: Iterable[str], *, kind: str = "") -> str:
     """Paragraphs; line breaks within a text stay."""
     body = "".join(f"<p>{escape(text)}</p>" for text in texts if text)
     return f'<div class="{_BOX} {kind}">{body}</div>' if body else ""
+
+
+def warned(text: str) -> str:
+    """A sentence that asks for something to be changed."""
+    return lines([text], kind="sigmasmith-warning")
+
+
+def preset_table(cards: Sequence[Mapping[str, Any]], found: int, there: int) -> str:
+    """Presets of the library as a table: name, what they are for, what they gained, whether they fit the checkpoint."""
+    if not there:
+        return lines(["There are no presets yet; fit one, or import one below."])
+    body = "".join(_preset_row(card) for card in cards)
+    head = "".join(f"<th>{name}</th>" for name in ("Preset", "Steps", "Sampler", "Model", "Gain", "This checkpoint"))
+    shown = f"{found} of {there} presets." + (f" The first {len(cards)} are shown." if found > len(cards) else "")
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if cards else ""
+    return f'<div class="{_BOX} sigmasmith-list"><p>{escape(shown)}</p>{table}</div>'
+
+
+def _preset_row(card: Mapping[str, Any]) -> str:
+    if "problem" in card:
+        return f'<tr><td>{escape(card["name"])}</td><td colspan="5">{escape(card["problem"])}</td></tr>'
+    facts = dict(card["facts"])
+    gains = "; ".join(f"{steps} steps: {text}" for steps, text in card["gains"])
+    cells = (card["name"], facts.get("Steps", ""), card["sampler"], facts.get("Model", ""), gains, _FITS[card["fit"]])
+    return f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in cells)}</tr>"
 
 
 def report(texts: Iterable[str]) -> str:

@@ -8,11 +8,17 @@ from typing import Any
 
 from ...schedules.presets.preset import DenoiseMode
 from .. import samplers
+from ..compare_inputs import DEFAULT_SCHEDULES, CompareInputs, compare_inputs
 from ..fit_inputs import FitInputs, fit_inputs
-from ..state import MATCH, PanelChoice, take_ticket
+from ..seed_inputs import MEASURES, MORE, SeedInputs, seed_inputs
+from ..state import COMPARISON, MATCH, SEEDS, PanelChoice, job_asked
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")
+# Later ones stand behind the options of our samplers, so that saved calls keep their order.
+COMPARED = ("compared_samplers", "compared_schedules", "compared_steps", "seeds")
+SEARCHED = ("measure", "wanted", "budget", "draft_steps")
+LATER = (*COMPARED, "prompts", "choose", "guidance", *SEARCHED)
 DEFAULTS: dict[str, Any] = {
     "preset": MATCH,
     "code": "",
@@ -24,6 +30,17 @@ DEFAULTS: dict[str, Any] = {
     "minutes": 0,
     "name": "",
     "replace": False,
+    "compared_samplers": [],
+    "compared_schedules": list(DEFAULT_SCHEDULES),
+    "compared_steps": "10",
+    "seeds": 4,
+    "prompts": "",
+    "choose": False,
+    "guidance": "",
+    "measure": MEASURES[0],
+    "wanted": MORE,
+    "budget": 4,
+    "draft_steps": 4,
 }
 
 
@@ -43,18 +60,28 @@ class Inputs:
     def choice(self) -> PanelChoice:
         """The preset and what goes with it."""
         mode = denoise_mode(self.values["denoise"])
-        return PanelChoice(str(self.values["preset"] or MATCH), str(self.values["code"] or ""), mode, self.options)
+        preset, code = str(self.values["preset"] or MATCH), str(self.values["code"] or "")
+        return PanelChoice(preset, code, mode, self.options, str(self.values["guidance"] or ""))
 
-    def request(self, sampler: str) -> FitInputs | None:
-        """The fit that is asked for, if any: by True over the HTTP API, or by the ticket of a click on Fit now.
+    def request(
+        self, sampler: str, scheduler: str = "", steps: int = 20
+    ) -> FitInputs | CompareInputs | SeedInputs | None:
+        """The job that is asked for, if any.
+
+        Args:
+            sampler, scheduler, steps: of the page.
 
         Raises:
             ValueError: names the input to change.
         """
-        asked = self.values["fit"]
-        if not asked or (isinstance(asked, str) and not take_ticket(asked)):
+        job = job_asked(self.values["fit"])
+        if job is None:
             return None
-        names = ("steps", "noises", "effort", "minutes", "name", "replace")
+        if job == COMPARISON:
+            return compare_inputs(sampler, *(self.values[name] for name in COMPARED))
+        if job == SEEDS:
+            return seed_inputs(sampler, scheduler, steps, *(self.values[name] for name in SEARCHED))
+        names = ("steps", "noises", "effort", "minutes", "name", "replace", "prompts", "choose")
         return fit_inputs(sampler, *(self.values[name] for name in names))
 
 
@@ -65,8 +92,9 @@ def denoise_mode(chosen: Any) -> DenoiseMode:
 
 def read(args: Sequence[Any]) -> Inputs:
     """The inputs from what the host passes to the script's hooks."""
-    given = {name: value for name, value in zip(FIELDS, args) if value is not None}
     passed = list(args[len(FIELDS) :])
+    names = (*FIELDS, *(None for _ in samplers.options()), *LATER)
+    given = {name: value for name, value in zip(names, args) if name is not None and value is not None}
     options: dict[str, float | str] = {}
     for at, option in enumerate(samplers.options()):
         options[option.key] = option.read(passed[at]) if at < len(passed) else option.default

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.context import Context
 
-from .. import samplers
-from ..state import new_ticket
-from . import actions
-from .inputs import DEFAULTS, FIELDS, HOST_SLICING, NOISE_LEVEL
+from .. import infotext, samplers
+from ..state import COMPARISON, FIT, SEEDS, new_ticket
+from . import actions, library, tabs
+from .inputs import DEFAULTS, FIELDS, HOST_SLICING, LATER, NOISE_LEVEL
 
 # The host's components whose values decide what will run, by the end of their element id.
 WATCHED = ("steps", "sampling", "scheduler", "cfg_scale", "width", "height", "denoising_strength")
 # Those that a fit sets.
 SET_BY_FIT = ("sampling", "scheduler", "steps")
-EFFORTS = ["quick", "fast", "balanced", "thorough"]
 # Scripts of the page (javascript/sigmasmith.js); a hidden button is what they press.
 _PRESS_GENERATE = "() => gradioApp().getElementById('{tab}_generate').click()"
 _ENDED = "(...values) => [window.sigmasmith.endedTask('{tab}'), ...values.slice(1)]"
-_ABOUT_FIT = {
-    "txt2img": "Fits the schedule with which this checkpoint, with this prompt, CFG scale, size and sampling method, "
-    "makes the best image in few steps. Progress, preview and Interrupt are those of Generate.",
-    "img2img": "Fits the schedule for changing images at this denoising strength, with this checkpoint, prompt, CFG "
-    "scale, size and sampling method. Progress, preview and Interrupt are those of Generate.",
-}
+_SURE = "(preset, dark, search) => [preset, confirm(`Delete the preset ${preset} for good?`), search]"
 _DARK = "(...values) => [document.body.classList.contains('dark'), ...values.slice(1)]"
 
 
@@ -75,12 +70,17 @@ class Panel:
             parts["last_run"] = gr.HTML(elem_id=elem_id("last_run"))
             with gr.Tabs(elem_id=elem_id("tabs")):
                 with gr.Tab("Fit", elem_id=elem_id("fit_tab")):
-                    self._fit(elem_id)
-                with gr.Tab("Library", elem_id=elem_id("library_tab")):
-                    self._library(elem_id)
+                    tabs.fit_tab(parts, elem_id, self.tab)
+                with gr.Tab("Compare", elem_id=elem_id("compare_tab")):
+                    tabs.compare_tab(parts, elem_id)
+                with gr.Tab("Seeds", elem_id=elem_id("seeds_tab")):
+                    tabs.seeds_tab(parts, elem_id)
+                with gr.Tab("Library", elem_id=elem_id("library_tab")) as parts["library_tab"]:
+                    tabs.library_tab(parts, elem_id)
+                    self._bind_files()
                 with gr.Tab("Samplers", elem_id=elem_id("samplers_tab")):
-                    self._options(elem_id)
-        controls = [parts[name] for name in FIELDS] + [parts[option.key] for option in samplers.options()]
+                    tabs.samplers_tab(parts, elem_id)
+        controls = [parts[name] for name in (*FIELDS, *(option.key for option in samplers.options()), *LATER)]
         for control in controls:
             control.do_not_save_to_config = True
         return controls
@@ -93,100 +93,49 @@ class Panel:
             parts[name] = gr.Textbox(visible=False, value="", label=name)
         parts["ended"] = gr.Button("ended", elem_id=elem_id("ended"), elem_classes=["sigmasmith-pressed-by-script"])
 
-    def _options(self, elem_id: Callable[[str], str]) -> None:
-        for option in samplers.options():
-            self.parts[option.key] = _input(option, elem_id(option.key))
-        gr.HTML(actions.own_tables(), elem_id=elem_id("own_tables"))
-
-    def _fit(self, elem_id: Callable[[str], str]) -> None:
-        parts = self.parts
-        gr.HTML(f"<p>{_ABOUT_FIT[self.tab]}</p>")
-        with gr.Row():
-            parts["steps"] = gr.Textbox(
-                label="Steps",
-                value=DEFAULTS["steps"],
-                elem_id=elem_id("steps"),
-                info="One count, such as 10, or several, such as 5, 8, 10, 20.",
-            )
-            parts["noises"] = gr.Slider(
-                label="Noises",
-                value=DEFAULTS["noises"],
-                minimum=4,
-                maximum=16,
-                step=1,
-                elem_id=elem_id("noises"),
-                info="Images the fit is made on; more hold better for other seeds.",
-            )
-        with gr.Row():
-            parts["effort"] = gr.Dropdown(
-                label="Effort", choices=EFFORTS, value=DEFAULTS["effort"], elem_id=elem_id("effort")
-            )
-            parts["minutes"] = gr.Number(
-                label="Minutes at most (0: no limit)", value=DEFAULTS["minutes"], elem_id=elem_id("minutes")
-            )
-        with gr.Row():
-            parts["name"] = gr.Textbox(
-                label="Name of the preset",
-                value=DEFAULTS["name"],
-                elem_id=elem_id("name"),
-                placeholder="empty: named after the checkpoint and the sampler",
-            )
-            parts["replace"] = gr.Checkbox(
-                label="Replace a preset of this name", value=False, elem_id=elem_id("replace")
-            )
-        parts["cost"] = gr.HTML(actions.cost(*(DEFAULTS[name] for name in actions.COST_FIELDS)))
-        parts["fit_button"] = gr.Button("Fit now", variant="primary", elem_id=elem_id("fit_now"))
-
-    def _library(self, elem_id: Callable[[str], str]) -> None:
-        parts = self.parts
-        parts["code"] = gr.Textbox(
-            label="Share code",
-            value="",
-            lines=2,
-            elem_id=elem_id("code"),
-            placeholder="sigmasmith1:...",
-            info="Used where the preset is 'Share code below'.",
-        )
-        with gr.Row():
-            parts["save_code"] = gr.Button("Save the share code as a preset", elem_id=elem_id("save_code"))
-            parts["show"] = gr.Button("Inspect", elem_id=elem_id("show"))
-            parts["export"] = gr.Button("Export the chosen preset", elem_id=elem_id("export"))
-            parts["refresh"] = gr.Button("Refresh list", elem_id=elem_id("refresh"))
-        parts["inspected"] = gr.HTML(elem_id=elem_id("inspected"))
-        parts["exported"] = gr.Textbox(
-            label="Share code of the chosen preset", interactive=False, visible=False, elem_id=elem_id("exported")
-        )
-        with gr.Row():
-            parts["upload"] = gr.File(
-                label="Import a preset file", file_count="single", type="binary", elem_id=elem_id("upload")
-            )
-            parts["download"] = gr.File(
-                label="Preset file", interactive=False, visible=False, elem_id=elem_id("download")
-            )
-        self._bind_files()
-
     def _bind_files(self) -> None:
         parts, quiet = self.parts, {"show_progress": False, "queue": False}
         chosen = [parts["dark"], parts["preset"], parts["code"]]
-        parts["show"].click(actions.inspected, _js=_DARK, inputs=chosen, outputs=[parts["inspected"]], **quiet)
+        parts["show"].click(library.inspected, _js=_DARK, inputs=chosen, outputs=[parts["inspected"]], **quiet)
         parts["export"].click(
-            actions.exported,
+            library.exported,
             inputs=chosen[1:],
             outputs=[parts["exported"], parts["download"], parts["message"]],
             **quiet,
         )
         parts["pasted"].change(actions.refreshed, inputs=[parts["pasted"]], outputs=[parts["preset"]], **quiet)
-        parts["refresh"].click(actions.refreshed, inputs=[parts["preset"]], outputs=[parts["preset"]], **quiet)
         imported = [parts["preset"], parts["message"]]
-        parts["save_code"].click(actions.save_code, inputs=[parts["code"]], outputs=imported, **quiet)
-        parts["upload"].upload(actions.save_file, inputs=[parts["upload"]], outputs=imported, **quiet)
+        list_anew = {"fn": library.listed, "inputs": [parts["search"]], "outputs": [parts["list"]]}
+        parts["search"].submit(**list_anew, **quiet)
+        parts["refresh"].click(actions.refreshed, inputs=[parts["preset"]], outputs=[parts["preset"]], **quiet).then(
+            **list_anew, **quiet
+        )
+        parts["save_code"].click(library.save_code, inputs=[parts["code"]], outputs=imported, **quiet).then(
+            **list_anew, **quiet
+        )
+        parts["upload"].upload(library.save_file, inputs=[parts["upload"]], outputs=imported, **quiet).then(
+            **list_anew, **quiet
+        )
+        changed = [*imported, parts["list"]]
+        parts["rename"].click(
+            library.renamed, inputs=[parts["preset"], parts["new_name"], parts["search"]], outputs=changed, **quiet
+        )
+        parts["delete"].click(
+            library.deleted,
+            inputs=[parts["preset"], parts["dark"], parts["search"]],
+            outputs=changed,
+            _js=_SURE,
+            **quiet,
+        )
+        parts["library_tab"].select(**list_anew, **quiet)
 
     def _bind(self) -> None:
         """Bind what needs the host's components."""
         parts, quiet = self.parts, {"show_progress": False, "queue": False}
-        parts["fit_button"].click(new_ticket, inputs=[], outputs=[parts["fit"]], **quiet).then(
-            fn=None, inputs=[], outputs=[], _js=_PRESS_GENERATE.format(tab=self.tab)
-        )
+        for button, job in (("fit_button", FIT), ("compare_button", COMPARISON), ("seeds_button", SEEDS)):
+            parts[button].click(partial(new_ticket, job), inputs=[], outputs=[parts["fit"]], **quiet).then(
+                fn=None, inputs=[], outputs=[], _js=_PRESS_GENERATE.format(tab=self.tab)
+            )
         fields = [parts[name] for name in actions.COST_FIELDS]
         for component in fields:
             component.change(actions.cost, inputs=fields, outputs=[parts["cost"]], **quiet)
@@ -229,13 +178,5 @@ class Panel:
             # Behind the dropdown's own value, its entries: a preset may be newer than the page.
             (parts["pasted"], actions.pasted_preset),
             *((parts[option.key], option.infotext) for option in samplers.options()),
+            (parts["guidance"], infotext.GUIDANCE),
         ]
-
-
-def _input(option: samplers.Option, elem_id: str) -> Any:
-    shared = {"label": option.label, "info": option.help, "value": option.default, "elem_id": elem_id}
-    if option.choices:
-        return gr.Dropdown(choices=list(option.choices), **shared)
-    if isinstance(option.default, str):
-        return gr.Textbox(**shared)
-    return gr.Slider(minimum=option.minimum, maximum=option.maximum, step=option.step, **shared)

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 
 const READY = 400_000;
 const PATIENCE = 600_000;
+const ENTRY = 30_000;
 
 /** Run checks one after the other on one page; results name -> error text or null. */
 export async function run(checks) {
@@ -11,6 +12,7 @@ export async function run(checks) {
   const { default: puppeteer } = await import(pathToFileURL(puppeteerPath).href);
   const browser = await puppeteer.launch({
     executablePath: chromium,
+    protocolTimeout: 2 * PATIENCE, // a wait for a fit is one call; the default ends it after 3 minutes
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],
   });
   const results = {};
@@ -20,6 +22,7 @@ export async function run(checks) {
     const errors = [];
     page.on("pageerror", (error) => errors.push(error.stack ?? error.message));
     await page.setViewport({ width: 1400, height: 1000 });
+    page.on("dialog", (dialog) => dialog.accept());
     const tab = new Page(page, { url, host, folder, figures });
     await mkdir(folder, { recursive: true });
     await tab.open();
@@ -29,6 +32,7 @@ export async function run(checks) {
         results[name] = null;
       } catch (error) {
         results[name] = `${error.stack ?? error}`;
+        console.error(`${name}\n${results[name]}`);
         await page.screenshot({ path: `${folder}/failed ${host} ${name}.png` }).catch(() => {});
       }
     }
@@ -60,6 +64,11 @@ class Page {
 
   async open() {
     await this.page.goto(this.url, { waitUntil: "domcontentloaded", timeout: READY });
+    await this.opened();
+  }
+
+  /** Wait for the page, and open our panels. */
+  async opened() {
     await this.page.waitForSelector("#txt2img_generate", { timeout: READY });
     await this.quiet();
     await this.page.evaluate(() => {
@@ -80,9 +89,19 @@ class Page {
     return this.page.evaluate(code, ...given);
   }
 
-  async until(what, wanted, ...given) {
+  /** Open one of the tabs of our panel. */
+  async open_tab(name, tab = "txt2img") {
+    await this.in((id, wanted) => [...document.querySelectorAll(`#${id} button[role=tab], #${id} .tab-nav button`)].find((button) => button.innerText.trim() === wanted).click(), `script_${tab}_sigmasmith_tabs`, name);
+    await sleep(500);
+  }
+
+  until(what, wanted, ...given) {
+    return this.within(PATIENCE, what, wanted, ...given);
+  }
+
+  async within(timeout, what, wanted, ...given) {
     try {
-      const handle = await this.page.waitForFunction(wanted, { timeout: PATIENCE, polling: 50 }, ...given);
+      const handle = await this.page.waitForFunction(wanted, { timeout, polling: 50 }, ...given);
       return await handle.jsonValue();
     } catch (error) {
       throw new Error(`${what}: ${error.message}`);
@@ -133,7 +152,7 @@ class Page {
   async choose(elemId, entry) {
     await this.page.focus(`#${elemId} input`);
     await this.page.click(`#${elemId} input`);
-    await this.until(`the entry ${entry}`, (wanted) => [...document.querySelectorAll("ul.options li")].some((item) => item.innerText.replace("✓", "").trim() === wanted), entry);
+    await this.within(ENTRY, `the entry ${entry}`, (wanted) => [...document.querySelectorAll("ul.options li")].some((item) => item.innerText.replace("✓", "").trim() === wanted), entry);
     await this.in((wanted) => {
       const item = [...document.querySelectorAll("ul.options li")].find((candidate) => candidate.innerText.replace("✓", "").trim() === wanted);
       item.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true }));

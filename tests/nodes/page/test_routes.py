@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.nodes.page.library import Library
 from sigmasmith.nodes.page.routes import MAX_REQUEST, MAX_UPLOAD, Answer, RefusedError, Routes, check_origin
+from sigmasmith.schedules.hosting.library import Library
 from sigmasmith.schedules.presets.file import from_bytes, to_bytes, workflow_of
 from sigmasmith.schedules.presets.share_code import from_share_code, to_share_code
 

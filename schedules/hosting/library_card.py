@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ...schedules.presets.preset import FITTED, Preset
+from ..presets.preset import FITTED, Preset
 
 _THUMBNAIL_POINTS = 32
 

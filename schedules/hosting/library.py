@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...schedules.presets.checks import PresetError
-from ...schedules.presets.file import MAX_BYTES, file_holds, from_bytes, load_preset, save_preset, to_bytes, workflow_of
-from ...schedules.presets.folder import case_collision, preset_file
-from ...schedules.presets.identity import ModelIdentity
-from ...schedules.presets.index import Entry, PresetIndex
-from ...schedules.presets.names import preset_path
-from ...schedules.presets.preset import Preset
-from ...schedules.presets.share_code import from_share_code
+from ..presets.checks import PresetError
+from ..presets.file import MAX_BYTES, file_holds, from_bytes, load_preset, save_preset, to_bytes, workflow_of
+from ..presets.folder import case_collision, preset_file
+from ..presets.identity import ModelIdentity
+from ..presets.index import Entry, PresetIndex
+from ..presets.names import preset_path
+from ..presets.preset import Preset
+from ..presets.share_code import from_share_code
 from .library_card import card
 
 

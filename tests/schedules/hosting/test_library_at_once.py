@@ -9,10 +9,10 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 
 import pytest
-from sigmasmith.nodes.page.library import Library, LibraryError
+from sigmasmith.schedules.hosting.library import Library, LibraryError
 from sigmasmith.schedules.presets.file import load_preset, to_bytes
 
-from .page_presets import preset
+from ...nodes.page.page_presets import preset
 
 AT_ONCE = 40
 Outcome = tuple[str, str, int]  # action, name that it was about or made, steps of the preset

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load, save
-from sigmasmith.nodes.page.library import Library, LibraryError
-from sigmasmith.nodes.page.library_card import gain, thumbnail
+from sigmasmith.schedules.hosting.library import Library, LibraryError
+from sigmasmith.schedules.hosting.library_card import gain, thumbnail
 from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.metadata import preset_json
 from sigmasmith.schedules.presets.share_code import to_share_code
 
-from .page_presets import FLUX, SD15, preset
+from ...nodes.page.page_presets import FLUX, SD15, preset
 
 
 @pytest.fixture
