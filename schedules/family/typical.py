@@ -3,7 +3,7 @@
 A flow model's range tells more: its least sigma says by which shift the maker moved the noise levels of training and
 sampling, the maker's own word on scale. The scale then grows as shift ** 1.4. The power comes from the lists that
 OptimalSteps published for FLUX.1-dev (shift 3.16) and Wan (8), the only ones from large flow models: they lie at
-scales of 11.8 and 31, and lists of the same search at 1.4 times the family's own scale on models where both are known
+scales of 12 and 30, and lists of the same search at 1.4 times the family's own scale on models where both are known
 (benchmarks/family/published_lists.py).
 """
 
