@@ -71,7 +71,8 @@ def try_model(runs: GuiderRuns, called: Callable[[int], None]) -> tuple[str, ...
     budget.progress = progress
     suspects, levels = suspects_in_words([runs.guider]), sigma_range_of(runs.guider.model_patcher)
     test = ModelTest(runs, starter(own_sampler("euler")), levels, few_rows(runs), budget, suspects, remembers=False)
-    return test.verdict().notes
+    with messages.interrupts_first():
+        return test.verdict().notes
 
 
 def facts_of(runs: GuiderRuns, sampler_for: SamplerFor) -> SamplerFacts:
