@@ -288,18 +288,21 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(tmp_path, slow_calls, stop
 
 @pytest.mark.parametrize("remembering", [False, True])
 def test_the_self_test_of_an_interrupted_fit_is_not_made_again(tmp_path, slow_calls, remembering):
-    last = torch.zeros(())
-
-    def model(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    def model():
         """With a memory of its run: what it answers depends on the level before."""
-        nonlocal last
-        last = sigma[0] if sigma[0] > last or not remembering else 0.5 * (last + sigma[0])
-        return mixture()(x, sigma) * (1.0 + 0.1 * (last - sigma[0]) / (1.0 + last))
+        last = torch.zeros(())
 
-    whole, tested = fit(Counting(model=model)), []
+        def denoiser(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+            nonlocal last
+            last = sigma[0] if sigma[0] > last or not remembering else 0.5 * (last + sigma[0])
+            return mixture()(x, sigma) * (1.0 + 0.1 * (last - sigma[0]) / (1.0 + last))
+
+        return denoiser
+
+    whole, tested = fit(model()), []
     with pytest.raises(Interrupted):
-        fit(Counting(60, model), tmp_path / "fit")
-    resumed = fit(Counting(model=model), tmp_path / "fit", progress=lambda done, total, said: tested.append(said))
+        fit(Counting(60, model()), tmp_path / "fit")
+    resumed = fit(Counting(model=model()), tmp_path / "fit", progress=lambda done, total, said: tested.append(said))
     assert "self-test" not in tested
     assert ("every run was made whole" in str(resumed.report)) is remembering
     assert torch.equal(resumed.schedules[4], whole.schedules[4])
