@@ -215,7 +215,7 @@ def _choice(searches: Sequence[Search], best: Search) -> str:
 
 def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
-    name, effort = problem.sampler_name, problem.effort
+    name, (coarse, fine) = problem.sampler_name, reference.levels
     notes: list[str] = [] if problem.sampling.start is None else [problem.sampling.start.in_words()]
     notes += problem.verdict.notes
     if not problem.splits:
@@ -224,14 +224,14 @@ def _first_notes(problem: Problem, reference: Reference) -> list[str]:
         notes.append(f"{name} draws noise: it was fitted against itself with many steps on the same noise.")
     if not reference.converged and reference.on_path:
         notes.append(
-            f"Nothing was fitted: {name} in {effort.check_nodes} and {effort.teacher_nodes} steps "
+            f"Nothing was fitted: {name} in {coarse} and {fine} steps "
             f"on the same noise ends {reference.disagreement:.3g} apart: it has no result with many steps to aim at. "
             "Fit for a sampler without noise and try that schedule with it."
         )
     elif not reference.converged:
         notes.append(
             "Nothing was fitted: the reference solutions with "
-            f"{effort.check_nodes} and {effort.teacher_nodes} levels end {reference.disagreement:.3g} apart, "
+            f"{coarse} and {fine} levels end {reference.disagreement:.3g} apart, "
             "as on few-step (distilled) models. Use the sigma list that the model was published with."
         )
     return notes
