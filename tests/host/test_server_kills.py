@@ -21,11 +21,13 @@ from .server import ComfyServer
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 KILLS = 20
+# Seconds that a fit may take on a machine that others use too.
+PATIENCE = 600.0
 
 
 def graph_of(name: str, *, changed: bool) -> Graph:
     """A fit of a model under RescaleCFG; changed, its multiplier is another one."""
-    graph = fit_graph("tiny_sd3", name=name, steps="16", noises=8)
+    graph = fit_graph("tiny_sd3", name=name, steps="8")
     graph["rescale"] = node("RescaleCFG", model=["load", 0], multiplier=0.5 if changed else 0.7)
     graph["fit"]["inputs"]["model"] = ["rescale", 0]
     return graph
@@ -39,7 +41,7 @@ def test_a_fit_killed_at_any_moment_is_resumed_on_its_own_model_alone(server):
     clean, seconds, draw = {}, 0.0, random.Random(0)
     for changed in (False, True):
         start = time.monotonic()
-        ok(server.run(graph_of(f"clean {changed}", changed=changed)))
+        ok(server.run(graph_of(f"clean {changed}", changed=changed), PATIENCE))
         clean[changed], seconds = lists(server, f"clean {changed}"), time.monotonic() - start
     killed = resumed = 0
     while killed < KILLS:
@@ -56,7 +58,7 @@ def test_a_fit_killed_at_any_moment_is_resumed_on_its_own_model_alone(server):
         if preset_file(server, name).exists():  # the fit was quicker
             preset_file(server, name).unlink()
             continue
-        ok(server.run(graph_of(name, changed=changed)))
+        ok(server.run(graph_of(name, changed=changed), PATIENCE))
         found = lists(server, name)
         assert found.keys() == clean[changed].keys()
         assert all(torch.equal(found[steps], clean[changed][steps]) for steps in found)
