@@ -1,4 +1,4 @@
-// Preset files dropped on the page or on a Load Preset node.
+// Preset files dropped on the graph or on a Load Preset node.
 import { app } from "../../scripts/app.js";
 import { ask, confirmed, tell, tellProblem } from "./host.mjs";
 import { setPreset } from "./load_preset.mjs";
@@ -44,9 +44,10 @@ export function acceptDrops(node, changed) {
   };
 }
 
-/** Take preset files that are dropped anywhere else. All other drops reach the host unchanged. */
-export function acceptPageDrops(changed) {
-  document.addEventListener("drop", (event) => void take(event, changed), { capture: true });
+/** Take preset files that are dropped anywhere else on the graph. All other drops reach the host unchanged. */
+export function acceptGraphDrops(changed) {
+  const graph = document.getElementById("graph-canvas-container") ?? app.canvas.canvas.parentElement;
+  graph.addEventListener("drop", (event) => void take(event, changed), { capture: true });
 }
 
 /** The node that takes a drop itself: the canvas remembers it, Nodes 2.0 finds it by the element. */

@@ -2,6 +2,9 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
+/** What the parts of the page tell each other: "library" and "graph", where these have changed. */
+export const news = new EventTarget();
+
 /** POST JSON, or the bytes of a Blob; the answer as JSON. Rejects with an Error whose message is for the person. */
 export async function ask(path, body) {
   const reply = await send(path, body);

@@ -1,7 +1,7 @@
 // The library in the sidebar: what is there, and what can be done with it. Python decides what fits and what is known.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { ask, askBlob, askText, confirmed, copyCode, rootGraph, tell, tellProblem } from "./host.mjs";
+import { ask, askBlob, askText, confirmed, copyCode, news, rootGraph, tell, tellProblem } from "./host.mjs";
 import { addFile, offerWorkflow } from "./drop.mjs";
 import { modelOfGraph } from "./graph.mjs";
 import { cardElement } from "./library_card.mjs";
@@ -32,16 +32,16 @@ export class LibraryPanel {
     // Fits and Save nodes write presets; drops on the page do as well.
     api.addEventListener("execution_success", this.reload);
     api.addEventListener("graphChanged", this.graphChanged);
-    document.addEventListener("sigmasmith-graph", this.graphChanged);
-    document.addEventListener("sigmasmith-library", this.reload);
+    news.addEventListener("graph", this.graphChanged);
+    news.addEventListener("library", this.reload);
     this.reload();
   }
 
   destroy() {
     api.removeEventListener("execution_success", this.reload);
     api.removeEventListener("graphChanged", this.graphChanged);
-    document.removeEventListener("sigmasmith-graph", this.graphChanged);
-    document.removeEventListener("sigmasmith-library", this.reload);
+    news.removeEventListener("graph", this.graphChanged);
+    news.removeEventListener("library", this.reload);
     this.root.remove();
   }
 

@@ -1,9 +1,9 @@
 // The page's side of Sigmasmith. Python computes; the .mjs files beside this one draw and ask.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { ask, copyCode, rootGraph, tell } from "./host.mjs";
+import { ask, copyCode, news, rootGraph, tell } from "./host.mjs";
 import { LiveCurves, hasCurve } from "./live.mjs";
-import { acceptDrops, acceptPageDrops } from "./drop.mjs";
+import { acceptDrops, acceptGraphDrops } from "./drop.mjs";
 import { offerPresets } from "./load_preset.mjs";
 
 const SECONDS = { warning: 12, news: 6 };
@@ -24,16 +24,16 @@ const curves = new LiveCurves({
 function libraryChanged() {
   curves.forget();
   void offerPresets();
-  document.dispatchEvent(new Event("sigmasmith-library"));
+  news.dispatchEvent(new Event("library"));
 }
 
 app.registerExtension({
   name: "sigmasmith",
-  init() {
-    const style = document.createElement("link");
-    style.rel = "stylesheet";
-    style.href = new URL("./sigmasmith.css", import.meta.url).href;
-    document.head.append(style);
+  async init() {
+    const style = new CSSStyleSheet();
+    document.adoptedStyleSheets.push(style);
+    const text = await fetch(new URL("./sigmasmith.css", import.meta.url));
+    await style.replace(await text.text());
   },
   setup() {
     api.addEventListener("sigmasmith.message", ({ detail }) => {
@@ -41,7 +41,7 @@ app.registerExtension({
       tell(text, warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
     });
     api.addEventListener("graphChanged", () => curves.soon());
-    acceptPageDrops(libraryChanged);
+    acceptGraphDrops(libraryChanged);
     let panel = null;
     app.extensionManager.registerSidebarTab({
       id: "sigmasmith",
@@ -68,6 +68,6 @@ app.registerExtension({
   },
   afterConfigureGraph() {
     curves.soon();
-    document.dispatchEvent(new Event("sigmasmith-graph"));
+    news.dispatchEvent(new Event("graph"));
   },
 });

@@ -14,9 +14,7 @@ from ...schedules.adaptive.pilot import Pilot, run_pilot
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import Baselines
-from ...schedules.fitting.self_test.runs import starter
-from ...schedules.fitting.self_test.samplers import SamplerFacts
-from ...schedules.fitting.self_test.verdict import check_sampler_facts, named
+from ...schedules.fitting.self_test.verdict import check_sampler_facts, named, sampler_on
 from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.made import PILOT
@@ -88,10 +86,9 @@ def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines
     checked = steps if request.check and can_be_checked(base.sampler_name) else ()
     tick = _progress(runs, request.pilot_calls + (1 + len(baselines)) * sum(checked), base.node_id)
     rows = slice(0, base.noises)
-    facts = SamplerFacts()
-    if not draws_noise(base.sampler_name):
-        facts = facts_of(runs, starter(fit_sampler(base.sampler_name).function))
-        check_sampler_facts(base.sampler_name, facts)
+    name, function = base.sampler_name, fit_sampler(base.sampler_name).function
+    facts = facts_of(runs, sampler_on(name, function, sigma_range, subject.latent_shape, base.calibration_seed))
+    check_sampler_facts(name, facts)
     tests = try_model(runs, lambda _: tick())
     pilot = run_pilot(
         lambda sampler, *given: runs(_counted(sampler, tick), *given), rows, sigma_range, request.pilot_calls

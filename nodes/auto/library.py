@@ -96,7 +96,7 @@ def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:
         span = {"sigma_min": identity.sigma_min, "sigma_max": identity.sigma_max, "flow": identity.flow}
         return family_schedule(facts.steps, **span, scale=pair[0], stretch=pair[1]).sigmas, preset.sampler
     assert listed is not None
-    sigmas = preset.schedules[listed][-(facts.steps + 1) :].clone()
+    sigmas = preset.runnable[listed][-(facts.steps + 1) :].clone()
     # Where no coefficients held, what was measured was the sampler without them.
     plain = preset.sampler == NAME and listed not in preset.coefficients
     sampler = WITHOUT_COEFFICIENTS if plain else preset.sampler

@@ -20,6 +20,7 @@ from ...schedules.fitting.teacher.teacher import run_teacher
 from ...schedules.fitting.teacher_levels import teacher_sigmas
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
+from ..host import messages
 from ..host.guard import check_fittable
 from ..host.latents import latent_rows
 from ..host.noise_levels import check_same_noise, sigma_range_of
@@ -210,10 +211,14 @@ class _Running:
         before = self._rows_called
         try:
             end, seconds = run_sampler(self.runs, plan.runner.for_rows(self.rows), plan.sigmas, self.rows, self._called)
+            if end.shape != target.shape:
+                raise ValueError(f"it returned the shape {tuple(end.shape)} for {tuple(target.shape)}")
             check_finite(end, 0.0, steps - 1)
         except MemoryError:
             raise
         except Exception as error:  # another pack's sampler may raise anything
+            if messages.is_interrupt(error):
+                raise
             said = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
             none = target.new_zeros(0).double()
             return Cell(plan.runner.label, plan.schedule, steps, none, failed=said, target=plan.target), None

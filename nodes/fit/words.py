@@ -81,7 +81,7 @@ def result_of(preset: Preset, full: Mapping[int, int], baselines: Mapping[str, A
         full: step count -> steps of the preset's list that it is the end of.
         baselines: the host's schedules as they run at those step counts.
     """
-    lists = {count: preset.schedules[length][-(count + 1) :].clone() for count, length in full.items()}
+    lists = {count: preset.runnable[length][-(count + 1) :].clone() for count, length in full.items()}
     plots = []
     for count, length in full.items():
         errors = dict(preset.errors.get(length, {}))

@@ -195,15 +195,16 @@ def _calibrated(
         subject.guidance or 1.0,
     )
     try:
-        return solve_schedules(
-            runs,
-            runs.noise,
-            sampling,
-            Searching(baselines, request.effort, request.method),
-            cost,
-            records,
-            suspects_in_words(request.guiders),
-        )
+        with messages.interrupts_first():
+            return solve_schedules(
+                runs,
+                runs.noise,
+                sampling,
+                Searching(baselines, request.effort, request.method),
+                cost,
+                records,
+                suspects_in_words(request.guiders),
+            )
     except OutOfTimeError:
         raise ValueError(
             f"minutes: {request.minutes:g} do not suffice for the reference solution and one run; "

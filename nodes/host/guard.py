@@ -43,9 +43,14 @@ def _suspects(guider: Any) -> Iterator[str]:
     options = guider.model_options.get("transformer_options", {})
     for place in ("patches", "patches_replace", "wrappers", "callbacks"):
         yield from map(_origin, _functions(options.get(place, {})))
-    yield from map(_origin, _functions(guider.model_patcher.wrappers))
+    for place in guider.model_patcher.wrappers.values():  # without our own, which only look on
+        yield from map(_origin, _functions({key: held for key, held in place.items() if not _is_ours(key)}))
     for name, patch in guider.model_patcher.object_patches.items():
         yield f"{_origin(patch)} in place of {name}"
+
+
+def _is_ours(key: Any) -> bool:
+    return str(key).startswith("sigmasmith")
 
 
 def _functions(value: Any) -> Iterator[Any]:

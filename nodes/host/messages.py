@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import comfy.model_management
@@ -58,6 +60,17 @@ def server() -> Any:
 def is_interrupt(error: BaseException) -> bool:
     """Whether an exception is the host's interrupt."""
     return isinstance(error, comfy.model_management.InterruptProcessingException)
+
+
+@contextmanager
+def interrupts_first() -> Iterator[None]:
+    """Where errors of a model are named: hosts before 2026 stop a run by an Exception, which would be taken for one."""
+    try:
+        yield
+    except Exception as error:
+        if error.__cause__ is not None and is_interrupt(error.__cause__):
+            raise error.__cause__ from None
+        raise
 
 
 def stop_if_interrupted() -> None:

@@ -1,8 +1,12 @@
-"""The record of a run in saved files: the PNG text `sigmasmith`, beside the host's own `prompt` and `workflow`."""
+"""A look at queued prompts: the record of their runs in saved files, and packs in them that lack our names.
+
+The record is the PNG text `sigmasmith`, beside the host's own `prompt` and `workflow`.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from typing import Any
 
@@ -10,10 +14,12 @@ from torch import Tensor
 
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
+from .packs import lacking_in_words, packs_lacking
 from .run_records import RunRecords, run_facts, uses_pack
 
 KEY = "sigmasmith"
 _records = RunRecords()
+_named_packs: set[str] = set()
 
 
 def add_prompt_handler(server: Any) -> None:
@@ -26,6 +32,7 @@ def on_prompt(data: dict[str, Any]) -> dict[str, Any]:
     graph = data.get("prompt")
     if graph is None or not uses_pack(graph):
         return data
+    _name_packs(graph)
     if data.get("prompt_id") is None:
         data["prompt_id"] = str(uuid.uuid4())  # as the host itself would choose one
     extra = data.setdefault("extra_data", {})
@@ -33,6 +40,19 @@ def on_prompt(data: dict[str, Any]) -> dict[str, Any]:
         extra["extra_pnginfo"] = {}
     extra["extra_pnginfo"][KEY] = _records.expect(str(data["prompt_id"]), graph)
     return data
+
+
+def _name_packs(graph: Any) -> None:
+    """Say once of every pack in a graph that its dropdown lacks our names; a graph is queued all the same."""
+    log = logging.getLogger(LOGGER_NAME)
+    try:
+        classes = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", {})  # the host's module of that name
+        for pack in packs_lacking(graph, classes):
+            if pack not in _named_packs:
+                _named_packs.add(pack)
+                log.warning("Sigmasmith: %s", lacking_in_words(pack))
+    except Exception:  # another pack's INPUT_TYPES may raise anything
+        log.debug("Sigmasmith could not look at the packs of a graph", exc_info=True)
 
 
 def note_run(sigmas: Tensor, preset: Preset | None = None, sampler: str = "") -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import FLOW_EDGE
-from ...schedules.fitting.self_test.samplers import drawn_noise
+from ...schedules.fitting.self_test.samplers import facts_in_run
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.variance.clamp import DataSpread
 from ...schedules.variance.control import Control
@@ -27,6 +27,7 @@ from ...schedules.variance.routes import HostSampler, choose_route
 from ...schedules.variance.running import run_route
 from . import messages
 from .noise_levels import is_flow
+from .tested import seen_in_run
 
 # They draw from a Brownian tree over the run's sigmas when they are given no noise; all others draw afresh.
 _BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde", "sa_solver", "sa_solver_pece")
@@ -36,6 +37,7 @@ _UNSEEN = (
     "{name} draws noise of its own that this node does not see: the amounts here are not all of it, and an image is "
     "not the same alone and in a batch."
 )
+_COUPLED = "With {name} an image's result depends on the others in its batch: it is not the same alone."
 
 
 class SeededSampler(comfy.samplers.KSAMPLER):
@@ -93,7 +95,7 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
     def sample_sigmasmith_ddim(
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
     ) -> Tensor:
-        sampling, log = _sampling_of(model), NoiseLog("Sigmasmith DDIM.")
+        sampling, log, start = _sampling_of(model), NoiseLog("Sigmasmith DDIM."), x.clone()
         x = sample_ddim(
             model,
             x,
@@ -109,6 +111,7 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
             report=lambda record: tell(record.text(), node_id),
         )
         if log.steps and any(eta.values):
+            log.how = "\n".join([log.how, *seen_in_run(model, start, sigmas, extra_args or {})])
             tell(log.text(), node_id)
         return x
 
@@ -177,10 +180,14 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
 
         given = extra_args or {}
         end = controlled(model, x, sigmas, extra_args=extra_args, log=log, callback=callback, disable=disable)
-        unseen = drawn_noise(partial(controlled, log=NoiseLog()), model, start, sigmas, given, flow=flow)
+        facts = facts_in_run(partial(controlled, log=NoiseLog()), model, start, sigmas, given, flow=flow)
+        name, said = host.name or "The sampler", []
         # Where the sampler's own noise is left to it and its amount unknown, the lines say so already.
-        if unseen and not (noise is None and any(step.std is None for step in log.steps)):
-            log.how = f"{log.how}\n{_UNSEEN.format(name=host.name or 'The sampler')}".strip()
+        if facts.draws and not (noise is None and any(step.std is None for step in log.steps)):
+            said.append(_UNSEEN.format(name=name))
+        if facts.coupled:
+            said.append(_COUPLED.format(name=name))
+        log.how = "\n".join(filter(None, [log.how, *said, *seen_in_run(model, start, sigmas, given)]))
         tell(log.text(), node_id)
         return end
 

@@ -88,21 +88,44 @@ def finish_sigmas(positive: ArrayLike) -> Tensor:
     return check_sigmas(torch.from_numpy(np.append(exact, 0.0).astype(np.float32)))
 
 
+def runnable_sigmas(sigmas: Tensor) -> Tensor:
+    """The same list, or where neighbours are one level to a solver, one with these moved apart as `finish_sigmas` does.
+
+    For lists of other people, which keep the contract and may still be such that half of the stock samplers end in NaN.
+
+    Args:
+        sigmas: a list that keeps the contract.
+    """
+    logs = sigmas[:-1].double().log().numpy()
+    gaps = logs[:-1] - logs[1:]
+    # A list that was moved apart before is left as it is: rounding to float32 takes an eighth of its smallest gaps.
+    return sigmas if len(gaps) == 0 or gaps.min() >= 0.8 * _least_gap(logs) else finish_sigmas(np.exp(logs))
+
+
 def _apart(levels: Array) -> Array:
     """Falling levels with CLOSEST between neighbours; where there is no room for it, the last ones go down.
 
     In a list so long that even levels would be nearly as close (a host's, of which it runs the end) half of that.
     """
     steps, logs = len(levels) - 1, np.log(levels)
-    half = 0.5 * (logs[0] - logs[-1]) / max(steps, 1)
-    least = half if 0.1 * CLOSEST < half < CLOSEST else CLOSEST
+    least = _least_gap(logs)
     if np.all(logs[1:] <= logs[:-1] - least):
         return levels
     place = np.arange(steps + 1) * least
     moved = np.minimum.accumulate(logs + place) - place
-    if half >= least:  # the last level stays: those that came too near to it go up again
+    if _half_even_gap(logs) >= least:  # the last level stays: those that came too near to it go up again
         moved = np.maximum(moved, logs[-1] + place[::-1])
     return np.where(np.abs(moved - logs) > 1e-12, np.exp(moved), levels)
+
+
+def _half_even_gap(logs: Array) -> float:
+    return float(0.5 * (logs[0] - logs[-1]) / max(len(logs) - 1, 1))
+
+
+def _least_gap(logs: Array) -> float:
+    """Between neighbours of falling log levels."""
+    half = _half_even_gap(logs)
+    return half if 0.1 * CLOSEST < half < CLOSEST else CLOSEST
 
 
 def resample_sigmas(sigmas: Any, steps: int) -> Tensor:

@@ -164,7 +164,7 @@ def solve_schedules(
         rows = min(rows, effort.rows)
     limit = effort.limit(sampling.steps, rows=rows, coefficients=sampling.fits_coefficients)
     budget = Budget(rows, limit, cost.minutes, cost.progress)
-    journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget))
+    journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget, suspects))
     shape = tuple(batch.shape[1:])
     held = max(2, rows // 4)
     problems = [

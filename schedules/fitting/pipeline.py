@@ -20,6 +20,7 @@ from .report import FAMILY, FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import along_teacher, compared_hosts, most_hosts, search
 from .self_test.verdict import most_evaluations, self_test
 from .teacher.reference import Reference, make_reference
+from .verdict import Verdict
 
 # Share of what a refining fit may spend that the race before it takes at most.
 _RACE_SHARE = 0.25
@@ -65,13 +66,27 @@ def solve(problems: Sequence[Problem], suspects: str = "") -> Solution:
 
 def _tested(problems: Sequence[Problem], suspects: str) -> list[Problem]:
     """The problems with the verdict of the self-test."""
-    first = problems[0]
+    verdict, journal = _verdict(problems, suspects), problems[0].journal
+    if journal is not None:
+        journal.calls = verdict.remembers
+    return [replace(problem, verdict=verdict) for problem in problems]
+
+
+def _verdict(problems: Sequence[Problem], suspects: str) -> Verdict:
+    """The self-test's: of the records, which belong to the fit's identity and to a model that answers as this one."""
+    first, budget, journal = problems[0], problems[0].budget, problems[0].journal
+    key = "" if journal is None else journal.key("self-test")
+    if journal is not None and (record := journal.read(key)) is not None:
+        budget.rows_planned += int(record["rows"])
+        return Verdict.of_tensors(record)
+    before = budget.rows_planned
     samplers = {problem.sampler_name: problem.sampler for problem in problems}
     rows, seed = first.held_out.stop, first.sampling.seed
-    verdict = self_test(first.run, samplers, first.sigma_range, first.shape, rows, first.budget, suspects, seed)
-    if first.journal is not None:
-        first.journal.calls = verdict.remembers
-    return [replace(problem, verdict=verdict) for problem in problems]
+    verdict = self_test(first.run, samplers, first.sigma_range, first.shape, rows, budget, suspects, seed)
+    # Where rows take turns, the test has also told the run so: it is made again then.
+    if journal is not None and verdict.together:
+        journal.write(key, {**verdict.as_tensors(), "rows": torch.tensor(budget.rows_planned - before)})
+    return verdict
 
 
 def _checked(search: Search, notes: list[str]) -> Solution:
@@ -200,7 +215,7 @@ def _choice(searches: Sequence[Search], best: Search) -> str:
 
 def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
-    name, effort = problem.sampler_name, problem.effort
+    name, (coarse, fine) = problem.sampler_name, reference.levels
     notes: list[str] = [] if problem.sampling.start is None else [problem.sampling.start.in_words()]
     notes += problem.verdict.notes
     if not problem.splits:
@@ -209,14 +224,14 @@ def _first_notes(problem: Problem, reference: Reference) -> list[str]:
         notes.append(f"{name} draws noise: it was fitted against itself with many steps on the same noise.")
     if not reference.converged and reference.on_path:
         notes.append(
-            f"Nothing was fitted: {name} in {effort.check_nodes} and {effort.teacher_nodes} steps "
+            f"Nothing was fitted: {name} in {coarse} and {fine} steps "
             f"on the same noise ends {reference.disagreement:.3g} apart: it has no result with many steps to aim at. "
             "Fit for a sampler without noise and try that schedule with it."
         )
     elif not reference.converged:
         notes.append(
             "Nothing was fitted: the reference solutions with "
-            f"{effort.check_nodes} and {effort.teacher_nodes} levels end {reference.disagreement:.3g} apart, "
+            f"{coarse} and {fine} levels end {reference.disagreement:.3g} apart, "
             "as on few-step (distilled) models. Use the sigma list that the model was published with."
         )
     return notes

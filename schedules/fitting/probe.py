@@ -19,6 +19,7 @@ from ..core.noise_space import SigmaRange
 from ..core.run import Run
 from ..core.sigmas import finish_sigmas
 from .budget import Budget
+from .self_test.faults import checked_shape, named_model
 from .sketch import Sketch
 
 VALUES = 64  # kept of every answer
@@ -34,12 +35,14 @@ class _Question:
     """A sampler function, Euler's, that keeps a sketch of every answer."""
 
     budget: Budget
+    suspects: str = ""
     answers: list[Tensor] = field(default_factory=list)
 
     def __call__(self, model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, **_: Any) -> Tensor:
         for sigma, lower in pairwise(sigmas):
             self.budget.before_call()
-            denoised = model(x, sigma * x.new_ones([x.shape[0]]), **(extra_args or {}))
+            with named_model(self.suspects):
+                denoised = checked_shape(model(x, sigma * x.new_ones([x.shape[0]]), **(extra_args or {})), x)
             check_finite(denoised, float(sigma), len(self.answers))
             # No part of the search: with records and without them a fit must come to the same decisions.
             self.budget.count(x.shape[0], planned=False)
@@ -48,7 +51,7 @@ class _Question:
         return x
 
 
-def ask(run: Run, levels: SigmaRange, boundary: float | None, budget: Budget) -> Tensor:
+def ask(run: Run, levels: SigmaRange, boundary: float | None, budget: Budget, suspects: str = "") -> Tensor:
     """(answers, VALUES at most) float64: sketches of the model's outputs on the way of one row through few levels.
 
     A run that must take its whole batch is asked once, with all of it.
@@ -56,6 +59,9 @@ def ask(run: Run, levels: SigmaRange, boundary: float | None, budget: Budget) ->
     Args:
         levels: that run.
         boundary: of two models in turn; both are asked.
+        suspects: a sentence on what the host knows on the model, for an error.
+    Raises:
+        SelfTestError: the model cannot run; says why. ModelError: NaN from it.
     """
     top, (middle, low) = levels.sigma_max, (levels.at_noise_fraction(share) for share in _SHARES)
     low = max(low, levels.sigma_min)
@@ -64,7 +70,7 @@ def ask(run: Run, levels: SigmaRange, boundary: float | None, budget: Budget) ->
     asked = sorted({top, max(middle, levels.sigma_min), low}, reverse=True)
     if not run.splits and boundary is None:
         asked = asked[1:2] or asked
-    question = _Question(budget)
+    question = _Question(budget, suspects)
     run(question, finish_sigmas(asked), slice(0, 1))
     return torch.stack(question.answers)
 

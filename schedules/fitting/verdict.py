@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,17 @@ class Verdict:
     remembers: bool = True
     together: bool = True
     notes: tuple[str, ...] = ()
+
+    def as_tensors(self) -> dict[str, Tensor]:
+        """For a record."""
+        text = list("\n".join(self.notes).encode())
+        return {"remembers": torch.tensor(self.remembers), "notes": torch.tensor(text, dtype=torch.uint8)}
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Verdict:
+        """What `as_tensors` was made of; rows run together."""
+        notes = bytes(tensors["notes"].tolist()).decode()
+        return cls(bool(tensors["remembers"]), True, tuple(notes.split("\n")) if notes else ())
 
 
 GO_ON = Verdict()

@@ -8,6 +8,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from torch import Tensor
@@ -18,6 +19,7 @@ from ..core.sigmas import (
     check_denoise,
     check_steps,
     noise_level_start,
+    runnable_sigmas,
     steps_after_truncation,
     steps_before_truncation,
 )
@@ -121,7 +123,12 @@ class Preset:
 
     @property
     def step_counts(self) -> StepCounts:
-        return StepCounts(self.schedules, self.model.sigma_min)
+        return StepCounts(self.runnable, self.model.sigma_min)
+
+    @cached_property
+    def runnable(self) -> dict[int, Tensor]:
+        """The schedules as runs get them: a file may hold levels that are one to every solver."""
+        return {steps: runnable_sigmas(sigmas) for steps, sigmas in self.schedules.items()}
 
     @property
     def hash(self) -> str:
@@ -235,7 +242,7 @@ class Preset:
         if denoise <= 0.9999 and mode == "noise_level":
             raise ValueError(f"{held}: it cannot start at the noise level of denoise {denoise:g}, use denoise 1")
         if full in self.schedules:
-            return self.schedules[full][-(steps + 1) :].clone()
+            return self.runnable[full][-(steps + 1) :].clone()
         if full != steps:
             raise ValueError(
                 f"{held}: {steps} steps at denoise {denoise:g} are the end of a list of {full} steps, "

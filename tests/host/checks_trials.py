@@ -9,6 +9,7 @@ import types
 from typing import Any
 
 import comfy.conds
+import comfy.model_management
 import comfy.samplers
 import comfy.utils
 import comfy_extras.nodes_apg
@@ -132,6 +133,36 @@ def test_random_patches_are_refused_by_every_tool_and_named():
         said = raises(ValueError, tool, annealed(model_of("eps")))
         assert "random numbers" in said
         assert "noisy_output (checks_trials)" in said
+
+
+def test_an_interrupt_in_the_self_test_is_no_error_of_the_model():
+    stop = comfy.model_management
+    for number, tool in enumerate((lambda model: fitted(model, name="stopped"), compared, frozen)):
+        model = model_of("eps")
+        forward = model.model.diffusion_model.forward
+
+        def pressing(*given: Any, forward: Any = forward, **options: Any) -> Tensor:
+            stop.interrupt_current_processing(True)
+            return forward(*given, **options)
+
+        model.model.diffusion_model.forward = pressing
+        try:
+            tool(model)
+        except stop.InterruptProcessingException:
+            continue
+        finally:
+            stop.interrupt_current_processing(False)
+        raise AssertionError(f"tool {number} went on")
+
+
+def test_what_a_model_raises_is_named_as_its_own_by_every_tool():
+    for tool in (lambda model: fitted(model, name="raises"), compared, frozen):
+        model = model_of("eps")
+        model.set_model_sampler_post_cfg_function(lambda args: {7: args["denoised"]}[len(args["denoised"])])
+        said = raises(ValueError, tool, model)
+        assert said.startswith("model: it cannot run: KeyError")
+        assert "<lambda> (checks_trials)" in said
+        assert "GuiderRuns" not in said  # our own watchers are no suspects
 
 
 def test_compare_and_adaptive_run_images_alone_where_they_must():

@@ -40,3 +40,10 @@ def test_the_page_fetches_nothing_from_elsewhere_and_runs_no_text():
     for path in [*WEB.glob("*.mjs"), *WEB.glob("*.js"), *WEB.glob("*.css")]:
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|\beval\(|new Function|document\.write", text), path.name
+
+
+def test_the_page_adds_nothing_to_the_documents_head_and_listens_to_no_document():
+    for path in [*WEB.glob("*.mjs"), *WEB.glob("*.js")]:
+        text = path.read_text(encoding="utf-8")
+        found = re.search(r"document\.head|\b(document|window|body|documentElement)\.(add|dispatch)Event", text)
+        assert not found, f"{path.name}: {found}"

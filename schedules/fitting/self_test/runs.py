@@ -13,6 +13,7 @@ from ...core.finite import check_finite
 from ...core.run import Run, take_rows
 from ...core.types import SamplerFunction
 from ..budget import Budget
+from .faults import checked_shape
 from .random_state import random_state
 from .samplers import SamplerFor, apart
 
@@ -112,8 +113,7 @@ class _Watched:
             return self._remembered[index].to(x)
         denoised = self._model(x, sigma, **extra_args)
         self._count(x.shape[0])
-        if denoised.shape != x.shape:
-            raise ValueError(f"the model returned the shape {tuple(denoised.shape)} for {tuple(x.shape)}")
+        checked_shape(denoised, x)
         check_finite(denoised, float(sigma.flatten()[0]), index, self._rows.start)
         self._recorded.outputs.append(take_rows(denoised.detach(), self._rows).float().cpu().clone())
         return denoised

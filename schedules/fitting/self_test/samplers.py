@@ -104,29 +104,48 @@ def sampler_facts(run: Run, sampler_for: SamplerFor, sigma_range: SigmaRange, ro
     return found[0] if found else SamplerFacts()
 
 
-def drawn_noise(
+def facts_in_run(
     sampler: SamplerFunction, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], *, flow: bool
-) -> float:
-    """How far two runs on a stand-in end apart, as a share, that differ in seeds and random states alone.
+) -> SamplerFacts:
+    """What a stand-in shows of a sampler on the list of a run: `draws` and `coupled`.
 
-    0 for the same, and for a sampler that does not run on a stand-in.
+    Nothing of one that does not run on a stand-in: what it raises there it has not raised in its run.
 
     Args:
         model, x, sigmas, extra_args: of the run that a sampler is about to make or has made.
     """
-    hooks, ends = len(_hooks(extra_args)), []
+    hooks = len(_hooks(extra_args))
+
+    def end(seed: int, start: Tensor) -> Tensor:
+        given = dict(extra_args) | ({"seed": (extra_args["seed"] or 0) + seed} if "seed" in extra_args else {})
+        with random_state(seed), torch.no_grad():
+            stand_in = StandIn(model, flow, hooks)
+            made = sampler(stand_in, start.clone(), sigmas.clone(), extra_args=given, callback=None, disable=True)
+        return made.float().cpu()
+
     try:
-        for seed in (1, 2):
-            given = dict(extra_args) | ({"seed": (extra_args["seed"] or 0) + seed} if "seed" in extra_args else {})
-            with random_state(seed), torch.no_grad():
-                stand_in = StandIn(model, flow, hooks)
-                ends.append(sampler(stand_in, x.clone(), sigmas.clone(), extra_args=given, callback=None, disable=True))
-    except Exception:  # what a sampler raises here it has not raised in its run
+        whole = end(1, x)
+        draws = apart(end(2, x), whole)
+        coupled = max(beside_others(lambda start: end(1, start), x, whole, row) for row in (0, -1))
+    except Exception:
+        return SamplerFacts()
+    if not bool(torch.isfinite(whole).all()):
+        return SamplerFacts()
+    return SamplerFacts(draws=draws if draws > SAME else 0.0, coupled=coupled if coupled > SAME else 0.0)
+
+
+def beside_others(end: Callable[[Tensor], Tensor], x: Tensor, whole: Tensor, row: int) -> float:
+    """How far a row ends, as a share, from where it ends beside other rows than its own batch's; 0 for a batch of one.
+
+    Args:
+        end: start state (B, ...) -> end state.
+        whole: that of x.
+    """
+    if len(x) == 1 or len(whole) != len(x):
         return 0.0
-    if not all(bool(torch.isfinite(end).all()) for end in ends):
-        return 0.0
-    distance = apart(ends[0].float().cpu(), ends[1].float().cpu())
-    return distance if distance > SAME else 0.0
+    others = -x
+    others[row] = x[row]
+    return apart(end(others)[row][None], whole[row][None])
 
 
 def _lists(sigma_range: SigmaRange, like: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...core.finite import ModelError
 from ...core.noise_space import SigmaRange
 from ...core.run import Run, RunsInTurn, RunsRowByRow
 from ...core.sigmas import finish_sigmas
 from ...core.types import SamplerFunction
 from ...samplers.brownian import BrownianPath, is_stochastic, on_path
 from ...samplers.by_name import own_sampler
-from ..budget import Budget, OutOfTimeError
+from ..budget import Budget
 from ..teacher_levels import teacher_sigmas
 from ..verdict import Verdict
+from .faults import SelfTestError, named_model
 from .runs import Recorded, Runner, starter
 from .samplers import SAME, SamplerFacts, SamplerFor, sampler_facts
 
@@ -26,12 +26,6 @@ SAME_ROW = 0.02
 # Noise levels of the model's runs, and a sampler that takes more calls for them than this is tried on a stand-in alone.
 LEVELS = 3
 MOST_CALLS = 5
-# Errors that say enough by themselves, and an interrupt.
-_PASSED_ON = (ModelError, OutOfTimeError, MemoryError)
-
-
-class SelfTestError(ValueError):
-    """Nothing can be fitted through this model or for this sampler; names the input and the cause."""
 
 
 def self_test(
@@ -252,15 +246,13 @@ class ModelTest:
 
     def _tried(self, rows: slice, state: int = 1, remembered: dict[int, Tensor] | None = None) -> Recorded:
         """A run; what a model raises is its own and becomes a SelfTestError."""
-        try:
-            return self.runner(rows, state, remembered)
-        except _PASSED_ON:
-            raise
-        except Exception as error:
-            if error is self.runner.cancelled:
-                raise
-            said = f"{type(error).__name__}: {error}"
-            raise SelfTestError(f"model: it cannot run: {said}.{self._hint()}") from error
+        with named_model(self.suspects):
+            try:
+                return self.runner(rows, state, remembered)
+            except Exception as error:
+                if error is not self.runner.cancelled:
+                    raise
+        raise self.runner.cancelled
 
     def _hint(self) -> str:
         return f" {self.suspects}" if self.suspects else ""

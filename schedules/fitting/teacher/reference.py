@@ -21,6 +21,9 @@ from .teacher import Teacher, run_teacher
 # The reference and its half-as-fine twin may differ by a share of the distance between different samples (effort.py); a
 # stochastic sampler converges slowly on its path, so that its own may differ by more.
 STOCHASTIC_TOLERANCE = 0.15
+# Two that differ by up to so many times that are a hard model's, for which more levels help; a distilled one's are far
+# apart at any number of levels. They may take this share of what the fit may spend.
+_NEAR, _MORE_LEVELS = 4.0, 0.25
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Reference:
         disagreement: geometric mean RMSE between these and a solution with half the levels.
         converged: whether that is small beside the distance between samples.
         on_path: whether `end` is a stochastic sampler's.
+        levels: of the coarser solution and of the finer one.
     """
 
     teacher: Teacher
@@ -40,6 +44,7 @@ class Reference:
     disagreement: float
     converged: bool
     on_path: bool = False
+    levels: tuple[int, int] = (0, 0)
 
 
 def make_reference(problem: Problem) -> Reference:
@@ -54,8 +59,12 @@ def make_reference(problem: Problem) -> Reference:
     checked = problem.held_out if problem.splits else problem.everything
     coarse = _teacher(problem, _levels(problem, problem.effort.check_nodes), checked)
     disagreement, converged = agreement(fine.end, coarse.end, problem.effort.tolerance, checked)
-    if not problem.stochastic or not converged:
-        return Reference(fine, fine.end, disagreement, converged)
+    levels = (problem.effort.check_nodes, problem.effort.teacher_nodes)
+    reference = Reference(fine, fine.end, disagreement, converged, levels=levels)
+    if not converged:
+        return reference if problem.stochastic else _refined(problem, reference, coarse.end, checked)
+    if not problem.stochastic:
+        return reference
     spent = problem.budget.spent
     ends = [
         problem.rollouts(problem.everything)(finish_sigmas(_levels(problem, nodes)), problem.everything).end
@@ -63,7 +72,22 @@ def make_reference(problem: Problem) -> Reference:
     ]
     # On top of the effort's limit, which the search needs: how often a sampler calls the model is not known before.
     problem.budget.limit += problem.budget.spent - spent
-    return Reference(fine, ends[0], *agreement(ends[0], ends[1], STOCHASTIC_TOLERANCE), on_path=True)
+    return Reference(fine, ends[0], *agreement(ends[0], ends[1], STOCHASTIC_TOLERANCE), on_path=True, levels=levels)
+
+
+def _refined(problem: Problem, reference: Reference, coarse: Tensor, checked: slice) -> Reference:
+    """The reference with twice the levels, where that is likely to settle it and leaves enough for the search.
+
+    Args:
+        coarse: end states with half the levels, of the `checked` rows.
+    """
+    nodes, budget = 2 * problem.effort.teacher_nodes, problem.budget
+    _, near = agreement(reference.end, coarse, _NEAR * problem.effort.tolerance, checked)
+    if not near or nodes > min(_MORE_LEVELS * budget.limit, budget.left):
+        return reference
+    end = _teacher(problem, _levels(problem, nodes), problem.everything).end
+    found = agreement(end, reference.end, problem.effort.tolerance)
+    return Reference(reference.teacher, end, *found, levels=(nodes // 2, nodes))
 
 
 def _start_from_images(problem: Problem, run: StartsFromImages, start: PartialStart) -> None:

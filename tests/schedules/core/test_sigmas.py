@@ -20,6 +20,7 @@ from sigmasmith.schedules.core.sigmas import (
     finish_sigmas,
     noise_level_start,
     resample_sigmas,
+    runnable_sigmas,
     steps_after_truncation,
     steps_before_truncation,
 )
@@ -122,6 +123,27 @@ def test_levels_that_are_moved_apart_keep_the_last_one_where_there_is_room():
 def test_levels_that_are_far_enough_apart_are_rounded_and_not_moved(steps):
     levels = np.geomspace(14.6, 0.03, steps)
     assert torch.equal(finish_sigmas(levels)[:-1], torch.from_numpy(levels.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    "levels", [np.full(10, 0.019), np.geomspace(14.6, 14.5, 9), np.geomspace(14.6, 0.03, 10_000), [2.0]]
+)
+def test_a_list_that_every_solver_can_run_is_run_as_it_is(levels):
+    finished = finish_sigmas(levels)
+    assert torch.equal(runnable_sigmas(finished), finished)
+
+
+@pytest.mark.parametrize("top", [1.0, 14.6, 0.01])
+@pytest.mark.parametrize("steps", [2, 10, 300])
+def test_a_list_of_neighbouring_floats_is_run_with_its_levels_apart(top, steps):
+    levels = [np.float32(top)]
+    while len(levels) < steps:
+        levels.append(np.nextafter(levels[-1], np.float32(0.0)))
+    sigmas = check_sigmas([*levels, 0.0])
+    run = runnable_sigmas(sigmas)
+    assert closest(sigmas) < 2e-7 < 0.8 * CLOSEST <= closest(run)
+    assert torch.allclose(run, sigmas, rtol=1.2 * CLOSEST * steps)
+    assert run[0] == sigmas[0]
 
 
 @pytest.mark.parametrize("bad", [[1.0, 2.0], [1.0, -1.0], [math.nan], [1.0, 0.0]])

@@ -6,13 +6,14 @@ import pytest
 import torch
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.fitting.effort import SINGLE
+from sigmasmith.schedules.fitting.effort import EFFORTS, SINGLE
 from sigmasmith.schedules.fitting.report import FITTED
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
-from .fits import POOR, VE, Counted, assert_contract, mixture, normal, range_of, small_fit, teacher_of
+from .fits import FLOW, POOR, VE, Counted, assert_contract, mixture, normal, range_of, small_fit, teacher_of
 
 
 @pytest.mark.parametrize("flow", [False, True])
@@ -137,6 +138,28 @@ def test_eight_fitted_steps_beat_every_host_schedule_on_fresh_noise(flow):
     ours = geometric_mean(sample_errors(run_on(fresh, fit.schedules[8], flow), reference))
     assert fit.report.rows[8].chosen == FITTED
     assert ours < min(errors.values())
+
+
+def test_a_hard_model_gets_twice_the_levels_where_that_leaves_enough_for_the_search():
+    """Under guidance 30 the halves of 40 levels end 9 % of the distance between images apart, those of 80 do not."""
+    model, labels = mixture(True, cfg=30.0), {"labels": torch.arange(8) % 3}
+    counted = Counted(model)
+    fit = small_fit(counted, normal(8), flow=True, steps=(5, 8, 10, 20), extra_args=labels)
+    assert "Nothing was fitted" not in str(fit.report)
+    assert counted.rows <= 8 * EFFORTS["fast"].limit((5, 8, 10, 20))
+    top = FLOW.sigma_max * normal(8)[6:]
+    fine = finish_sigmas(teacher_sigmas(600, FLOW))
+    true, few = (
+        own_sampler("dpmpp_2m")(model, top, sigmas, extra_args={"labels": torch.tensor([0, 1])})
+        for sigmas in (fine, fit.schedules[8])
+    )
+    told = fit.report.rows[8].errors[fit.report.rows[8].chosen]
+    assert told == pytest.approx(geometric_mean(sample_errors(few, true)), rel=0.2)
+
+
+def test_a_hard_model_with_no_budget_for_more_levels_is_said_to_be_one():
+    fit = small_fit(mixture(True, cfg=30.0), normal(8), flow=True, extra_args={"labels": torch.arange(8) % 3})
+    assert "Nothing was fitted: the reference solutions with 18 and 24 levels" in str(fit.report)
 
 
 def run_on(noise: torch.Tensor, sigmas: torch.Tensor, flow: bool) -> torch.Tensor:

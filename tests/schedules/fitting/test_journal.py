@@ -252,6 +252,7 @@ def test_a_disk_that_fills_up_is_said_once_and_the_fit_goes_on(tmp_path, monkeyp
         real(path, data)
 
     monkeypatch.setattr(module, "replace_in_one_piece", fills_up)
+    monkeypatch.setattr(module, "_SLOW_CALL_SECONDS", float("inf"))  # on a busy machine a call may take long
     with Records(tmp_path / "fit", warn=said.append) as records:
         done = fit(mixture(), records)
     assert all(torch.equal(done.schedules[k], whole.schedules[k]) for k in (4, 6))
@@ -283,6 +284,29 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(tmp_path, slow_calls, stop
     asked_anew = 2 * 8 + 2 * 8  # of the probe, and of the self-test as far as it came
     assert rest.rows < whole.nfe * 8 + asked_anew - 0.5 * 6 * stop_after  # most of what was done is not done again
     assert not (tmp_path / "fit").exists()
+
+
+@pytest.mark.parametrize("remembering", [False, True])
+def test_the_self_test_of_an_interrupted_fit_is_not_made_again(tmp_path, slow_calls, remembering):
+    def model():
+        """With a memory of its run: what it answers depends on the level before."""
+        last = torch.zeros(())
+
+        def denoiser(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+            nonlocal last
+            last = sigma[0] if sigma[0] > last or not remembering else 0.5 * (last + sigma[0])
+            return mixture()(x, sigma) * (1.0 + 0.1 * (last - sigma[0]) / (1.0 + last))
+
+        return denoiser
+
+    whole, tested = fit(model()), []
+    with pytest.raises(Interrupted):
+        fit(Counting(60, model()), tmp_path / "fit")
+    resumed = fit(Counting(model=model()), tmp_path / "fit", progress=lambda done, total, said: tested.append(said))
+    assert "self-test" not in tested
+    assert ("every run was made whole" in str(resumed.report)) is remembering
+    assert torch.equal(resumed.schedules[4], whole.schedules[4])
+    assert str(resumed.report) == str(whole.report)
 
 
 def test_another_noise_or_sampler_starts_over(tmp_path, slow_calls):

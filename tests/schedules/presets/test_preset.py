@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.core.sigmas import check_sigmas
+from sigmasmith.schedules.core.sigmas import CLOSEST, check_sigmas
 from sigmasmith.schedules.presets.checks import PresetError
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
@@ -34,6 +34,18 @@ def test_fitted_count_comes_back_bit_for_bit_and_as_a_copy():
     assert torch.equal(first, geometric(10))
     first[0] = 99.0
     assert torch.equal(made.sigmas(10), geometric(10))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_levels_that_are_one_to_every_solver_are_kept_and_run_apart(exact):
+    close = geometric(10)
+    close[4:9] = close[3] * (1.0 - 1.2e-7 * torch.arange(1, 6))
+    made = Preset(schedules={10: close}, sampler="euler", model=SD15, exact=exact)
+    run = made.sigmas(10)
+    assert torch.equal(made.schedules[10], close)
+    assert float((1.0 - run[1:10] / run[:9]).min()) > 0.8 * CLOSEST
+    assert torch.allclose(run, close, rtol=1e-4)
+    assert made.hash == dataclasses.replace(made, name="again").hash
 
 
 def test_changing_the_given_tensor_later_leaves_the_preset_alone():

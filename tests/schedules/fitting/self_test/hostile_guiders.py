@@ -129,7 +129,7 @@ class Rescaled(Plain):
     """RescaleCFG by the row's own spread."""
 
     def changed(self, guidance: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        return guidance / (0.5 + guidance.flatten(1).std(dim=1, keepdim=True))
+        return guidance / (0.5 + guidance.std(dim=tuple(range(1, guidance.ndim)), keepdim=True))
 
 
 GUIDERS = {

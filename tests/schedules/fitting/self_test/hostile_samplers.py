@@ -57,6 +57,7 @@ def generating() -> Any:
 def ancestral(
     model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, noise_sampler: Any = None, **_: Any
 ) -> Any:
+    noise_sampler = noise_sampler or (lambda *_: torch.randn_like(x))  # as hosts' samplers do where none is given
     for now, after in pairwise(sigmas):
         denoised = model(x, now * x.new_ones([len(x)]), **(extra_args or {}))
         down, up = 0.8 * after, 0.6 * after

@@ -17,8 +17,10 @@ from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.calibrate import solve_schedules
+from sigmasmith.schedules.fitting.self_test.in_run import model_facts
+from sigmasmith.schedules.fitting.self_test.random_state import random_state
 from sigmasmith.schedules.fitting.self_test.runs import starter
-from sigmasmith.schedules.fitting.self_test.samplers import drawn_noise, sampler_facts
+from sigmasmith.schedules.fitting.self_test.samplers import SAME, SamplerFacts, apart, facts_in_run, sampler_facts
 from sigmasmith.schedules.fitting.self_test.verdict import ModelTest, check_sampler_facts, named, sampler_on, self_test
 from sigmasmith.schedules.fitting.settings import Sampling, Searching
 from sigmasmith.schedules.fitting.sketch import Sketch
@@ -30,7 +32,7 @@ from torch import Tensor
 
 from .hostile_samplers import SAMPLERS
 from .tiny_host import RANGE, ROWS, SHAPE, TinyHost, noise
-from .zoo import ALONE, REFUSED, RIGHT, WHOLE
+from .zoo import ALONE, REFUSED, RIGHT, TOLD, WHOLE
 
 STEPS = 3
 TWO = slice(0, 2)
@@ -62,7 +64,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Told:
-    """What a tool said: one of RIGHT, WHOLE, ALONE and REFUSED, and the words; `wrong` where a number is not so."""
+    """What a tool said, one of the zoo's kinds, and the words; `wrong` where a number is not so."""
 
     kind: str
     words: str = ""
@@ -164,20 +166,54 @@ def apply(cell: Cell) -> Told:
 
 
 def variance(cell: Cell) -> Told:
-    """Whether noise is drawn that nobody gave, against two runs of the sampler with other random states."""
+    """What is told of noise that nobody gave and of the model, against runs with other random states and alone."""
 
     def run() -> Told:
-        host, sampler_for, found = cell.host(), cell.sampler_for(), []
+        host, sampler_for = cell.host(), cell.sampler_for()
+        found: list[SamplerFacts] = []
+        words: list[str] = []
         sigmas = CURVES["karras"](STEPS, 0.03, 14.6)
 
         def look(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, **_: Any) -> Tensor:
-            found.append(drawn_noise(sampler_for(TWO), model, x, sigmas, extra_args, flow=False))
+            found.append(facts_in_run(sampler_for(TWO), model, x, sigmas, extra_args, flow=False))
+            assert not host.calls  # a sampler is tried on a stand-in
+            words.extend(model_facts(model, x, sigmas, extra_args).in_words())
             return x
 
-        host(look, sigmas, TWO)
-        return Told(REFUSED, "draws noise") if found[0] else Told(RIGHT, "", "calls" if host.calls else "")
+        try:
+            host(look, sigmas, TWO)
+        except (KeyError, IndexError, RuntimeError):  # nor can the run itself be made
+            return Told(RIGHT, wrong="a run can be made" if _runs(cell, sigmas) else "")
+        if found[0].draws:
+            return Told(TOLD, "draws noise")
+        if found[0].coupled:
+            words.append("others in its batch")
+        return Told(TOLD if words else RIGHT, " ".join(words), _unlike(cell, sigmas, bool(words)))
 
     return said(run)
+
+
+def _runs(cell: Cell, sigmas: Tensor) -> bool:
+    try:
+        cell.host().end(cell.sampler_for()(TWO), sigmas.clone(), TWO)
+    except (KeyError, IndexError, RuntimeError, ValueError):
+        return False
+    return True
+
+
+def _unlike(cell: Cell, sigmas: Tensor, told: bool) -> str:
+    """What is wrong where an image is not the same alone, or in another random state, and nothing was told of it."""
+    host, ends = cell.host(), []
+    try:
+        for state, rows in ((1, TWO), (2, TWO), (1, slice(0, 1)), (1, slice(1, 2))):
+            with random_state(state):
+                ends.append(host.end(cell.sampler_for()(rows), sigmas.clone(), rows).float())
+    except (IndexError, RuntimeError, ValueError):  # the sampler's own failure
+        return ""
+    if len(ends[0]) != 2 or not all(bool(torch.isfinite(end).all()) for end in ends):
+        return ""
+    away = max(apart(ends[1], ends[0]), apart(torch.cat(ends[2:]), ends[0]))
+    return "" if (away > SAME) is told else f"told: {told}, but {away:.3g} away"
 
 
 def tested(host: TinyHost) -> Any:

@@ -12,8 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
-# What the tools say: nothing, for all is well; that every run is whole; that images ran alone; or a refusal.
-RIGHT, WHOLE, ALONE, REFUSED = "right", "whole", "alone", "refused"
+# What the tools say: nothing, for all is well; that every run is whole; that images ran alone; or a refusal. Variance
+# stands beside a run that is a person's own: it tells.
+RIGHT, WHOLE, ALONE, REFUSED, TOLD = "right", "whole", "alone", "refused", "told"
 
 
 @dataclass(frozen=True)
