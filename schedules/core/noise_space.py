@@ -20,6 +20,10 @@ _ROUNDING = 1e-5
 # A flow schedule starts at sigma = 1, where log-SNR is -inf; hosts step back by this fraction of the way.
 FLOW_EDGE = 1e-4
 
+# Hosts tabulate 1,000 timesteps of a flow model, for Flux 10,000.
+_TIMESTEPS = (1_000, 10_000)
+_MOST_SHIFT = 20.0
+
 
 @dataclass(frozen=True)
 class SigmaRange:
@@ -104,3 +108,12 @@ def shift_of_range(sigma_min: float, timesteps: int = 1000) -> float:
     """Shift of a flow table whose smallest sigma, at time 1 / timesteps, is `sigma_min`. Inverse of `shift_flow`."""
     time = 1.0 / timesteps
     return sigma_min * (1.0 - time) / (time * (1.0 - sigma_min))
+
+
+def told_shift(sigma_min: float) -> float:
+    """The shift, from 1 to 20, that a flow model's least sigma tells: the maker's own word on its noise levels.
+
+    Of the two table lengths that hosts have, the shorter is meant unless the shift would come out below 1.
+    """
+    shifts = (shift_of_range(sigma_min, count) for count in _TIMESTEPS)
+    return min(next((shift for shift in shifts if shift >= 0.99), 1.0), _MOST_SHIFT)

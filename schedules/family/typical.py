@@ -9,16 +9,13 @@ scales of 12 and 30, and lists of the same search at 1.4 times the family's own 
 
 from __future__ import annotations
 
-from ..core.noise_space import SigmaRange, shift_of_range
+from ..core.noise_space import SigmaRange, told_shift
 from .learned import Family
 from .placing import SCALES
 
 # A model that starts above this was trained to draw the picture's mean from the first step: EDM, zero terminal SNR.
 WIDE = 40.0
 _SHIFT_POWER = 1.4
-# Hosts tabulate 1,000 timesteps of a flow model, for Flux 10,000.
-_TIMESTEPS = (1_000, 10_000)
-_MOST_SHIFT = 20.0
 
 
 def typical_scale(family: Family, sigma_range: SigmaRange) -> tuple[float, float]:
@@ -31,13 +28,4 @@ def typical_scale(family: Family, sigma_range: SigmaRange) -> tuple[float, float
 
 def shift_factor(sigma_range: SigmaRange) -> float:
     """What a model's shift makes of the scale: 1 for a flow model without one, and for noise prediction."""
-    return told_shift(sigma_range) ** _SHIFT_POWER if sigma_range.flow else 1.0
-
-
-def told_shift(sigma_range: SigmaRange) -> float:
-    """The shift, from 1 to 20, that a flow model's least sigma tells.
-
-    Of the two table lengths that hosts have, the shorter is meant unless the shift would come out below 1.
-    """
-    shifts = (shift_of_range(sigma_range.sigma_min, count) for count in _TIMESTEPS)
-    return min(next((shift for shift in shifts if shift >= 0.99), 1.0), _MOST_SHIFT)
+    return told_shift(sigma_range.sigma_min) ** _SHIFT_POWER if sigma_range.flow else 1.0

@@ -103,7 +103,7 @@ def _runs_of(kind: str) -> dict[str, Callable[[Report], Tensor]]:
 
 
 def _pilot(x: Tensor, kind: str) -> Tensor:
-    high, low = LEVELS[kind][0], LEVELS[kind][-2]
+    high, low = LEVELS[kind][0], 0.001 if kind == "flow" else LEVELS[kind][-2]  # the flow range of no shift
     pilot = run_pilot(DirectRun(model, x, {}), slice(0, 2), SigmaRange(low, high, flow=kind == "flow"), calls=9)
     rates = [torch.from_numpy(pilot.rates[order].sum(axis=0)).float() for order in sorted(pilot.rates)]
     return torch.cat([pilot.end.flatten(), *rates])

@@ -21,7 +21,7 @@ from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 ROWS = 6
-RANGES = {False: SigmaRange(0.03, 14.6), True: SigmaRange(0.003, 1.0, flow=True)}
+RANGES = {False: SigmaRange(0.03, 14.6), True: SigmaRange(0.001, 1.0, flow=True)}
 
 
 def start(dim: int, sigma_range: SigmaRange) -> torch.Tensor:

@@ -94,7 +94,7 @@ def test_densified_levels_lie_on_the_exact_gaussian_trajectory(factor, flow):
 @pytest.mark.parametrize("flow", [False, True])
 def test_errors_on_densified_levels_are_those_of_the_model_itself(name, flow):
     known, model, rule = range_of(flow), gaussian(flow), MULTISTEP_RULES[name]
-    dense = densify(teacher_of(model, 1, 40, flow=flow), 2)
+    dense = densify(teacher_of(model, 1, 56, flow=flow), 2)
     errors = local_errors(dense, rule)
     x = known.sigma_max * normal(1).double()
     states = [model.at(x, known.sigma_max, float(sigma)) for sigma in dense.sigmas]

@@ -38,7 +38,7 @@ def test_the_teacher_is_of_third_order_down_to_sigma_min(flow):
 def test_the_teacher_ends_where_the_exact_gaussian_trajectory_ends(flow):
     known, model = range_of(flow), gaussian(flow)
     exact = model.at(known.sigma_max * normal(4).double(), known.sigma_max, 0.0)
-    errors = [geometric_mean(sample_errors(teacher_of(model, 4, nodes, flow=flow).end, exact)) for nodes in (20, 48)]
+    errors = [geometric_mean(sample_errors(teacher_of(model, 4, nodes, flow=flow).end, exact)) for nodes in (20, 64)]
     assert errors[1] < 1e-3
     assert errors[1] < errors[0]
 
@@ -46,7 +46,7 @@ def test_the_teacher_ends_where_the_exact_gaussian_trajectory_ends(flow):
 @pytest.mark.parametrize("flow", [False, True])
 def test_the_teachers_states_lie_on_the_exact_trajectory(flow):
     known, model = range_of(flow), gaussian(flow)
-    teacher, x = teacher_of(model, 3, 48, flow=flow), known.sigma_max * normal(3).double()
+    teacher, x = teacher_of(model, 3, 64, flow=flow), known.sigma_max * normal(3).double()
     for sigma, state, output in zip(teacher.sigmas, teacher.states, teacher.outputs):
         exact = model.at(x, known.sigma_max, float(sigma))
         assert float((state - exact).square().mean().sqrt()) < 2e-3
