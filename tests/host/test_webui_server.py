@@ -359,6 +359,11 @@ def test_a_search_over_seeds_gives_the_ordinary_image_of_the_best_one(server):
     assert "Schedule type: Karras" in found.infotext
     plain = server.txt2img(**{**asked, "batch_size": 4})
     assert difference(plain.images[best - 40], found.images[0]) <= 2
+    automatic = server.txt2img(panel, **{**asked, "scheduler": "Automatic"})
+    seed = automatic.info["all_seeds"][0]
+    plain = server.txt2img(**{**asked, "scheduler": "Automatic", "batch_size": 4})
+    assert difference(plain.images[seed - 40], automatic.images[0]) <= 2
+    assert automatic.infotext == plain.info["infotexts"][seed - 40]
     refused = server.txt2img(panel, **{**asked, "sampler_name": "Euler a"})
     assert refused.status == 500
     assert "draws noise; choose one without" in str(refused.body) + server.log()[-3000:]
