@@ -19,6 +19,7 @@ from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.file import load_preset, save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import to_share_code
 
 from .webui_server import WebuiServer
 
@@ -114,6 +115,15 @@ def test_a_chosen_preset_runs_bit_for_bit_and_is_written_with_its_sigmas(server)
     assert server.probed() == [values(mine.schedules[10])]
     server.txt2img(["mine"], sampler_name="Probe", scheduler="Sigmasmith Optimal", steps=7)
     assert server.probed() == [values(mine.sigmas(7))]
+
+
+def test_one_share_code_gives_the_same_sigmas_on_every_host(server):
+    mine = preset("shared", 5, 10)
+    panel = ["Share code below", to_share_code(mine)]
+    server.probed()
+    for steps in (5, 10, 7):
+        server.txt2img(panel, sampler_name="Probe", scheduler="Sigmasmith Optimal", steps=steps)
+    assert server.probed() == [values(mine.schedules[5]), values(mine.schedules[10]), values(mine.sigmas(7))]
 
 
 def test_in_img2img_the_hosts_slicing_stays_and_noise_level_mode_is_pythons(server):
