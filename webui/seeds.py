@@ -17,6 +17,7 @@ from .host.fit import fit_sampler, progress_bar
 from .host.identity import exact_range, guidance_of, model_identity, model_range
 from .host.runs import HostRuns
 from .host.samplers import check_fittable, create_sampler, eta_of, scheduler_of
+from .host.schedules import AUTOMATIC
 from .log import say
 from .samplers import MULTISTEP
 from .schedulers import labelled
@@ -93,7 +94,9 @@ def _winners(search: SeedSearch, runs: _SeedRuns, request: SeedInputs, p: Any) -
     for listed in (p.all_seeds, p.seeds):
         listed[: len(seeds)] = seeds
     p.sampler_name, p.scheduler = request.sampler, request.scheduler
-    p.extra_generation_params["Schedule type"] = runs.label
+    p.extra_generation_params["Schedule type"] = runs.label  # in place of the job's
+    if runs.label == AUTOMATIC:
+        del p.extra_generation_params["Schedule type"]
     if runs.whole.answer is not None:
         p.extra_generation_params.update(infotext.written(runs.whole.answer, runs.identity, hires=False, mode="steps"))
     return torch.cat([search.finals[place].latents for place in order])

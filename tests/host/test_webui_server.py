@@ -19,6 +19,7 @@ from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.file import load_preset, save_preset
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.presets.share_code import to_share_code
 
 from .webui_server import WebuiServer
 
@@ -114,6 +115,15 @@ def test_a_chosen_preset_runs_bit_for_bit_and_is_written_with_its_sigmas(server)
     assert server.probed() == [values(mine.schedules[10])]
     server.txt2img(["mine"], sampler_name="Probe", scheduler="Sigmasmith Optimal", steps=7)
     assert server.probed() == [values(mine.sigmas(7))]
+
+
+def test_one_share_code_gives_the_same_sigmas_on_every_host(server):
+    mine = preset("shared", 5, 10)
+    panel = ["Share code below", to_share_code(mine)]
+    server.probed()
+    for steps in (5, 10, 7):
+        server.txt2img(panel, sampler_name="Probe", scheduler="Sigmasmith Optimal", steps=steps)
+    assert server.probed() == [values(mine.schedules[5]), values(mine.schedules[10]), values(mine.sigmas(7))]
 
 
 def test_in_img2img_the_hosts_slicing_stays_and_noise_level_mode_is_pythons(server):
@@ -359,6 +369,11 @@ def test_a_search_over_seeds_gives_the_ordinary_image_of_the_best_one(server):
     assert "Schedule type: Karras" in found.infotext
     plain = server.txt2img(**{**asked, "batch_size": 4})
     assert difference(plain.images[best - 40], found.images[0]) <= 2
+    automatic = server.txt2img(panel, **{**asked, "scheduler": "Automatic"})
+    seed = automatic.info["all_seeds"][0]
+    plain = server.txt2img(**{**asked, "scheduler": "Automatic", "batch_size": 4})
+    assert difference(plain.images[seed - 40], automatic.images[0]) <= 2
+    assert automatic.infotext == plain.info["infotexts"][seed - 40]
     refused = server.txt2img(panel, **{**asked, "sampler_name": "Euler a"})
     assert refused.status == 500
     assert "draws noise; choose one without" in str(refused.body) + server.log()[-3000:]

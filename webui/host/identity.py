@@ -73,7 +73,8 @@ def loaded_range() -> SigmaRange | None:
         ends = float(table[0]), float(table[-1])
     elif isinstance(getattr(model, "alphas_cumprod", None), Tensor):
         kept = model.alphas_cumprod.detach().cpu().double()
-        ends = tuple(float(value) for value in ((1.0 - kept[[0, -1]]) / kept[[0, -1]]).sqrt())
+        # Rounded once: the host's own arithmetic in float32 ends at 14.614642, other hosts' tables at 14.614641.
+        ends = tuple(float(value) for value in ((1.0 - kept[[0, -1]]) / kept[[0, -1]]).sqrt().float())
     else:
         return None
     return SigmaRange(ends[0], ends[1], flow=ends[1] <= 1.0)

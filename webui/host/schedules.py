@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-from modules import sd_schedulers
+from modules import sd_schedulers, shared
 from torch import Tensor
 
-from ...schedules.hosting.lists import as_run, usable
+from ...schedules.hosting.lists import as_run, keep_contract, usable
 from ..registration import LABELS
 from .slicing import drops_penultimate
+
+AUTOMATIC = "Automatic"
 
 
 def baselines(sampler: Any, steps: tuple[int, ...], width: int, height: int) -> dict[str, Callable[[int], Tensor]]:
@@ -41,10 +44,25 @@ def schedule_labelled(label: str, sampler: Any, width: int, height: int) -> Call
     Raises:
         ValueError: there is none of this label.
     """
+    if label == AUTOMATIC:
+        return _automatic(sampler, width, height)
     entry = next((one for one in sd_schedulers.schedulers if one.label == label and one.function is not None), None)
     if entry is None:
         raise ValueError(f"Schedule types: this host has no {label!r}; it has {', '.join(schedule_labels())}")
     return _dropdown_schedule(entry, sampler, width, height)
+
+
+def _automatic(sampler: Any, width: int, height: int) -> Callable[[int], Tensor]:
+    """What the host takes where no schedule type is chosen and the sampler asks for none, by its own rule."""
+    page = {"scheduler": AUTOMATIC, "hr_scheduler": AUTOMATIC, "is_hr_pass": False, "width": width, "height": height}
+
+    def schedule(steps: int) -> Tensor:
+        p = SimpleNamespace(
+            **page, sampler_noise_scheduler_override=None, extra_generation_params={}, sd_model=shared.sd_model
+        )
+        return keep_contract(sampler.get_sigmas(p, steps).detach().cpu().float(), steps)
+
+    return schedule
 
 
 def _dropdown_schedule(entry: Any, sampler: Any, width: int, height: int) -> Callable[[int], Tensor]:

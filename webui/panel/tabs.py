@@ -72,7 +72,7 @@ def fit_tab(parts: Parts, elem_id: ElemId, tab: str) -> None:
             label="Name of the preset",
             value=DEFAULTS["name"],
             elem_id=elem_id("name"),
-            placeholder="empty: named after the checkpoint and the sampler",
+            placeholder="empty: checkpoint and sampler",
         )
         parts["replace"] = gr.Checkbox(label="Replace a preset of this name", value=False, elem_id=elem_id("replace"))
     parts["prompts"] = gr.Textbox(
@@ -168,7 +168,7 @@ def library_tab(parts: Parts, elem_id: ElemId) -> None:
             label="Search",
             value="",
             elem_id=elem_id("search"),
-            placeholder="words of the name, model, sampler, notes; Enter",
+            placeholder="words, then Enter",
         )
         parts["refresh"] = gr.Button("Refresh list", elem_id=elem_id("refresh"))
     parts["list"] = gr.HTML(elem_id=elem_id("list"))
