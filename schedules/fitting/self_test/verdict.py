@@ -250,9 +250,10 @@ class ModelTest:
             try:
                 return self.runner(rows, state, remembered)
             except Exception as error:
-                if error is not self.runner.cancelled:
+                cancelled = self.runner.cancelled
+                if cancelled is None or error is not cancelled:
                     raise
-        raise self.runner.cancelled
+        raise cancelled  # outside of `named_model`: it is not the model's
 
     def _hint(self) -> str:
         return f" {self.suspects}" if self.suspects else ""
