@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..schedules.core.sigmas import steps_before_truncation
 from ..schedules.core.words import plain_list
+from ..schedules.fitting.claims import told_gain
 from ..schedules.hosting.whole_runs import preset_run
 from ..schedules.plot.plot import sigma_text
 from ..schedules.presets.checks import PresetError
@@ -80,7 +81,9 @@ def error_lines(preset: Preset) -> Iterator[str]:
         hosts = {name: error for name, error in errors.items() if name != FITTED}
         best = min(hosts, key=lambda name: hosts[name]) if hosts else None
         rival = f"{best:<20} {hosts[best]:>9.5f}" if best is not None else "none compared"
-        yield f"{preset.running(steps):>5}  {chosen:<20} {errors.get(chosen, math.nan):>9.5f}   {rival}"
+        told = told_gain(preset, steps)
+        said = f"   {told}" if told else ""
+        yield f"{preset.running(steps):>5}  {chosen:<20} {errors.get(chosen, math.nan):>9.5f}   {rival}{said}"
 
 
 def sigma_lines(preset: Preset) -> Iterator[str]:

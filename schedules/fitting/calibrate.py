@@ -12,19 +12,20 @@ from torch import Tensor
 from ..core.digest import digest_of
 from ..core.noise_space import SigmaRange
 from ..core.run import Run, StartsFromImages
+from ..core.sigmas import steps_before_truncation
 from ..core.types import Baselines, Progress, SamplerFunction
 from ..hosts.schedules import DEFAULT_HOST, host_schedules
 from ..presets.made import HowMade
 from .budget import Budget
 from .calibration import Calibration
+from .claims import GAIN, gain_facts
 from .direct import DirectRun, rows_of
 from .effort import effort_for, effort_named
 from .journal import Records, part_text
 from .partial import partial_start
-from .pipeline import solve
+from .pipeline import Solution, solve
 from .probe import ask
 from .problem import Problem
-from .race import FamilyPair
 from .report import FAMILY
 from .settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 
@@ -199,7 +200,7 @@ def solve_schedules(
         latent_shape=shape,
         seconds=budget.seconds if journal is None else journal.seconds,
         denoise=1.0 if start is None else start.denoise,
-        made=_how_made(sampling, searching, None if effort.refines else solution.family),
+        made=_how_made(sampling, searching, solution, effort.refines, 1.0 if start is None else start.denoise),
     )
 
 
@@ -210,12 +211,15 @@ def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
     return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
 
 
-def _how_made(sampling: Sampling, searching: Searching, family: FamilyPair | None) -> HowMade:
-    """The facts that a preset records of the fit; `family` where its schedules are the family's own."""
+def _how_made(sampling: Sampling, searching: Searching, solution: Solution, refines: bool, denoise: float) -> HowMade:
+    """The facts that a preset records of the fit."""
     method = "" if searching.method == "gauss_newton" else searching.method
+    rows = {steps_before_truncation(steps, denoise): row for steps, row in solution.report.rows.items()}
+    gains = {str(steps): gain_facts(row.gain) for steps, row in rows.items() if row.gain is not None}
+    known = {FAMILY: solution.family.facts} if solution.family is not None else {}
     return HowMade(
-        method=method if family is None else FAMILY,
-        more={} if family is None else {FAMILY: family.facts},
+        method=method if solution.family is None or refines else FAMILY,
+        more=known | ({GAIN: gains} if gains else {}),
         chosen_among=tuple(sampling.samplers) if len(sampling.samplers) > 1 else (),
         boundary=sampling.boundary,
     )

@@ -13,13 +13,17 @@ little by themselves: their variance can be anything, and their best host schedu
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from ..core.metrics import Ratio
+from ..presets.preset import Preset
 from ..samplers.fitted import NAME
 
+# Key of the gains in a preset: step count -> gain and the ends of its interval.
+GAIN = "gain"
 # Of the normal distribution, for an interval that holds nine of ten.
 _QUANTILE = 1.645
 _ROW_SPREAD, _ROWS_WORTH = 0.35, 4.0
@@ -48,6 +52,20 @@ def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, least: float = 0.0)
     half = _QUANTILE / math.sqrt(precision)
     low, middle, high = torch.tensor([centre - half, centre, centre + half], dtype=torch.float64).exp().tolist()
     return Ratio(middle, low, high)
+
+
+def gain_facts(gain: Ratio) -> list[float]:
+    """A gain and its interval as presets hold them."""
+    return [round(value, 4) for value in (gain.mean, gain.low, gain.high)]
+
+
+def told_gain(preset: Preset, steps: int) -> str:
+    """What a preset says of its gain at a fitted count, in words; "" where it does not."""
+    known = preset.made.more.get(GAIN)
+    facts = known.get(str(steps)) if isinstance(known, Mapping) else None
+    if not isinstance(facts, list | tuple) or len(facts) != 3 or not all(isinstance(f, int | float) for f in facts):
+        return ""
+    return gain_in_words(Ratio(*map(float, facts)))
 
 
 def gain_in_words(gain: Ratio) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..fitting.claims import told_gain
 from ..presets.preset import FITTED, Preset
 
 _THUMBNAIL_POINTS = 32
@@ -52,6 +53,8 @@ def gain(preset: Preset, steps: int) -> str:
     best = min(hosts, key=lambda name: hosts[name])
     if origin != FITTED:
         return f"no gain: {origin} was best"
+    if told := told_gain(preset, steps):
+        return told
     if not errors.get(FITTED):
         return ""
     ratio = hosts[best] / errors[FITTED]

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sigmasmith.schedules.fitting.claims import claimed_gain, gain_in_words
+from sigmasmith.schedules.core.metrics import Ratio
+from sigmasmith.schedules.curves.powers import karras_sigmas
+from sigmasmith.schedules.fitting.claims import GAIN, claimed_gain, gain_facts, gain_in_words, told_gain
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.made import HowMade
+from sigmasmith.schedules.presets.preset import Preset
 
 FITTED = "sigmasmith_multistep"
+MODEL = ModelIdentity(sigma_min=0.03, sigma_max=14.6, flow=False)
 
 
 def errors(gain, rows, spread=0.3, seed=0):
@@ -49,3 +55,19 @@ def test_nine_of_ten_intervals_hold_the_truth_where_models_are_as_assumed():
         gain = claimed_gain(fitted, host, FITTED)
         held += gain.low <= truth <= gain.high
     assert 255 <= held <= 285
+
+
+def test_a_preset_keeps_the_gain_with_its_interval_and_tells_it_in_the_report_s_words():
+    gain = Ratio(1.8, 1.2, 2.7)
+    made = HowMade(more={GAIN: {"5": gain_facts(gain)}})
+    preset = Preset(schedules={5: karras_sigmas(5, 0.03, 14.6)}, model=MODEL, sampler="dpmpp_2m", made=made)
+    assert told_gain(preset, 5) == gain_in_words(gain)
+    assert told_gain(preset, 8) == ""
+
+
+@pytest.mark.parametrize("facts", [None, 3, {"5": 1.2}, {"5": [1.0, 2.0]}, {"5": ["a", "b", "c"]}])
+def test_a_gain_that_another_tool_wrote_otherwise_is_not_told(facts: object):
+    preset = Preset(
+        schedules={5: karras_sigmas(5, 0.03, 14.6)}, model=MODEL, sampler="dpmpp_2m", made=HowMade(more={GAIN: facts})
+    )
+    assert told_gain(preset, 5) == ""
