@@ -39,7 +39,7 @@ PROGRAM = "python -m sigmasmith.demo"
 FITTED = "fitted"
 # Flow and noise prediction, two data sets, both under guidance as people run them.
 CASES = (("glyphs_flow", 3.0), ("digits_eps", 3.0))
-SAMPLERS = ("dpmpp_2m", "euler")
+SAMPLERS = ("sigmasmith_multistep", "dpmpp_2m")
 # The search for the step count at which `simple` catches up with the fit ends here.
 _MOST_STEPS = 40
 _COLUMNS = 10
