@@ -63,6 +63,7 @@ def merged(folders: Iterable[Path]) -> tuple[dict[str, MergedFile], list[str]]:
     Of equal ones the better documented is kept, the earlier folder's where none is.
     """
     kept: dict[str, MergedFile] = {}
+    conflicts: set[str] = set()
     problems: list[str] = []
     for folder in dict.fromkeys(folders):
         for name, path in preset_files([folder]).items():
@@ -76,10 +77,11 @@ def merged(folders: Iterable[Path]) -> tuple[dict[str, MergedFile], list[str]]:
             if known.data == data:
                 continue
             if said := differences(known.preset, file.preset):
+                conflicts.add(name)
                 problems.append(f"{name}: {known.path} and {path} are different presets. {' '.join(said)}")
             elif documented(file) > documented(known):
                 kept[name] = file
-    return kept, problems
+    return {name: file for name, file in kept.items() if name not in conflicts}, problems
 
 
 def differences(one: Preset, other: Preset) -> list[str]:

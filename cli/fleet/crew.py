@@ -66,7 +66,8 @@ class Crew:
             since = {address: since.get(address, now) for address in self._lost.copy()}
             gone = {address for address, start in since.items() if now - start > self._alone}
             for job in self._waiting.give_up(gone) if gone else ():
-                self._end(job, "", 0.0, f"no server that could make it has answered for {self._alone:g} s")
+                said = f"no server that could make it has answered for {self._alone:g} s"
+                self._end(job, "", 0.0, f"{said}; before that: {job.problem}" if job.problem else said)
 
     def _guarded(self, server: ServerClient) -> None:
         try:
@@ -93,16 +94,16 @@ class Crew:
                 self._ledger.stopped(job.job, digest, server.address)
                 return
             except (FitFailedError, ValueError) as error:
-                self._end(job, server.address, 0.0, str(error))
+                self._fail(server, job, str(error))
             else:
                 self._end(job, server.address, time.monotonic() - start)
-            self._waiting.finished(server.address)
+                self._waiting.finished(server.address)
 
     def _lose(self, server: ServerClient, job: PlacedJob, reason: str) -> None:
         """Give the job back, and wait until the server answers again or there is nothing left to do."""
         self._lost.add(server.address)
         if self._waiting.lost(server.address):
-            self._table.lost(server.address, reason)
+            self._table.back(server.address, reason)
         else:
             self._end(job, server.address, 0.0, f"two servers were lost while they made it, the second: {reason}")
         while not self._waiting.is_done:
@@ -111,6 +112,14 @@ class Crew:
                 server.cancel_all()  # what it may still do of ours is made elsewhere
                 self._lost.discard(server.address)
                 return
+
+    def _fail(self, server: ServerClient, job: PlacedJob, reason: str) -> None:
+        """Give the job to another server, or up."""
+        job.problem = f"{reason} (on {server.address})"
+        if self._waiting.failed(server.address):
+            self._table.back(server.address, f"{job.job.name}: failed on {server.address}: {reason}")
+        else:
+            self._end(job, server.address, 0.0, job.problem)
 
     def _end(self, job: PlacedJob, where: str, seconds: float, problem: str = "") -> None:
         if problem:

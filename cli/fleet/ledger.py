@@ -111,7 +111,7 @@ class Ledger:
 
     def fail(self, job: Job, digest: str, where: str, reason: str) -> None:
         """The job has failed, for a reason in words."""
-        self.failed[job.name] = f"{reason} (on {where})" if where else reason
+        self.failed[job.name] = reason
         self._write(job, event="failed", digest=digest, where=where, reason=reason)
 
     def stopped(self, job: Job, digest: str, where: str) -> None:

@@ -20,13 +20,15 @@ class PlacedJob:
 
     Args:
         group: equal for jobs that run on the same loaded model.
-        graphs: address of a server -> the graph as that server spells its files.
+        graphs: address of a server -> the graph as that server spells its files; one that failed to make it is out.
+        problem: why it failed on the last one that did.
     """
 
     job: Job
     graph: Graph
     group: str
     graphs: dict[str, Graph] = field(default_factory=dict)
+    problem: str = ""
 
 
 def check_servers(servers: Sequence[ServerClient]) -> None:

@@ -50,12 +50,12 @@ class FleetTable:
             self._draw(where, "")
             self.say(f"{name}: failed: {problem}" if problem else f"{name}: done in {duration(seconds)} on {where}")
 
-    def lost(self, where: str, reason: str) -> None:
-        """A server is lost, and its job waits again."""
+    def back(self, where: str, reason: str) -> None:
+        """A job has ended nowhere: its server is lost, or could not make it."""
         with self._drawing:
             self._running.pop(where, None)
-            self._draw(where, "lost")
-            self.say(f"{reason}; its job goes to another server")
+            self._draw(where, "")
+            self.say(f"{reason}; the job goes to another server")
 
     def say(self, text: str) -> None:
         """A line above the table, or in the log with the table's first line."""

@@ -13,7 +13,7 @@ from typing import Any
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosting.version import build
 from sigmasmith.schedules.presets.file import to_bytes
-from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.identity import ModelIdentity, bare_name
 from sigmasmith.schedules.presets.preset import Preset
 
 _TEXT = ["STRING", {}]
@@ -28,7 +28,7 @@ def fitted(graph: dict[str, Any]) -> bytes:
     preset = Preset(
         schedules={steps: CURVES["karras"](steps, 0.03, 14.6)},
         sampler=inputs["sampler_name"],
-        model=ModelIdentity(sigma_min=0.03, sigma_max=14.6, flow=False, checkpoint=checkpoint),
+        model=ModelIdentity(sigma_min=0.03, sigma_max=14.6, flow=False, checkpoint=bare_name(checkpoint)),
         guidance=inputs["cfg"],
         effort=inputs["effort"],
         seeds=(inputs["calibration_seed"],),
@@ -126,7 +126,11 @@ class FakeComfy:
         while not self._stopping.wait(0.002):
             if self._queue:
                 self._running, graph = self._queue.popleft()
-                entry = self._made(graph)
+                try:
+                    entry = self._made(graph)
+                except Exception as error:  # as the host: a node's failure ends its prompt alone
+                    message = ["execution_error", {"exception_message": repr(error)}]
+                    entry = {"status": {"status_str": "error", "messages": [message]}}
                 if not self._stopping.is_set():
                     self._history[self._running] = entry
                 self._running = None

@@ -1,0 +1,184 @@
+"""How fits over many machines scale: the fleet's own queue on simulated workers that share one store of checkpoints.
+
+python -P -m sigmasmith.benchmarks fleet
+
+6,000 fits of 5 minutes each on average (a lognormal spread of 0.3), on 300 checkpoints of 6.5 GB, at 100, 300 and 1,000
+workers. A worker that needs another checkpoint fetches it from the store, whose 10 Gbit/s are shared by all that fetch;
+a line to a worker carries no more than that either. Efficiency is the time spent in fits over the workers' time until
+the last one has ended. Nothing here is measured on machines but the order in which the queue hands out the jobs.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...cli.fleet.jobs import Job
+from ...cli.fleet.placement import PlacedJob
+from ...cli.fleet.waiting import WaitingJobs
+from . import study_parser
+
+WORKERS = (100, 300, 1_000)
+FITS, CHECKPOINTS = 6_000, 300
+GIGABYTES, STORE, DISK = 6.5, 10.0 / 8.0, 3.0  # of a checkpoint; GB/s of the store, and of a worker's own disk
+LORA_GIGABYTES = 0.2
+SECONDS, SPREAD = 300.0, 0.3
+# What the first simulation had, before there was a queue: efficiency in % at WORKERS.
+FIRST = {"by checkpoint": (95, 76, 32), "in any order": (63, 21, 6)}
+
+Take = Callable[[int], PlacedJob | None]
+
+
+@dataclass(frozen=True)
+class FleetCase:
+    """What is simulated.
+
+    Args:
+        checkpoints: that the fits are of.
+        grouped: whether the fleet's queue hands out the jobs, or a list in any order.
+        cached: whether workers keep on their own disk what they have fetched; "all": they hold everything already.
+        loras: whether each fit also fetches a LoRA.
+        seconds: of a fit.
+    """
+
+    name: str
+    checkpoints: int = CHECKPOINTS
+    grouped: bool = True
+    cached: str = ""
+    loras: bool = False
+    seconds: float = SECONDS
+
+
+CASES = (
+    FleetCase("by checkpoint"),
+    FleetCase("in any order", grouped=False),
+    FleetCase("in any order, own disks keep what they fetched", grouped=False, cached="fetched"),
+    FleetCase("in any order, own disks hold everything", grouped=False, cached="all"),
+    FleetCase("by checkpoint, own disks hold everything", cached="all"),
+    FleetCase("by checkpoint, 10 checkpoints with LoRAs", checkpoints=10, loras=True),
+    FleetCase("in any order, 10 checkpoints with LoRAs", checkpoints=10, grouped=False, loras=True),
+    FleetCase("by checkpoint, fits of 1 minute", seconds=60.0),
+    FleetCase("by checkpoint, fits of 30 minutes", seconds=1_800.0),
+)
+
+
+@dataclass
+class SharedStore:
+    """A store whose bandwidth all fetches share evenly.
+
+    Every fetch gets the same at any moment, so one number tells how far all have come: the bytes that a fetch that was
+    there from the start would have by now. A fetch ends when this has grown by its size.
+    """
+
+    bandwidth: float = STORE
+    now: float = 0.0
+    served: float = 0.0
+    _ends: list[tuple[float, int]] = field(default_factory=list)
+
+    def fetch(self, now: float, worker: int, gigabytes: float) -> None:
+        self._advance(now)
+        heapq.heappush(self._ends, (self.served + gigabytes, worker))
+
+    def next_end(self) -> float | None:
+        """When the first of the fetches ends, if no other begins."""
+        if not self._ends:
+            return None
+        return self.now + (self._ends[0][0] - self.served) * len(self._ends) / self.bandwidth
+
+    def pop(self, now: float) -> int:
+        """The worker whose fetch ends now."""
+        self._advance(now)
+        return heapq.heappop(self._ends)[1]
+
+    def _advance(self, now: float) -> None:
+        if self._ends:
+            self.served += (now - self.now) * self.bandwidth / len(self._ends)
+        self.now = now
+
+
+@dataclass
+class _Worker:
+    loaded: str = ""
+    disk: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+
+def efficiency(case: FleetCase, workers: int, fits: int = FITS, seed: int = 0) -> float:
+    """Share of the workers' time that is spent in fits."""
+    draw = random.Random(seed)
+    jobs = [PlacedJob(Job(str(n), {}), {}, str(n % case.checkpoints)) for n in range(fits)]
+    draw.shuffle(jobs)
+    lengths = {job.job.name: case.seconds * draw.lognormvariate(-(SPREAD**2) / 2, SPREAD) for job in jobs}
+    take = _queue(jobs, workers) if case.grouped else _list(jobs)
+    team = [_Worker() for _ in range(workers)]
+    store, ends, now = SharedStore(), [], 0.0
+
+    def begin(number: int) -> None:
+        job, worker = take(number), team[number]
+        if job is None:
+            return
+        worker.seconds = lengths[job.job.name]
+        changes, worker.loaded = worker.loaded != job.group, job.group
+        has = case.cached == "all" or job.group in worker.disk
+        if case.cached:
+            worker.disk.add(job.group)
+        worker.seconds += GIGABYTES / DISK if changes and has else 0.0
+        needed = (GIGABYTES if changes and not has else 0.0) + (LORA_GIGABYTES if case.loras else 0.0)
+        if needed:
+            store.fetch(now, number, needed)
+        else:
+            heapq.heappush(ends, (now + worker.seconds, number))
+
+    for number in range(workers):
+        begin(number)
+    while ends or store.next_end() is not None:
+        fetched = store.next_end()
+        if fetched is not None and (not ends or fetched <= ends[0][0]):
+            now = fetched
+            number = store.pop(now)
+            heapq.heappush(ends, (now + team[number].seconds, number))
+        else:
+            now, number = heapq.heappop(ends)
+            begin(number)
+    return sum(lengths.values()) / (workers * now)
+
+
+def _queue(jobs: Sequence[PlacedJob], workers: int) -> Take:
+    """The fleet's queue."""
+    everywhere: dict[str, Any] = {str(number): {} for number in range(workers)}
+    for job in jobs:
+        job.graphs = everywhere
+    waiting = WaitingJobs(jobs)
+
+    def take(number: int) -> PlacedJob | None:
+        waiting.finished(str(number))
+        return waiting.take_now(str(number))
+
+    return take
+
+
+def _list(jobs: Sequence[PlacedJob]) -> Take:
+    """The jobs one after another."""
+    left = iter(jobs)
+    return lambda number: next(left, None)
+
+
+def lines(cases: Sequence[FleetCase] = CASES, workers: Sequence[int] = WORKERS, fits: int = FITS) -> list[str]:
+    """The table: a row for each case, a column for each number of workers."""
+    said = [f"{'efficiency in % at workers':<50}" + "".join(f"{count:>8,}" for count in workers)]
+    for case in cases:
+        shares = [100.0 * efficiency(case, count, fits) for count in workers]
+        said.append(f"{case.name:<50}" + "".join(f"{share:>8.0f}" for share in shares))
+    for name, shares in FIRST.items():
+        said.append(f"{'first simulation, ' + name:<50}" + "".join(f"{share:>8}" for share in shares))
+    return said
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    study_parser("fleet", __doc__).parse_args(argv)
+    for line in lines():
+        print(line, flush=True)
+    return 0
