@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import shutil
 import time
@@ -75,6 +76,8 @@ def work_on_ray(jobs: Sequence[Job], ledger: Ledger, records: Path, address: str
         for reference in running:
             ray.cancel(reference, force=True)
         ray.shutdown()
+        with contextlib.suppress(OSError):
+            records.rmdir()
 
 
 def fitted_preset(given: Mapping[str, Any], records: str) -> bytes:

@@ -19,7 +19,7 @@ class FleetTable:
     Drawn by tqdm (the extra `cli`) on a terminal; elsewhere one line for each job that ends.
 
     Args:
-        places: addresses of the servers; none where the engine places the jobs itself.
+        places: addresses of the servers; none where the engine places the jobs itself, and a job is where it is.
     """
 
     def __init__(self, total: int, places: Sequence[str]) -> None:
@@ -48,7 +48,8 @@ class FleetTable:
             if not problem:
                 self._seconds.append(seconds)
             self._draw(where, "")
-            self.say(f"{name}: failed: {problem}" if problem else f"{name}: done in {duration(seconds)} on {where}")
+            place = f" on {where}" if where != name else ""
+            self.say(f"{name}: failed: {problem}" if problem else f"{name}: done in {duration(seconds)}{place}")
 
     def back(self, where: str, reason: str) -> None:
         """A job has ended nowhere: its server is lost, or could not make it."""
