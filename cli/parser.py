@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_plot(commands)
     _add_search(commands)
     _add_fleet(commands)
+    _add_find(commands)
     _add_merge(commands)
     for name, command in commands.choices.items():
         command.set_defaults(command=name, program=f"{PROGRAM} {name}")
@@ -270,6 +271,28 @@ examples:
     fleet.add_argument(
         "--patience", type=float, default=60.0, metavar="S", help="seconds without an answer until a server is lost"
     )
+
+
+def _add_find(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    find = commands.add_parser(
+        "find",
+        **_STYLE,
+        help="the preset of a folder that suits a model and a run best",
+        description="Choose among the presets of a folder as the hosts do: by checkpoint, family, patches, sampler, "
+        "denoise, steps, guidance and size, in this order.",
+        epilog="""\
+example:
+  python -m sigmasmith find models/sigmasmith --checkpoint dreams.safetensors --sampler dpmpp_2m --cfg 7 --steps 8""",
+    )
+    find.add_argument("folders", nargs="+", metavar="FOLDER", help="a folder of presets; the earlier hides equal names")
+    model = find.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoint", metavar="NAME", help="file name or hash of the checkpoint")
+    model.add_argument("--like", metavar="PRESET", help="the model of this preset file or share code")
+    find.add_argument("--sampler", metavar="NAME", help="the sampler that will run")
+    find.add_argument("--cfg", type=float, metavar="G", help="the guidance")
+    find.add_argument("--latent", type=whole_numbers, metavar="C,H,W", help="shape of the latent, without the batch")
+    find.add_argument("--steps", type=int, metavar="N", help="steps of the whole schedule")
+    find.add_argument("--denoise", type=float, default=1.0, metavar="D", help="the host's fraction 0..1 (default 1)")
 
 
 def _add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

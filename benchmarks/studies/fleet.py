@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,7 @@ class FleetCase:
         cached: whether workers keep on their own disk what they have fetched; "all": they hold everything already.
         loras: whether each fit also fetches a LoRA.
         seconds: of a fit.
+        at_once: fetches that the store serves at a time, the others in the order in which they came; 0: all.
     """
 
     name: str
@@ -50,6 +52,7 @@ class FleetCase:
     cached: str = ""
     loras: bool = False
     seconds: float = SECONDS
+    at_once: int = 0
 
 
 CASES = (
@@ -58,6 +61,8 @@ CASES = (
     FleetCase("in any order, own disks keep what they fetched", grouped=False, cached="fetched"),
     FleetCase("in any order, own disks hold everything", grouped=False, cached="all"),
     FleetCase("by checkpoint, own disks hold everything", cached="all"),
+    FleetCase("by checkpoint, store serves 16 at a time", at_once=16),
+    FleetCase("in any order, store serves 16 at a time", grouped=False, at_once=16),
     FleetCase("by checkpoint, 10 checkpoints with LoRAs", checkpoints=10, loras=True),
     FleetCase("in any order, 10 checkpoints with LoRAs", checkpoints=10, grouped=False, loras=True),
     FleetCase("by checkpoint, fits of 1 minute", seconds=60.0),
@@ -67,20 +72,23 @@ CASES = (
 
 @dataclass
 class SharedStore:
-    """A store whose bandwidth all fetches share evenly.
+    """A store whose bandwidth all fetches that it serves share evenly.
 
     Every fetch gets the same at any moment, so one number tells how far all have come: the bytes that a fetch that was
     there from the start would have by now. A fetch ends when this has grown by its size.
     """
 
+    at_once: int = 0
     bandwidth: float = STORE
     now: float = 0.0
     served: float = 0.0
     _ends: list[tuple[float, int]] = field(default_factory=list)
+    _waiting: deque[tuple[int, float]] = field(default_factory=deque)
 
     def fetch(self, now: float, worker: int, gigabytes: float) -> None:
         self._advance(now)
-        heapq.heappush(self._ends, (self.served + gigabytes, worker))
+        self._waiting.append((worker, gigabytes))
+        self._begin()
 
     def next_end(self) -> float | None:
         """When the first of the fetches ends, if no other begins."""
@@ -91,7 +99,14 @@ class SharedStore:
     def pop(self, now: float) -> int:
         """The worker whose fetch ends now."""
         self._advance(now)
-        return heapq.heappop(self._ends)[1]
+        _, worker = heapq.heappop(self._ends)
+        self._begin()
+        return worker
+
+    def _begin(self) -> None:
+        while self._waiting and (not self.at_once or len(self._ends) < self.at_once):
+            worker, gigabytes = self._waiting.popleft()
+            heapq.heappush(self._ends, (self.served + gigabytes, worker))
 
     def _advance(self, now: float) -> None:
         if self._ends:
@@ -114,7 +129,7 @@ def efficiency(case: FleetCase, workers: int, fits: int = FITS, seed: int = 0) -
     lengths = {job.job.name: case.seconds * draw.lognormvariate(-(SPREAD**2) / 2, SPREAD) for job in jobs}
     take = _queue(jobs, workers) if case.grouped else _list(jobs)
     team = [_Worker() for _ in range(workers)]
-    store, ends, now = SharedStore(), [], 0.0
+    store, ends, now = SharedStore(case.at_once), [], 0.0
 
     def begin(number: int) -> None:
         job, worker = take(number), team[number]
