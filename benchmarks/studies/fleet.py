@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +29,7 @@ SECONDS, SPREAD = 300.0, 0.3
 # What the first simulation had, before there was a queue: efficiency in % at WORKERS.
 FIRST = {"by checkpoint": (95, 76, 32), "in any order": (63, 21, 6)}
 
-Take = Callable[[int], PlacedJob | None]
+Take, Done = Callable[[int], PlacedJob | None], Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class FleetCase:
         cached: whether workers keep on their own disk what they have fetched; "all": they hold everything already.
         loras: whether each fit also fetches a LoRA.
         seconds: of a fit.
-        at_once: fetches that the store serves at a time, the others in the order in which they came; 0: all.
+        gate: workers that fetch at a time, all others that would have to wait without a job; 0: any number.
     """
 
     name: str
@@ -52,7 +51,7 @@ class FleetCase:
     cached: str = ""
     loras: bool = False
     seconds: float = SECONDS
-    at_once: int = 0
+    gate: int = 0
 
 
 CASES = (
@@ -61,8 +60,7 @@ CASES = (
     FleetCase("in any order, own disks keep what they fetched", grouped=False, cached="fetched"),
     FleetCase("in any order, own disks hold everything", grouped=False, cached="all"),
     FleetCase("by checkpoint, own disks hold everything", cached="all"),
-    FleetCase("by checkpoint, store serves 16 at a time", at_once=16),
-    FleetCase("in any order, store serves 16 at a time", grouped=False, at_once=16),
+    FleetCase("by checkpoint, at most 16 fetch (not built)", gate=16),
     FleetCase("by checkpoint, 10 checkpoints with LoRAs", checkpoints=10, loras=True),
     FleetCase("in any order, 10 checkpoints with LoRAs", checkpoints=10, grouped=False, loras=True),
     FleetCase("by checkpoint, fits of 1 minute", seconds=60.0),
@@ -72,23 +70,20 @@ CASES = (
 
 @dataclass
 class SharedStore:
-    """A store whose bandwidth all fetches that it serves share evenly.
+    """A store whose bandwidth all fetches share evenly.
 
     Every fetch gets the same at any moment, so one number tells how far all have come: the bytes that a fetch that was
     there from the start would have by now. A fetch ends when this has grown by its size.
     """
 
-    at_once: int = 0
     bandwidth: float = STORE
     now: float = 0.0
     served: float = 0.0
     _ends: list[tuple[float, int]] = field(default_factory=list)
-    _waiting: deque[tuple[int, float]] = field(default_factory=deque)
 
     def fetch(self, now: float, worker: int, gigabytes: float) -> None:
         self._advance(now)
-        self._waiting.append((worker, gigabytes))
-        self._begin()
+        heapq.heappush(self._ends, (self.served + gigabytes, worker))
 
     def next_end(self) -> float | None:
         """When the first of the fetches ends, if no other begins."""
@@ -99,14 +94,10 @@ class SharedStore:
     def pop(self, now: float) -> int:
         """The worker whose fetch ends now."""
         self._advance(now)
-        _, worker = heapq.heappop(self._ends)
-        self._begin()
-        return worker
+        return heapq.heappop(self._ends)[1]
 
-    def _begin(self) -> None:
-        while self._waiting and (not self.at_once or len(self._ends) < self.at_once):
-            worker, gigabytes = self._waiting.popleft()
-            heapq.heappush(self._ends, (self.served + gigabytes, worker))
+    def __len__(self) -> int:
+        return len(self._ends)
 
     def _advance(self, now: float) -> None:
         if self._ends:
@@ -127,14 +118,23 @@ def efficiency(case: FleetCase, workers: int, fits: int = FITS, seed: int = 0) -
     jobs = [PlacedJob(Job(str(n), {}), {}, str(n % case.checkpoints)) for n in range(fits)]
     draw.shuffle(jobs)
     lengths = {job.job.name: case.seconds * draw.lognormvariate(-(SPREAD**2) / 2, SPREAD) for job in jobs}
-    take = _queue(jobs, workers) if case.grouped else _list(jobs)
+    take, done = _queue(jobs, workers) if case.grouped else _list(jobs)
     team = [_Worker() for _ in range(workers)]
-    store, ends, now = SharedStore(case.at_once), [], 0.0
+    store, ends, now = SharedStore(), [], 0.0
 
-    def begin(number: int) -> None:
+    def begin_all() -> None:
+        # Those that have a model loaded first: they need no place at the gate.
+        for number in sorted(idle, key=lambda number: not team[number].loaded):
+            if case.gate and len(store) >= case.gate and not team[number].loaded:
+                break
+            if not begin(number):
+                break
+            del idle[number]
+
+    def begin(number: int) -> bool:
         job, worker = take(number), team[number]
         if job is None:
-            return
+            return False
         worker.seconds = lengths[job.job.name]
         changes, worker.loaded = worker.loaded != job.group, job.group
         has = case.cached == "all" or job.group in worker.disk
@@ -146,39 +146,39 @@ def efficiency(case: FleetCase, workers: int, fits: int = FITS, seed: int = 0) -
             store.fetch(now, number, needed)
         else:
             heapq.heappush(ends, (now + worker.seconds, number))
+        return True
 
-    for number in range(workers):
-        begin(number)
+    idle = dict.fromkeys(range(workers))
+    begin_all()
     while ends or store.next_end() is not None:
         fetched = store.next_end()
         if fetched is not None and (not ends or fetched <= ends[0][0]):
             now = fetched
             number = store.pop(now)
             heapq.heappush(ends, (now + team[number].seconds, number))
+            begin_all()
         else:
             now, number = heapq.heappop(ends)
-            begin(number)
+            done(number)
+            idle[number] = None
+            begin_all()
     return sum(lengths.values()) / (workers * now)
 
 
-def _queue(jobs: Sequence[PlacedJob], workers: int) -> Take:
+def _queue(jobs: Sequence[PlacedJob], workers: int) -> tuple[Take, Done]:
     """The fleet's queue."""
     everywhere: dict[str, Any] = {str(number): {} for number in range(workers)}
     for job in jobs:
         job.graphs = everywhere
     waiting = WaitingJobs(jobs)
 
-    def take(number: int) -> PlacedJob | None:
-        waiting.finished(str(number))
-        return waiting.take_now(str(number))
-
-    return take
+    return lambda number: waiting.take_now(str(number)), lambda number: waiting.finished(str(number))
 
 
-def _list(jobs: Sequence[PlacedJob]) -> Take:
+def _list(jobs: Sequence[PlacedJob]) -> tuple[Take, Done]:
     """The jobs one after another."""
     left = iter(jobs)
-    return lambda number: next(left, None)
+    return lambda number: next(left, None), lambda number: None
 
 
 def lines(cases: Sequence[FleetCase] = CASES, workers: Sequence[int] = WORKERS, fits: int = FITS) -> list[str]:

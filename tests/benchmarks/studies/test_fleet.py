@@ -22,13 +22,6 @@ def test_a_store_serves_two_at_half_the_speed_each():
     assert store.next_end() is None
 
 
-def test_a_store_that_serves_one_at_a_time_takes_them_in_the_order_in_which_they_came():
-    store = SharedStore(at_once=1, bandwidth=1.0)
-    for worker in range(3):
-        store.fetch(0.0, worker, 10.0)
-    assert [(store.next_end(), store.pop(10.0 * n + 10.0)) for n in range(3)] == [(10.0, 0), (20.0, 1), (30.0, 2)]
-
-
 def test_one_worker_alone_loses_only_what_it_fetches():
     fits, fetched = 60, 6
     found = efficiency(FleetCase("", checkpoints=fetched), 1, fits)
