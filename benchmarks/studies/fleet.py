@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,9 @@ SECONDS, SPREAD = 300.0, 0.3
 # What the first simulation had, before there was a queue: efficiency in % at WORKERS.
 FIRST = {"by checkpoint": (95, 76, 32), "in any order": (63, 21, 6)}
 
-Take, Done = Callable[[int], PlacedJob | None], Callable[[int], None]
+# A worker asks for its next job; a worker says that its job is done.
+Take = Callable[[int], PlacedJob | None]
+Done = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,69 @@ class SharedStore:
 
 
 @dataclass
-class _Worker:
+class SimulatedWorker:
+    """A worker: the model that it has loaded, what lies on its own disk, and the seconds that its job takes."""
+
     loaded: str = ""
     disk: set[str] = field(default_factory=set)
     seconds: float = 0.0
+
+
+class SimulatedFleet:
+    """Workers that fetch and fit until no job is left.
+
+    Args:
+        lengths: seconds of each job's fit, by its name.
+    """
+
+    def __init__(self, case: FleetCase, workers: int, jobs: Sequence[PlacedJob], lengths: Mapping[str, float]) -> None:
+        self._case, self._lengths = case, lengths
+        self._take, self._done = _queue(jobs, workers) if case.grouped else _list(jobs)
+        self._team = [SimulatedWorker() for _ in range(workers)]
+        self._idle = set(range(workers))
+        self._store, self._now = SharedStore(), 0.0
+        self._ends: list[tuple[float, int]] = []
+
+    def seconds(self) -> float:
+        """When the last fit has ended."""
+        self._begin_all()
+        while self._ends or len(self._store):
+            fetched = self._store.next_end()
+            if fetched is not None and (not self._ends or fetched <= self._ends[0][0]):
+                self._now = fetched
+                self._fit(self._store.pop(fetched))
+            else:
+                self._now, number = heapq.heappop(self._ends)
+                self._done(number)
+                self._idle.add(number)
+            self._begin_all()
+        return self._now
+
+    def _begin_all(self) -> None:
+        """Give jobs to all that have none; those with a model loaded first, which need no place at the gate."""
+        for number in sorted(self._idle, key=lambda number: (not self._team[number].loaded, number)):
+            shut = self._case.gate and len(self._store) >= self._case.gate
+            if (shut and not self._team[number].loaded) or (job := self._take(number)) is None:
+                break
+            self._idle.remove(number)
+            self._begin(number, job)
+
+    def _begin(self, number: int, job: PlacedJob) -> None:
+        """Fetch what the worker lacks for a job, or fit at once."""
+        worker, case = self._team[number], self._case
+        changes, worker.loaded = worker.loaded != job.group, job.group
+        has = case.cached == "all" or job.group in worker.disk
+        if case.cached:
+            worker.disk.add(job.group)
+        worker.seconds = self._lengths[job.job.name] + (GIGABYTES / DISK if changes and has else 0.0)
+        needed = (GIGABYTES if changes and not has else 0.0) + (LORA_GIGABYTES if case.loras else 0.0)
+        if needed:
+            self._store.fetch(self._now, number, needed)
+        else:
+            self._fit(number)
+
+    def _fit(self, number: int) -> None:
+        heapq.heappush(self._ends, (self._now + self._team[number].seconds, number))
 
 
 def efficiency(case: FleetCase, workers: int, fits: int = FITS, seed: int = 0) -> float:
@@ -118,51 +179,7 @@ def efficiency(case: FleetCase, workers: int, fits: int = FITS, seed: int = 0) -
     jobs = [PlacedJob(Job(str(n), {}), {}, str(n % case.checkpoints)) for n in range(fits)]
     draw.shuffle(jobs)
     lengths = {job.job.name: case.seconds * draw.lognormvariate(-(SPREAD**2) / 2, SPREAD) for job in jobs}
-    take, done = _queue(jobs, workers) if case.grouped else _list(jobs)
-    team = [_Worker() for _ in range(workers)]
-    store, ends, now = SharedStore(), [], 0.0
-
-    def begin_all() -> None:
-        # Those that have a model loaded first: they need no place at the gate.
-        for number in sorted(idle, key=lambda number: not team[number].loaded):
-            if case.gate and len(store) >= case.gate and not team[number].loaded:
-                break
-            if not begin(number):
-                break
-            del idle[number]
-
-    def begin(number: int) -> bool:
-        job, worker = take(number), team[number]
-        if job is None:
-            return False
-        worker.seconds = lengths[job.job.name]
-        changes, worker.loaded = worker.loaded != job.group, job.group
-        has = case.cached == "all" or job.group in worker.disk
-        if case.cached:
-            worker.disk.add(job.group)
-        worker.seconds += GIGABYTES / DISK if changes and has else 0.0
-        needed = (GIGABYTES if changes and not has else 0.0) + (LORA_GIGABYTES if case.loras else 0.0)
-        if needed:
-            store.fetch(now, number, needed)
-        else:
-            heapq.heappush(ends, (now + worker.seconds, number))
-        return True
-
-    idle = dict.fromkeys(range(workers))
-    begin_all()
-    while ends or store.next_end() is not None:
-        fetched = store.next_end()
-        if fetched is not None and (not ends or fetched <= ends[0][0]):
-            now = fetched
-            number = store.pop(now)
-            heapq.heappush(ends, (now + team[number].seconds, number))
-            begin_all()
-        else:
-            now, number = heapq.heappop(ends)
-            done(number)
-            idle[number] = None
-            begin_all()
-    return sum(lengths.values()) / (workers * now)
+    return sum(lengths.values()) / (workers * SimulatedFleet(case, workers, jobs, lengths).seconds())
 
 
 def _queue(jobs: Sequence[PlacedJob], workers: int) -> tuple[Take, Done]:

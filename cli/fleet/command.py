@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"{wrong[0]}: the engine {engine} cannot make a job of this kind")
     # A program that ends this one from outside is a person at the keyboard.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with closing(Ledger(Path(args.out), _command(args))) as ledger:
+    with closing(Ledger(Path(args.out), _command(args), {job.name for job in file.jobs})) as ledger:
         _on_servers(args, file, jobs, ledger) if engine == "comfy" else _on_ray(args, file, jobs, ledger)
         if ledger.failed:
             failed = ledger.folder / FAILED

@@ -7,7 +7,7 @@ import json
 import shlex
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,18 @@ class Ledger:
 
     Args:
         command: that runs the fleet again, for the file of failed jobs.
+        names: of all jobs of its file, also those that this run leaves out.
+    Attributes:
+        failed: names of the jobs that failed in this run.
     Raises:
         ValueError: the folder cannot be written, or another fleet fills it.
     """
 
-    def __init__(self, folder: Path, command: str) -> None:
-        self.folder, self._command = folder, command
+    def __init__(self, folder: Path, command: str, names: Collection[str]) -> None:
+        self.folder, self._command, self._names = folder, command, names
         self._changing = threading.Lock()
         self._start = time.monotonic()
-        self.failed: dict[str, str] = {}
+        self.failed: set[str] = set()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / LOCK).touch()
@@ -51,13 +54,14 @@ class Ledger:
         return time.monotonic() - self._start
 
     def close(self) -> None:
-        """Write the file of failed jobs, or remove an earlier one, and let go of the folder."""
+        """Write the file of failed jobs, those of earlier runs with it, and let go of the folder."""
         path = self.folder / FAILED
-        if self.failed:
-            again = f"{self._command} --only "
-            entries = [
-                {"job": name, "reason": said, "again": again + shlex.quote(name)} for name, said in self.failed.items()
-            ]
+        entries = [
+            {"job": name, "reason": event["reason"], "again": f"{self._command} --only {shlex.quote(name)}"}
+            for name, event in self._events.items()
+            if event["event"] == "failed" and name in self._names
+        ]
+        if entries:
             replace_file(path, (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode())
         else:
             path.unlink(missing_ok=True)
@@ -72,7 +76,8 @@ class Ledger:
         path = free_path(self.folder, job.name)
         if not path.exists():
             return False
-        made = self._events.get(job.name, {}).get("digest")
+        last = self._events.get(job.name, {})
+        made = last.get("digest")
         if made != digest:
             how = "which was put there" if made is None else "made from another job, or from this one as it was before"
             raise ValueError(
@@ -83,7 +88,7 @@ class Ledger:
             load_preset(path)
         except PresetError:
             return False
-        return True
+        return last["event"] != "failed"  # to make it anew had been asked for
 
     def left_behind(self) -> Iterable[tuple[str, str]]:
         """(server, prompt) of each fit that an earlier run did not see the end of."""
@@ -111,7 +116,7 @@ class Ledger:
 
     def fail(self, job: Job, digest: str, where: str, reason: str) -> None:
         """The job has failed, for a reason in words."""
-        self.failed[job.name] = reason
+        self.failed.add(job.name)
         self._write(job, event="failed", digest=digest, where=where, reason=reason)
 
     def stopped(self, job: Job, digest: str, where: str) -> None:
@@ -119,6 +124,7 @@ class Ledger:
         self._write(job, event="stopped", digest=digest, where=where)
 
     def _write(self, job: Job, **facts: Any) -> None:
+        self._events[job.name] = facts
         line = {"job": job.name, "time": time.strftime("%Y-%m-%dT%H:%M:%S"), **facts}
         with self._changing, open(self.folder / LOG, "a", encoding="utf-8") as log:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -136,7 +142,7 @@ def _events(path: Path) -> dict[str, Mapping[str, Any]]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 event = json.loads(line)
-                events[str(event["job"])] = event | {"event": event["event"]}
+                events[str(event["job"])] = event | {"event": event["event"], "reason": event.get("reason", "")}
             except (ValueError, KeyError, TypeError):
                 continue
     return events

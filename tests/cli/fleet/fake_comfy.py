@@ -95,7 +95,7 @@ class FakeComfy:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 fake._answer(self, json.loads(body))
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *_: Any) -> None:
                 pass
 
         self._queue: deque[tuple[str, dict[str, Any]]] = deque()

@@ -163,6 +163,8 @@ def test_failed_jobs_are_listed_with_the_reason_and_a_command_that_makes_them(tm
         one.error = ""
         assert main(listed[0]["again"].split()[3:]) == 0
         assert list(files(tmp_path / "out")) == ["0.safetensors"]
+        listed = json.loads((tmp_path / "out" / "failed.json").read_text(encoding="utf-8"))
+        assert [entry["job"] for entry in listed] == ["set/1"]
         assert fleet(jobs, tmp_path / "out") == 0
     assert not (tmp_path / "out" / "failed.json").exists()
 
@@ -193,7 +195,7 @@ def test_a_fit_that_ends_two_servers_is_not_given_to_a_third(tmp_path):
 
 def test_a_folder_is_filled_by_one_fleet_at_a_time(tmp_path, capsys):
     with FakeComfy() as one:
-        ledger = Ledger(tmp_path / "out", "")
+        ledger = Ledger(tmp_path / "out", "", ())
         assert fleet(jobs_file(tmp_path, [one]), tmp_path / "out") == 2
         assert "being filled by another fleet" in capsys.readouterr().err
         ledger.close()

@@ -50,7 +50,9 @@ def text_to_image() -> dict[str, Any]:
 
 def test_a_checkpoint_with_loras_and_prompts_becomes_loader_loras_prompts_and_fit():
     given = {"checkpoint": "a.safetensors", "prompts": ["one", "two"], "cfg": 7, "size": "512x768", "negative": "bad"}
-    graph = graph_of(job(**given, loras=[{"name": "x.safetensors", "strength": 0.5}, "y.safetensors"], steps=[5, 8]))
+    graph = graph_of(
+        job(None, **given, loras=[{"name": "x.safetensors", "strength": 0.5}, "y.safetensors"], steps=[5, 8])
+    )
     inputs = fit_node(graph)["inputs"]
     assert inputs["model"] == ["lora_2", 0]
     assert graph["lora_2"]["inputs"]["model"] == ["lora_1", 0]
@@ -109,7 +111,8 @@ def test_what_a_workflow_cannot_take_is_named():
 
 def test_jobs_on_the_same_loaders_are_one_group_whatever_their_loras():
     given = {"checkpoint": "a.safetensors", "prompts": "x", "cfg": 7, "size": "512x512"}
-    plain, styled = (model_files(graph_of(job(**given, **more))) for more in ({}, {"loras": ["x.safetensors"]}))
-    other = model_files(graph_of(job(**(given | {"checkpoint": "b.safetensors"}))))
+    plain = model_files(graph_of(job(None, **given)))
+    styled = model_files(graph_of(job(None, **given, loras=["x.safetensors"])))
+    other = model_files(graph_of(job(None, **(given | {"checkpoint": "b.safetensors"}))))
     assert plain == styled != other
     assert model_files(graph_of(job(text_to_image()))) == model_files(graph_of(job(text_to_image(), steps=4)))
