@@ -18,6 +18,7 @@ COMMANDS = {
     "variance": (".studies.variance", "variance control and DDIM: inversion, noise, composition, overhead"),
     "feedback": (".studies.feedback", "error map, uncertainty-weighted 2M, refinement by error"),
     "prompts": (".studies.prompts", "fits judged on classes that they have not seen"),
+    "fleet": (".studies.fleet", "how fits over many machines scale, simulated"),
     "search": (".studies.search", "the best of many seeds by drafts, and of many children of every step"),
 }
 

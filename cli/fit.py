@@ -16,6 +16,7 @@ from ..schedules.fitting.calibration import Calibration
 from ..schedules.fitting.effort import effort_named
 from ..schedules.fitting.journal import Records
 from ..schedules.fitting.memory import FitSize
+from ..schedules.hosting.version import VERSION
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.names import SUFFIX, check_name
 from ..schedules.presets.preset import MAX_SCHEDULES, Preset
@@ -25,7 +26,7 @@ from .progress import progress_bar
 from .show import share_lines, sigma_lines
 from .subjects import PlainSubject, demo_subject, named_sampler, own_subject
 
-TOOL = "sigmasmith 0.2.0"
+TOOL = f"sigmasmith {VERSION}"
 
 
 def run(args: argparse.Namespace) -> None:

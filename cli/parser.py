@@ -58,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_plot(commands)
     _add_search(commands)
+    _add_fleet(commands)
+    _add_find(commands)
+    _add_merge(commands)
     for name, command in commands.choices.items():
         command.set_defaults(command=name, program=f"{PROGRAM} {name}")
     return parser
@@ -226,6 +229,87 @@ examples:
     search.add_argument("--draft-steps", type=int, default=4, metavar="N", help="of a draft (default 4)")
     search.add_argument("--keep", type=int, default=0, metavar="N", help="full runs (default one below 8, else two)")
     search.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default 0)")
+
+
+def _add_fleet(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    fleet = commands.add_parser(
+        "fleet",
+        **_STYLE,
+        help="many fits over several ComfyUI servers, or over a Ray cluster",
+        description="Make the fits of a jobs file on the machines that hold the models, and collect their presets.",
+        epilog="""\
+a jobs file (.json; .toml from Python 3.11 on), see docs/fleet.md for all fields:
+  {
+   "servers": ["http://10.0.0.5:8188", "http://10.0.0.6:8188"],
+   "defaults": {"cfg": 7, "size": "1024x1024", "steps": [5, 8, 10], "effort": "fast"},
+   "jobs": [
+    {"name": "a", "checkpoint": "a.safetensors", "prompts": ["a red house by the sea", "a portrait"]},
+    {"name": "b styled", "checkpoint": "b.safetensors", "prompts": "a boat", "loras": [{"name": "ink.safetensors"}]},
+    {"name": "flux", "workflow": "flux_api.json", "cfg": 1}
+   ]
+  }
+
+Everything is checked before anything starts. Run again, it makes no model call for what is done, and tries anew what
+failed. The value of the environment variable SIGMASMITH_AUTHORIZATION is sent to the servers as their Authorization
+header.
+
+examples:
+  python -m sigmasmith fleet jobs.json --out presets
+  python -m sigmasmith fleet jobs.json --out presets --servers gpu1:8188,gpu2:8188""",
+    )
+    fleet.add_argument("jobs", metavar="JOBS", help="the jobs file, .json or .toml")
+    fleet.add_argument("--out", required=True, metavar="DIR", help="folder for the presets, the log and what failed")
+    fleet.add_argument("--servers", type=names, default=(), metavar="A,B", help="addresses, in place of the file's")
+    fleet.add_argument(
+        "--engine",
+        choices=("comfy", "ray"),
+        help="comfy: ComfyUI servers (default); ray: denoisers without a host, the extra [ray]",
+    )
+    fleet.add_argument("--records", metavar="DIR", help="ray: folder that all workers share, for unfinished fits")
+    fleet.add_argument("--only", action="append", default=[], metavar="NAME", help="this job alone; may be repeated")
+    fleet.add_argument("--refit", action="store_true", help="make every job anew, and replace its preset everywhere")
+    fleet.add_argument(
+        "--patience", type=float, default=60.0, metavar="S", help="seconds without an answer until a server is lost"
+    )
+
+
+def _add_find(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    find = commands.add_parser(
+        "find",
+        **_STYLE,
+        help="the preset of a folder that suits a model and a run best",
+        description="Choose among the presets of a folder as the hosts do: by checkpoint, family, patches, sampler, "
+        "denoise, steps, guidance and size, in this order.",
+        epilog="""\
+example:
+  python -m sigmasmith find models/sigmasmith --checkpoint dreams.safetensors --sampler dpmpp_2m --cfg 7 --steps 8""",
+    )
+    find.add_argument("folders", nargs="+", metavar="FOLDER", help="a folder of presets; the earlier hides equal names")
+    model = find.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoint", metavar="NAME", help="file name or hash of the checkpoint")
+    model.add_argument("--like", metavar="PRESET", help="the model of this preset file or share code")
+    find.add_argument("--sampler", metavar="NAME", help="the sampler that will run")
+    find.add_argument("--cfg", type=float, metavar="G", help="the guidance")
+    find.add_argument("--latent", type=whole_numbers, metavar="C,H,W", help="shape of the latent, without the batch")
+    find.add_argument("--steps", type=int, metavar="N", help="steps of the whole schedule")
+    find.add_argument("--denoise", type=float, default=1.0, metavar="D", help="the host's fraction 0..1 (default 1)")
+
+
+def _add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    merge = commands.add_parser(
+        "merge",
+        **_STYLE,
+        help="the union of several preset folders",
+        description="Bring the presets of several folders together in one.",
+        epilog="""\
+Of equal presets of one name the better documented one is kept. Different presets of one name are a conflict: they are
+named, left where they are, and the exit status is 1. Nothing is written or removed but the presets in DIR.
+
+example:
+  python -m sigmasmith merge gpu1/presets gpu2/presets --out all""",
+    )
+    merge.add_argument("folders", nargs="+", metavar="FOLDER", help="a folder of presets")
+    merge.add_argument("--out", required=True, metavar="DIR", help="where the union goes; what it holds takes part")
 
 
 def _add_model(parser: argparse.ArgumentParser, *, several: bool) -> None:

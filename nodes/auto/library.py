@@ -15,7 +15,7 @@ from ...schedules.fitting.report import FAMILY
 from ...schedules.hosting.lists import at_sigma_max
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.made import HowMade
-from ...schedules.presets.matching import SAME_NAME, best_match
+from ...schedules.presets.matching import SAME_NAME, best_match, grade_of
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
 
@@ -68,7 +68,10 @@ def matching(presets: Mapping[str, Preset], facts: RunFacts, *, refined: bool = 
     suitable = {
         name: preset
         for name, preset in presets.items()
-        if _suits(preset, facts) and not (refined and preset.effort == RACE)
+        # Of a large library few are for this model; to look at the rest would take most of the time.
+        if grade_of(preset.model, facts.identity) <= SAME_NAME
+        and _suits(preset, facts)
+        and not (refined and preset.effort == RACE)
     }
     match = best_match(
         suitable,
@@ -80,7 +83,7 @@ def matching(presets: Mapping[str, Preset], facts: RunFacts, *, refined: bool = 
         # Of a run in the middle of the noise only its start is known; `_suits` has looked at that.
         denoise=1.0 if facts.whole else 0.0,
     )
-    return None if match is None or match.grade > SAME_NAME else match.preset
+    return None if match is None else match.preset
 
 
 def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:

@@ -22,6 +22,8 @@ from .noise_levels import model_sampling_of, sigma_range_of
 
 # Values of a weight patch that go into its digest: strided over the whole tensor, and LoRAs have hundreds of them.
 _SAMPLED = 64
+# A checkpoint is known by so many pieces of its file.
+_PIECES, _PIECE_BYTES = 256, 4_096
 # Attributes of a guider that are others' business, or its own as it runs.
 _RUNNING = {"model_patcher", "model_options", "original_conds", "conds", "inner_model", "loaded_models"}
 # Digests of patches by the host's random id of a set of patches: right within a session, and only there.
@@ -139,13 +141,28 @@ def records_digest(guider: Any) -> str:
 
 
 def _file_of(model: Any) -> list[Any]:
-    """The model's file, its folder with it, its size and its time: another one may be put under its name."""
+    """The model's file by its name, its size and pieces of its content: another one may be put under its name.
+
+    Neither folder nor time: a copy on another machine is the same model, and goes on with the same records.
+    """
     path = checkpoint_path(model)
+    if not path:
+        return [None]
     try:
-        status = os.stat(path) if path else None
+        return [bare_name(path), _content_digest(path)]
     except OSError:
-        status = None
-    return [path, None if status is None else (status.st_size, status.st_mtime_ns)]
+        return [path]
+
+
+def _content_digest(path: str) -> str:
+    """Digest of a file's size and of _PIECES pieces of it, evenly over the whole; a few milliseconds."""
+    size = os.stat(path).st_size
+    sha = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as file:
+        for number in range(_PIECES):
+            file.seek(number * max(size - _PIECE_BYTES, 0) // (_PIECES - 1))
+            sha.update(file.read(_PIECE_BYTES))
+    return sha.hexdigest()
 
 
 def _weights_digest(model: Any, strengths: bool) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.library import Library, LibraryError
+from ...schedules.hosting.version import build
 from ...schedules.presets.share_code import to_share_code
 from . import ROUTE_PREFIX
 from .live_curve import live_curve, shared_preset
@@ -89,6 +90,7 @@ class Routes:
 
     def __post_init__(self) -> None:
         self.table = {
+            f"{ROUTE_PREFIX}/about": (self.about, MAX_REQUEST),
             f"{ROUTE_PREFIX}/curves": (self.curves, MAX_REQUEST),
             f"{ROUTE_PREFIX}/code": (self.code, MAX_REQUEST),
             f"{ROUTE_PREFIX}/library": (self.list, MAX_REQUEST),
@@ -135,6 +137,10 @@ class Routes:
         limit = self.table[path][1]
         if size > limit:
             raise RefusedError(413, f"The request has more than the {limit:,} bytes that are read.")
+
+    def about(self, request: Mapping[str, Any]) -> Answer:
+        """Which Sigmasmith this is, for programs that use several servers as one (cli/fleet)."""
+        return Answer(value={"build": build()})
 
     def curves(self, request: Mapping[str, Any]) -> Answer:
         """Live curves of several nodes; a node that cannot be drawn says why and does not stop the others."""

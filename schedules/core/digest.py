@@ -17,6 +17,8 @@ from torch import Tensor
 # Nobody's settings lie deeper or are more; what is counts by its kind alone.
 _MAX_DEPTH = 24
 _MAX_OBJECTS = 20_000
+# Our own package's name, which is what the folder is called that it lies in.
+_PACKAGE = __name__.removesuffix("schedules.core.digest")
 
 
 def digest_of(*values: Any, sampled: int = 0, plain: Callable[[Any], Any] = lambda value: value) -> str:
@@ -59,7 +61,7 @@ class _Digest:
             self._say(value.co_qualname if hasattr(value, "co_qualname") else value.co_name)  # type: ignore[attr-defined]
             self._feed_all([value.co_code, value.co_names, *value.co_consts], depth)
         elif isinstance(value, type):
-            self._say(f"{value.__module__}.{value.__qualname__}")
+            self._say(f"{_module(value)}.{value.__qualname__}")
         else:
             self._feed_object(value, depth)
 
@@ -84,7 +86,7 @@ class _Digest:
         elif isinstance(value, partial):
             self._feed_all([value.func, value.args, value.keywords], depth)
         elif isinstance(value, FunctionType):
-            self._say(value.__module__)
+            self._say(_module(value))
             held = [_content(value.__code__, name, cell) for name, cell in _closed_over(value)]
             self._feed_all([value.__code__, value.__defaults__, value.__kwdefaults__, *held], depth)
         elif isinstance(value, torch.nn.Module):
@@ -113,6 +115,12 @@ class _Digest:
     def _say(self, text: str) -> None:
         raw = text.encode("utf-8", "surrogatepass")
         self.hash.update(struct.pack("<q", len(raw)) + raw)
+
+
+def _module(value: Any) -> str:
+    """The module of a class or function as it is called on every machine: hosts name packs by their folder's path."""
+    name = str(value.__module__).removeprefix(_PACKAGE)
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def _closed_over(function: FunctionType) -> list[tuple[str, Any]]:

@@ -62,17 +62,21 @@ def best_match(
         model, sampler, guidance, latent_shape (without batch), steps: of the run; None where not known.
         denoise: of the run; the steps are those of the whole schedule.
     """
-    # Thousands of presets are for few kinds of model.
+    # Thousands of presets are for few kinds of model, and of all the grades only the best that has one is looked into.
     suits = cache(lambda noise: not noise.differences(model))
-    ranked = [
-        (_rank(preset, model, sampler, guidance, latent_shape, steps, denoise), name)
-        for name, preset in presets.items()
-        if _usable(preset, suits, steps, denoise)
-    ]
-    if not ranked:
-        return None
-    rank, name = min(ranked)
-    return Match(name, presets[name], int(rank[0]))
+    graded: list[list[str]] = [[] for _ in _REASONS]
+    for name, preset in presets.items():
+        graded[grade_of(preset.model, model)].append(name)
+    for grade, names in enumerate(graded):
+        ranked = [
+            (_rank(presets[name], model, sampler, guidance, latent_shape, steps, denoise), name)
+            for name in names
+            if _usable(presets[name], suits, steps, denoise)
+        ]
+        if ranked:
+            name = min(ranked)[1]
+            return Match(name, presets[name], grade)
+    return None
 
 
 def _usable(preset: Preset, suits: Callable[[ModelIdentity], bool], steps: int | None, denoise: float) -> bool:
@@ -90,7 +94,7 @@ def _rank(
     steps: int | None,
     denoise: float,
 ) -> tuple[float, ...]:
-    """Smaller is better, the first entry the grade."""
+    """Smaller is better, within one grade."""
     other_patches = len(preset.model.other_patches(model))
     other_sampler = 1 if not (preset.sampler and sampler) else 0 if preset.sampler == sampler else 2
     other_denoise = abs(preset.denoise - denoise) > _SAME_DENOISE
@@ -98,7 +102,6 @@ def _rank(
     other_size = bool(preset.latent_shape and latent_shape and preset.latent_shape != latent_shape)
     not_fitted = steps is not None and steps not in preset.schedules
     return (
-        _grade(preset.model, model),
         other_patches,
         other_sampler,
         other_denoise,
@@ -108,7 +111,8 @@ def _rank(
     )
 
 
-def _grade(fitted: ModelIdentity, running: ModelIdentity) -> int:
+def grade_of(fitted: ModelIdentity, running: ModelIdentity) -> int:
+    """How sure it is that a preset's model is the running one, if their noise levels agree: a grade of `Match`."""
     same_file = same_digest(fitted.checkpoint_hash, running.checkpoint_hash)
     if same_file:
         return SAME_FILE

@@ -5,6 +5,8 @@ Run by in_process.py in the host's interpreter.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import comfy.hooks
@@ -178,6 +180,25 @@ def test_a_file_of_the_same_name_with_other_weights_is_another_model():
         result, calls = calls_of(loaded("b", 0.5), "renamed")
         assert calls == all_calls
         assert torch.equal(result.sigmas, clean.sigmas)
+
+
+def test_records_know_a_checkpoint_by_its_content_and_not_by_its_place_or_time():
+    digest = part("nodes.host.identity").records_digest
+
+    def of(path: Path, data: bytes, time: float = 1e9) -> str:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (time, time))
+        model = model_of("eps")
+        model.cached_patcher_init = (None, (str(path),))
+        return digest(guider_of(model))
+
+    folder, data = Path(USER) / "files", bytes(range(256)) * 40_000
+    first = of(folder / "a" / "model.safetensors", data)
+    assert of(folder / "b" / "model.safetensors", data, 2e9) == first
+    assert of(folder / "b" / "model.safetensors", data[:-1]) != first
+    assert of(folder / "b" / "model.safetensors", data[:5_000_000] + bytes(40_000) + data[5_040_000:]) != first
+    assert of(folder / "b" / "another.safetensors", data) != first
 
 
 def test_a_digest_follows_settings_and_not_sessions_or_runs():

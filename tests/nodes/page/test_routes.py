@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.nodes.page.routes import MAX_REQUEST, MAX_UPLOAD, Answer, RefusedError, Routes, check_origin
 from sigmasmith.schedules.hosting.library import Library
+from sigmasmith.schedules.hosting.version import build
 from sigmasmith.schedules.presets.file import from_bytes, to_bytes, workflow_of
 from sigmasmith.schedules.presets.share_code import from_share_code, to_share_code
 
@@ -47,6 +48,10 @@ def test_several_curves_come_in_the_asked_order_and_one_failure_stops_no_other(r
     nodes = [{"node": node("SigmasmithCosine", steps=5)}, {"node": 7}, {"node": LOADER}]
     curves = good(routes, "curves", {"nodes": nodes})["curves"]
     assert [next(iter(curve)) for curve in curves] == ["plot", "problem", "plot"]
+
+
+def test_a_program_is_told_which_sigmasmith_this_is(routes):
+    assert good(routes, "about", {}) == {"build": build()}
 
 
 def test_code_of_a_node_is_a_share_code(routes):
