@@ -11,6 +11,7 @@ from ...schedules.presets.preset import Preset
 from ..host.metadata import note_run
 from ..host.noise_levels import check_same_noise
 from ..host.watch import with_preset
+from ..inputs import check_preset
 from ..registration import remember
 from ..schema import CATEGORY, PresetType, choice, number, schema, text_ui, whole
 from ..text import plain_list
@@ -51,6 +52,7 @@ class SigmasmithSchedule(io.ComfyNode):
 
     @classmethod
     def execute(cls, preset: Preset, steps: int, denoise: float, mode: str) -> io.NodeOutput:
+        check_preset(preset)
         # Nothing runs at denoise 0, as in the host's own nodes.
         asked = preset.sigmas(steps, denoise, MODES[mode]) if denoise > 0.0 else torch.zeros(0)  # pyright: ignore[reportArgumentType]
         sigmas = remember(asked)
@@ -82,5 +84,5 @@ class SigmasmithApply(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, preset: Preset) -> io.NodeOutput:
-        check_same_noise(model, preset)
+        check_same_noise(model, check_preset(preset))
         return io.NodeOutput(with_preset(model, preset, cls.hidden.unique_id))
