@@ -24,10 +24,10 @@ def check_target(path: Path, suffix: str, *, replace: bool) -> None:
     """ValueError where a file could not be written for a reason that is known before the work begins."""
     if path.suffix != suffix:
         raise ValueError(f"--out must end in {suffix}, got {path}")
-    if path.is_dir():
+    if os.path.isdir(path):  # not Path's: what is too long for a name raises there
         raise ValueError(f"--out is a folder: {path}")
-    if path.exists() and not replace:
+    if os.path.exists(path) and not replace:
         raise ValueError(f"--out exists: {path}; --force replaces it")
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ValueError(f"--out cannot be written: {parent} is no folder that you may write to")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from pathlib import Path
 
 import torch
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--method {args.method} solves schedules alone, and {NAME} needs gauss_newton")
     if args.minutes is not None and not 0.0 < args.minutes < math.inf:
         raise ValueError(f"--minutes must be above 0 and finite, got {args.minutes:g}")
-    if args.journal is not None and Path(args.journal).exists() and not Path(args.journal).is_dir():
+    if args.journal is not None and os.path.exists(args.journal) and not os.path.isdir(args.journal):
         raise ValueError(f"--journal must be a folder, got {args.journal}")
     subject = chosen_subject(args)
     name, sampler = named_sampler(args.sampler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +28,7 @@ def find_preset(text: str) -> Preset | None:
     """The preset that a file name or a share code stands for; None where `text` is a plain name."""
     if re.match(r"\s*sigmasmith[0-9]+:", text, re.IGNORECASE):
         return from_share_code(text)
-    if text.endswith(SUFFIX) or "/" in text or "\\" in text or Path(text).is_file():
+    if text.endswith(SUFFIX) or "/" in text or "\\" in text or os.path.isfile(text):
         return load_preset(text)
     return None
 

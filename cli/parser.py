@@ -10,6 +10,8 @@ PROGRAM = "python -m sigmasmith"
 
 # No count or size that anybody means is larger.
 MOST = 10**9
+# Of whole numbers whose own limits the commands say: sums of such stay finite.
+_LARGEST = 10**15
 
 
 class _Style(TypedDict):
@@ -92,7 +94,7 @@ example:
     own.add_argument("--flow", action="store_true", help="a rectified-flow model: x = (1 - sigma) x0 + sigma noise")
     run = fit.add_argument_group("the fit")
     _add_sampler_and_steps(run)
-    run.add_argument("--noises", type=int, default=16, metavar="N", help="start noises, at least 3 (default 16)")
+    run.add_argument("--noises", type=whole, default=16, metavar="N", help="start noises, at least 3 (default 16)")
     _add_effort(run)
     run.add_argument(
         "--method",
@@ -101,7 +103,7 @@ example:
         help="how schedules are sought: first candidates refined by Gauss-Newton (default), or oss, the recursive "
         "search of Optimal Stepsize, mended; its calls depend on the step counts alone, not on the effort",
     )
-    run.add_argument("--seed", type=int, default=0, metavar="N", help="of the noises (default 0)")
+    run.add_argument("--seed", type=seed, default=0, metavar="N", help="of the noises (default 0)")
     run.add_argument(
         "--denoise",
         type=float,
@@ -134,7 +136,7 @@ examples:
   python -m sigmasmith show "sigmasmith1:..."\n""",
     )
     show.add_argument("preset", metavar="PRESET", help="preset file or share code")
-    show.add_argument("--steps", type=int, metavar="N", help="this step count, interpolated where it was not fitted")
+    show.add_argument("--steps", type=whole, metavar="N", help="this step count, interpolated where it was not fitted")
     show.add_argument("--denoise", type=float, default=1.0, metavar="D", help="the host's fraction 0..1 (default 1)")
     show.add_argument(
         "--mode",
@@ -167,10 +169,10 @@ examples:
     _add_model(compare, several=True)
     run = compare.add_argument_group("the comparison")
     _add_sampler_and_steps(run)
-    run.add_argument("--noises", type=int, default=128, metavar="N", help="start noises to compare on (default 128)")
-    run.add_argument("--seed", type=int, default=0, metavar="N", help="of the noises; a fit uses others (default 0)")
+    run.add_argument("--noises", type=whole, default=128, metavar="N", help="start noises to compare on (default 128)")
+    run.add_argument("--seed", type=seed, default=0, metavar="N", help="of the noises; a fit uses others (default 0)")
     _add_effort(run)
-    run.add_argument("--calibration-noises", type=int, default=16, metavar="N", help="of a fit made now (default 16)")
+    run.add_argument("--calibration-noises", type=whole, default=16, metavar="N", help="of a fit made now (default 16)")
 
 
 def _add_plot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -189,14 +191,14 @@ examples:
   python -m sigmasmith plot digits.safetensors karras simple --steps 10 --out curves.svg --dark""",
     )
     plot.add_argument("schedules", nargs="+", metavar="SCHEDULE", help="preset, share code or name, see below")
-    plot.add_argument("--steps", type=int, metavar="N", help="step count (default: the preset's own, or 10)")
+    plot.add_argument("--steps", type=whole, metavar="N", help="step count (default: the preset's own, or 10)")
     plot.add_argument("--model", metavar="NAME", help="a bundled model whose sigma range to use")
     plot.add_argument("--sigma-min", type=float, metavar="S", help="smallest noise level")
     plot.add_argument("--sigma-max", type=float, metavar="S", help="largest noise level")
     plot.add_argument("--flow", action="store_true", help="the range is that of a rectified-flow model")
     plot.add_argument("--out", required=True, metavar="FILE", help="SVG file to write; - prints it")
-    plot.add_argument("--width", type=int, default=640, metavar="PX", help="(default 640)")
-    plot.add_argument("--height", type=int, default=400, metavar="PX", help="(default 400)")
+    plot.add_argument("--width", type=whole, default=640, metavar="PX", help="(default 640)")
+    plot.add_argument("--height", type=whole, default=400, metavar="PX", help="(default 400)")
     plot.add_argument("--dark", action="store_true", help="light curves on a dark ground")
 
 
@@ -216,7 +218,7 @@ examples:
     search.add_argument("schedule", nargs="?", default="fallback", metavar="SCHEDULE", help="(default fallback)")
     search.add_argument("--model", required=True, metavar="NAME", help="a bundled model, such as digits_eps")
     search.add_argument("--cfg", type=float, metavar="G", help="guidance (default 1, none)")
-    search.add_argument("--label", type=int, metavar="N", help="class that the model draws (default none)")
+    search.add_argument("--label", type=whole, metavar="N", help="class that the model draws (default none)")
     search.add_argument(
         "--reward",
         default="sharpness",
@@ -225,10 +227,10 @@ examples:
     )
     search.add_argument("--judge", metavar="NAME", help="a second reward, reported and never searched on")
     search.add_argument("--budget", type=float, default=8.0, metavar="B", help="in full images (default 8)")
-    search.add_argument("--steps", type=int, default=16, metavar="N", help="of a full run (default 16)")
-    search.add_argument("--draft-steps", type=int, default=4, metavar="N", help="of a draft (default 4)")
-    search.add_argument("--keep", type=int, default=0, metavar="N", help="full runs (default one below 8, else two)")
-    search.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default 0)")
+    search.add_argument("--steps", type=whole, default=16, metavar="N", help="of a full run (default 16)")
+    search.add_argument("--draft-steps", type=whole, default=4, metavar="N", help="of a draft (default 4)")
+    search.add_argument("--keep", type=whole, default=0, metavar="N", help="full runs (default one below 8, else two)")
+    search.add_argument("--seed", type=seed, default=0, metavar="N", help="the first seed (default 0)")
 
 
 def _add_fleet(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -358,6 +360,25 @@ def whole_numbers(text: str) -> tuple[int, ...]:
             f"must be whole numbers above 0, at most {MOST:,}, with commas between, got {text[:80]!r}"
         )
     return values
+
+
+def whole(text: str) -> int:
+    """An option's value such as 8; what it may be the command says."""
+    try:
+        value = int(text)
+    except ValueError:  # Python's own limit of 4,300 digits among them
+        value = _LARGEST + 1
+    if abs(value) > _LARGEST:
+        raise argparse.ArgumentTypeError(f"must be a whole number, at most {_LARGEST:,}, got {text[:80]!r}")
+    return value
+
+
+def seed(text: str) -> int:
+    """A seed; its range the command says."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text[:80]!r}") from None
 
 
 def numbers(text: str) -> tuple[float, ...]:

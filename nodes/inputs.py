@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
+from ..schedules.presets.preset import Preset
 from .host.samplers import sampler_names
 from .schema import choice, number, whole
 
@@ -31,3 +34,14 @@ def sampler_name_input(tooltip: str, default: str = "dpmpp_2m") -> io.Input:
 def noise_seed_input(name: str, tooltip: str, default: int = 0) -> io.Input:
     """Seed of start noises that are not an image's: it stays when a graph is queued again."""
     return whole(name, default, (0, 2**32 - 1), tooltip, control_after_generate=False)
+
+
+def check_preset(preset: Any) -> Preset:
+    """What a required `preset` input holds: a graph that is sent by a program may leave it null.
+
+    Raises:
+        ValueError: names the input.
+    """
+    if not isinstance(preset, Preset):
+        raise ValueError(f"preset: must be one of Fit Schedule or Load Preset, got a {type(preset).__name__}")
+    return preset

@@ -103,7 +103,8 @@ def _cache_name(text: str) -> str | None:
     lowered = text.lower()
     if "cache" not in lowered:
         return None
-    return next((name for mark, name in _KNOWN.items() if mark in lowered), f"the step cache {text!r}")
+    bare = text.replace("\\", "/").rpartition("/")[2]  # some packs use the path of their file for a key
+    return next((name for mark, name in _KNOWN.items() if mark in lowered), f"the step cache {bare!r}")
 
 
 def _timed(cond: Any) -> bool:

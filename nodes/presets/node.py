@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
 from ..host import folders
+from ..inputs import check_preset
 from ..sampler_names import MULTISTEP
 from ..schema import CATEGORY, PresetType, choice, schema, switch, text, text_ui
 
@@ -55,7 +56,7 @@ class SigmasmithSavePreset(io.ComfyNode):
     ) -> io.NodeOutput:
         from .store import save_as, to_share_code
 
-        path = save_as(preset, name, author, licence, notes, overwrite)
+        path = save_as(check_preset(preset), name, author, licence, notes, overwrite)
         code = to_share_code(preset)
         return io.NodeOutput(preset, code, ui=text_ui(f"Saved as {name} ({path.name}).\n{code}"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
+from ..inputs import check_preset
 from ..sampler_names import MULTISTEP
 from ..schema import CATEGORY, PresetType, schema, text_ui
 
@@ -36,7 +37,7 @@ class SigmasmithMultistep(io.ComfyNode):
     def execute(cls, preset: Preset) -> io.NodeOutput:
         from ..host.multistep import multistep_sampler
 
-        info = coefficients_info(preset)
+        info = coefficients_info(check_preset(preset))
         return io.NodeOutput(multistep_sampler(preset, cls.hidden.unique_id), info, ui=text_ui(info))
 
 

@@ -12,6 +12,7 @@ from ...schedules.presets.preset import Preset
 from ..host.metadata import note_run
 from ..host.noise_levels import check_same_noise
 from ..host.watch import with_preset
+from ..inputs import check_preset
 from ..registration import remember
 from ..schema import CATEGORY, PresetType, choice, number, schema, text_ui, whole
 from ..text import plain_list
@@ -52,6 +53,7 @@ class SigmasmithSchedule(io.ComfyNode):
 
     @classmethod
     def execute(cls, preset: Preset, steps: int, denoise: float, mode: str) -> io.NodeOutput:
+        check_preset(preset)
         # Nothing runs at denoise 0, as in the host's own nodes.
         asked, said = preset_run(preset, steps, denoise, MODES[mode]) if denoise > 0.0 else (torch.zeros(0), "")  # pyright: ignore[reportArgumentType]
         sigmas = remember(asked)
@@ -83,5 +85,5 @@ class SigmasmithApply(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, preset: Preset) -> io.NodeOutput:
-        check_same_noise(model, preset)
+        check_same_noise(model, check_preset(preset))
         return io.NodeOutput(with_preset(model, preset, cls.hidden.unique_id))

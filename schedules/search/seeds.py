@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ class SeedBudget:
                 f"draft_steps must be from 1 to {self.steps - 1}, fewer than the {self.steps} steps of a full run, "
                 f"got {self.draft_steps}"
             )
+        if not math.isfinite(self.images):
+            raise ValueError(f"budget must be finite, got {self.images:g}")
         if self.keep < 0:
             raise ValueError(f"keep must be 0 or more, got {self.keep}")
         if self.candidates <= self.kept:

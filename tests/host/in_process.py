@@ -1,7 +1,7 @@
 """Run by the host's interpreter: the pack against the host's own classes, without a server.
 
-Usage: python in_process.py COMFYUI PACK. Runs every test_* function of checks_*.py and prints one JSON object:
-`results`, name -> traceback or null, and `import_seconds`.
+Usage: python in_process.py COMFYUI PACK [CHECKS ...]. Runs every test_* function of checks_*.py, or of those named, and
+prints one JSON object: `results`, name -> traceback or null, and `import_seconds`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ CHECKS = (
     "checks_identity",
     "checks_multistep",
     "checks_partial",
+    "checks_refusals",
     "checks_samplers",
     "checks_search",
     "checks_trials",
@@ -38,7 +39,7 @@ def main() -> None:
     # First: it puts the host on the path and on the CPU, which must be before anything else of the host is imported.
     loaded = importlib.import_module("loaded_pack")
     results: dict[str, str | None] = {}
-    for checks in CHECKS:
+    for checks in sys.argv[3:] or CHECKS:
         for name, function in vars(importlib.import_module(checks)).items():
             if name.startswith("test_"):
                 try:

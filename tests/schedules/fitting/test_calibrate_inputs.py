@@ -233,6 +233,52 @@ def test_a_denoiser_that_works_in_place_is_fitted_as_one_that_does_not():
     assert in_place.report.rows[5].errors == fresh.report.rows[5].errors
 
 
+def remembering():
+    calls = 0
+
+    def model(x, sigma):
+        nonlocal calls
+        calls += 1
+        return mixture()(x, sigma) * (1.0 + 0.01 * calls)
+
+    return model
+
+
+def running_mean():
+    mean, last = torch.zeros(()), 0.0
+
+    def model(x, sigma):
+        nonlocal mean, last
+        mean = 0.5 * mean.mean() if float(sigma[0]) <= last else torch.zeros(())
+        mean, last = mean + mixture()(x, sigma), float(sigma[0])
+        return mean
+
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "cause"),
+    [
+        (lambda x, sigma: mixture()(x, sigma) + 0.1 * torch.randn_like(x), "random numbers at every call"),
+        (lambda x, sigma: mixture()(x, sigma) * (1.0 + 0.1 * torch.rand(())), "random numbers at every call"),
+        (remembering(), "keeps something from run to run"),
+    ],
+)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_random_or_counting_denoiser_is_refused_before_a_call_that_counts(tmp_path, model, cause, recorded):
+    counted, said = Counted(model), []
+    with pytest.raises(ValueError, match=f"model: the same run gives another result each time .*{cause}"):
+        small_fit(
+            counted, normal(4), journal=tmp_path if recorded else None, progress=lambda *told: said.append(told[2])
+        )
+    assert counted.calls <= 12
+    assert "teacher" not in said[1:]  # the probe of the records comes first
+
+
+def test_a_denoiser_with_a_memory_of_its_run_is_run_whole_and_said_to_be_one():
+    assert "every run was made whole" in str(small_fit(running_mean(), normal(4)).report)
+
+
 def test_a_baseline_that_breaks_the_contract_is_named():
     rising = {"rising": lambda steps: torch.linspace(0.0, 1.0, steps + 1)}
     with pytest.raises(ValueError, match="rising must be strictly decreasing"):
