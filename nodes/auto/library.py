@@ -17,7 +17,7 @@ from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.made import HowMade
 from ...schedules.presets.matching import SAME_NAME, best_match
 from ...schedules.presets.preset import FITTED, Preset
-from ...schedules.samplers.fitted import NAME
+from ...schedules.samplers.fitted import NAME, WITHOUT_COEFFICIENTS
 
 # The effort whose presets hold no more than the family's scale and stretch.
 RACE = "quick"
@@ -25,8 +25,6 @@ RACE = "quick"
 PATCHES = "patches_at_any_strength"
 # Guidances, and starts of runs below denoise 1, that differ by less count as one.
 _SAME_GUIDANCE, _SAME_START = 0.1, 0.05
-# The sampler that the fitted one is without its coefficients.
-WITHOUT_COEFFICIENTS = "dpmpp_2m"
 _FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f]')
 _LONGEST = 100
 

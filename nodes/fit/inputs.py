@@ -117,6 +117,16 @@ def method_input() -> io.Input:
     )
 
 
+def vae_input() -> io.Input:
+    """What makes the pictures before and after."""
+    return io.Vae.Input(
+        "vae",
+        optional=True,
+        tooltip="Connect it to see the fit beside what you use now, on noises that it has not seen. Without it the "
+        "pictures come from the host's preview.",
+    )
+
+
 def outputs() -> list[io.Output]:
     """The outputs that both Fit nodes share."""
     return [
@@ -124,4 +134,8 @@ def outputs() -> list[io.Output]:
         io.Sigmas.Output(display_name="sigmas", tooltip="The schedule for the first of the step counts."),
         io.Image.Output(display_name="plot", tooltip="One picture per step count: the fitted curve and the host's."),
         io.String.Output(display_name="report", tooltip="What was fitted and how good it is, in words."),
+        io.Image.Output(
+            display_name="before_after",
+            tooltip="The reference, what you use now and the fit side by side, on noises that the fit has not seen.",
+        ),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...schedules.core.run import StartsFromImages
 from ...schedules.core.sigmas import steps_before_truncation
-from ...schedules.core.types import Baselines
+from ...schedules.core.types import Baselines, Progress
 from ...schedules.fitting.budget import OutOfTimeError
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
@@ -35,8 +35,10 @@ from ..host.progress import only_within, progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
 from ..host.subject import Subject, subject_of
+from ..pictures.beside import Beside
 from ..presets.written import note_written
 from ..text import parse_steps
+from .before import Counting, before_of, calls_of, seen
 from .existing import existing_in_words, existing_preset
 from .request import FitRequest, FitResult
 from .words import fit_in_words, notes_of, result_of, say_memory
@@ -68,9 +70,9 @@ def fit(request: FitRequest) -> FitResult:
     if preset is not None:
         switches = switch_sentences({count: preset.schedules[full[count]] for count in steps}, subject.boundary)
         report = existing_in_words(request, preset, full, switches)
-    else:
-        preset, report = _fit_anew(request, path, steps, subject, start, baselines)
-    return result_of(preset, full, baselines, report)
+        return result_of(preset, full, baselines, report)
+    preset, report, beside = _fit_anew(request, path, steps, subject, start, baselines)
+    return replace(result_of(preset, full, baselines, report), beside=beside)
 
 
 def _fit_anew(
@@ -80,14 +82,13 @@ def _fit_anew(
     subject: Subject,
     start: PartialStart | None,
     baselines: Baselines,
-) -> tuple[Preset, str]:
-    """The preset of a new fit, saved, and the report."""
+) -> tuple[Preset, str, Beside | None]:
+    """The preset of a new fit, saved, the report, and what is seen of it."""
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs_of(request, subject)
-    minutes = request.minutes or None
-    cost = Cost(minutes, progress_bar(runs, request.node_id, minutes))
-    if not request.starts_over_limit:
-        cost = Cost(None, only_within(runs, request.minutes, progress_bar(runs, request.node_id, None)))
+    before = before_of(request.in_use, request.sampler_name, steps, start, runs.guider.model_patcher)
+    counting = Counting(_progress(request, runs), calls_of(before, request.noises))
+    cost = Cost(request.minutes or None if request.starts_over_limit else None, counting)
     notes = [sampler.note for sampler in samplers if sampler.note] + notes_of(request, subject)
     if start is not None and isinstance(runs, StartsFromImages) and runs.has_images:
         notes.append("The runs started from the images of the latent.")
@@ -112,7 +113,17 @@ def _fit_anew(
         _save(path, preset, key)
         records.clear()
     costs = [runs.costs] if isinstance(runs, ExpertRuns) else []
-    return preset, fit_in_words(request, calibration, [*notes, *costs, memory])
+    report = fit_in_words(request, calibration, [*notes, *costs, memory])
+    # The preset is saved: whatever happens to the pictures costs no more than them.
+    late = request.minutes and calibration.seconds > 60.0 * request.minutes
+    return preset, report, None if late else seen(before, calibration, runs, counting)
+
+
+def _progress(request: FitRequest, runs: GuiderRuns | ExpertRuns) -> Progress:
+    """The progress function; without leave to start over the limit it ends such a fit at its first timed calls."""
+    if request.starts_over_limit:
+        return progress_bar(runs, request.node_id, request.minutes or None)
+    return only_within(runs, request.minutes, progress_bar(runs, request.node_id, None))
 
 
 def _say_sizes(request: FitRequest, steps: tuple[int, ...], subject: Subject, runs: GuiderRuns | ExpertRuns) -> str:

@@ -51,9 +51,10 @@ def test_fit_runs_on_every_prediction_type():
         assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
 
 
-def test_the_published_search_is_the_last_input_and_an_advanced_one():
+def test_the_published_search_comes_after_what_graphs_have_saved_and_is_an_advanced_one():
     for node in ("SigmasmithFit", "SigmasmithFitGuider"):
-        last = NODES[node].GET_SCHEMA().inputs[-1]
+        *_, before, last, vae = NODES[node].GET_SCHEMA().inputs
+        assert (before.id, vae.id) == ("denoise", "vae")  # a link: it takes no widget value
         assert last.id == "method"
         assert last.optional
         assert last.as_dict()["advanced"] is True

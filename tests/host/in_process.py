@@ -24,6 +24,7 @@ CHECKS = (
     "checks_identity",
     "checks_multistep",
     "checks_partial",
+    "checks_pictures",
     "checks_samplers",
     "checks_search",
     "checks_trials",
