@@ -15,6 +15,8 @@ from ...schedules.fitting.effort import held_out_of
 from ...schedules.fitting.partial import PartialStart
 from ...schedules.fitting.report import FITTED, StepReport
 from ...schedules.hosting import LOGGER_NAME
+from ...schedules.hosting.call_timer import CallTimer
+from ...schedules.hosting.progress import share_in_words
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.samplers.fitted import NAME, WITHOUT_COEFFICIENTS
 from ..compare.runners import named_runner, run_sampler
@@ -68,17 +70,30 @@ class Counting:
 
     Args:
         progress: the fit's own.
+        timer: of the model calls; what is done without one comes from the records of an interrupted fit.
         calls: evaluations per sample that the run takes.
     """
 
-    def __init__(self, progress: Progress, calls: float) -> None:
-        self._progress, self._calls = progress, round(calls)
-        self._done = self._total = 0
+    def __init__(self, progress: Progress, timer: CallTimer, calls: float) -> None:
+        self._progress, self._timer, self._calls = progress, timer, round(calls)
+        self._done = self._total = self._timed = self._recalled = 0
+        self._resumed = ""
 
     def __call__(self, done: int, total: int, message: str) -> None:
         """As the fit calls it."""
-        self._done, self._total = done, total + self._calls
-        self._progress(done, self._total, message)
+        # Later phases read runs that this very fit has recorded.
+        recalls = self._recalled or message == REFERENCE
+        if recalls and self._timer.calls == self._timed and done > self._done:
+            self._recalled = done
+        elif self._recalled and not self._resumed:
+            self._resumed = f" (went on at {share_in_words(self._recalled, total + self._calls)})"
+        self._done, self._total, self._timed = done, total + self._calls, self._timer.calls
+        self._progress(done, self._total, message + self._resumed)
+
+    @property
+    def share(self) -> str:
+        """The share that is done, in words."""
+        return share_in_words(self._done, self._total)
 
     def after(self, calls: float) -> None:
         """So many evaluations per sample of the run are done."""

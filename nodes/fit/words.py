@@ -31,7 +31,7 @@ def say_memory(kept: int, recorded: int, runs: GuiderRuns | ExpertRuns, node_id:
         f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time. Until it is "
         f"done, its records for the case of an interruption take at most {in_bytes(recorded)} of the disk."
     )
-    messages.say(said, node_id)
+    messages.say(said, node_id, quiet=True)
     if kept > free_memory():
         messages.say(
             f"{in_bytes(free_memory())} of the computer's memory are free, fewer than the fit may keep "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,7 @@ def _fit_anew(
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs_of(request, subject)
     before = before_of(request.in_use, request.sampler_name, steps, start, runs.guider.model_patcher)
-    counting = Counting(_progress(request, runs), calls_of(before, request.noises))
+    counting = Counting(_progress(request, runs), runs.timer, calls_of(before, request.noises))
     cost = Cost(request.minutes or None if request.starts_over_limit else None, counting)
     notes = [sampler.note for sampler in samplers if sampler.note] + notes_of(request, subject)
     if start is not None and isinstance(runs, StartsFromImages) and runs.has_images:
@@ -95,7 +97,8 @@ def _fit_anew(
     key = _fit_key(request, subject, steps)
     memory = _say_sizes(request, steps, subject, runs)
     with _records(key, request.node_id) as records:
-        calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost, records)
+        with _told_if_interrupted(counting, request.node_id):
+            calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost, records)
         solved = calibration.made
         more = {**solved.more, **request.facts}
         made = replace(subject.made, method=solved.method, chosen_among=solved.chosen_among, more=more)
@@ -117,6 +120,17 @@ def _fit_anew(
     # The preset is saved: whatever happens to the pictures costs no more than them.
     late = request.minutes and calibration.seconds > 60.0 * request.minutes
     return preset, report, None if late else seen(before, calibration, runs, counting)
+
+
+@contextmanager
+def _told_if_interrupted(counting: Counting, node_id: Any) -> Iterator[None]:
+    """While a fit runs: an interrupt says that nothing of it is lost."""
+    try:
+        yield
+    except BaseException as error:
+        if messages.is_interrupt(error) and folders.records_limit():
+            messages.show(f"Interrupted at {counting.share}: kept, and goes on from there when queued again.", node_id)
+        raise
 
 
 def _progress(request: FitRequest, runs: GuiderRuns | ExpertRuns) -> Progress:

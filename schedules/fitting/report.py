@@ -122,7 +122,7 @@ class Report:
             if row.switched.get(row.chosen):
                 said.append(
                     f"At {steps} steps {row.switched[row.chosen]} of {self.held_out} held-out samples ended in another "
-                    "image than the teacher's."
+                    "image than the reference's."
                 )
         if self.rows:
             said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")

@@ -27,6 +27,7 @@ CHECKS = (
     "checks_pictures",
     "checks_samplers",
     "checks_search",
+    "checks_told",
     "checks_trials",
     "checks_use",
     "checks_variance",
