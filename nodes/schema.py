@@ -7,8 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 CATEGORY = "sampling/Sigmasmith"
-# Entry of a node's `ui` with the pictures that the page lays side by side.
-PICTURES = "sigmasmith_pictures"
+# Entries of a node's `ui` for the page: pictures that it lays side by side, and a table.
+PICTURES, REPORT = "sigmasmith_pictures", "sigmasmith_report"
 PresetType = io.Custom("SIGMASMITH_PRESET")
 RewardType = io.Custom("SIGMASMITH_REWARD")
 

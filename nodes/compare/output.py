@@ -7,14 +7,14 @@ from typing import Any
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ...schedules.comparison.comparison import Cell
-from ...schedules.comparison.text import csv_text, report_text, sentences, verdict_sentences
+from ...schedules.comparison.comparison import Cell, Comparison
+from ...schedules.comparison.text import csv_text, report_text, sentences, sorted_cells, verdict_sentences
 from ..host import messages
 from ..host.decoding import DecodeLatents, decoder_of
 from ..host.folders import write_csv
 from ..pictures.beside import MOST_ENTRIES, NO_PICTURES, REFERENCE, Beside, Entry, for_page
 from ..pictures.sheet import image_grid, notice_image
-from ..schema import PICTURES
+from ..schema import PICTURES, REPORT
 from .picture import table_image
 from .work import CompareResult
 
@@ -23,8 +23,6 @@ def node_output(result: CompareResult, vae: Any, filename_prefix: str, cls: type
     """A result as the node gives it out, shows it, and writes it into the output folder."""
     saved = _saved(result, filename_prefix, cls.hidden.unique_id)
     report = f"{report_text(result.comparison)}\n{saved}"
-    # In place of the last progress line, which would stay below the node.
-    messages.show("\n".join(verdict_sentences(result.comparison)) or saved, cls.hidden.unique_id)
     table = table_image(result.comparison, list(sentences(result.comparison)))
     seen = _Seen(result, decoder_of(result.model, vae))
     shown: dict[str, Any] = ui.PreviewImage(table, cls=cls).as_dict()
@@ -32,7 +30,18 @@ def node_output(result: CompareResult, vae: Any, filename_prefix: str, cls: type
     if vae is not None:
         sheets: dict[str, Any] = ui.PreviewImage(images, cls=cls).as_dict()
         shown["images"] = [*shown["images"], *sheets["images"]]
-    return io.NodeOutput(images, table, report, ui=shown | {"text": (report,), PICTURES: seen.for_page(cls)})
+    shown |= {"text": (report,), REPORT: [_table(result.comparison, saved)], PICTURES: seen.for_page(cls)}
+    return io.NodeOutput(images, table, report, ui=shown)
+
+
+def _table(comparison: Comparison, saved: str) -> dict[str, Any]:
+    """What the page shows as a table: the best of every step count, and what the comparison shows."""
+    rows = [
+        [str(cell.steps), cell.sampler, cell.schedule, "failed" if cell.failed else f"{cell.error:.3g}"]
+        for cell in sorted_cells(comparison)[:MOST_ENTRIES]
+    ]
+    notes = [*verdict_sentences(comparison), saved]
+    return {"heads": ["steps", "sampler", "schedule", "error"], "rows": rows, "notes": notes}
 
 
 def _saved(result: CompareResult, filename_prefix: str, node_id: Any) -> str:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
-from ..host import folders, messages
+from ..host import folders
 from ..host.decoding import DecodeLatents, decoder_of
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
 from ..presets.written import preset_fingerprint
-from ..schema import CATEGORY, PICTURES, number, schema
+from ..schema import CATEGORY, PICTURES, REPORT, number, schema
 from ..text import parse_steps
 from .in_use import in_use_by
 from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings, vae_input
@@ -42,12 +42,11 @@ def node_output(result: FitResult, cls: type[io.ComfyNode], decode: DecodeLatent
     from ..pictures.beside import for_page, pictures_of, sheet_of
     from ..plot_picture import plot_images
 
-    # In place of the last progress line, which would stay below the node.
-    messages.show("\n".join(title for title, *_ in result.plots), cls.hidden.unique_id)
     plot = plot_images(result.plots)
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
     pictures = pictures_of(result.beside, decode)
-    shown |= {"text": (result.report,), PICTURES: for_page(result.beside, pictures, cls)}
+    shown |= {"text": (result.report,), REPORT: [dict(result.table)] if result.table else []}
+    shown[PICTURES] = for_page(result.beside, pictures, cls)
     return io.NodeOutput(result.preset, result.sigmas, plot, result.report, sheet_of(result.beside, pictures), ui=shown)
 
 

@@ -90,6 +90,7 @@ class FitResult:
         plots: one per step count: title, fitted sigmas, and the host's curves by name.
         report: in words.
         beside: before and after on noises that the fit has not seen; None where nothing was run.
+        table: the report as a table for the page.
     """
 
     preset: Preset
@@ -97,3 +98,4 @@ class FitResult:
     report: str
     plots: tuple[tuple[str, Tensor, Mapping[str, Tensor]], ...] = field(default=())
     beside: Beside | None = None
+    table: Mapping[str, Any] = field(default_factory=dict)

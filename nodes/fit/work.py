@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from ...schedules.fitting.journal import Records
 from ...schedules.fitting.memory import FitSize
 from ...schedules.fitting.partial import PartialStart, partial_start
 from ...schedules.fitting.record_folder import prune_records
+from ...schedules.fitting.report import StepReport
 from ...schedules.fitting.settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 from ...schedules.hosting.lists import usable
 from ...schedules.hosts.schedules import DEFAULT_HOST
@@ -73,8 +74,8 @@ def fit(request: FitRequest) -> FitResult:
         switches = switch_sentences({count: preset.schedules[full[count]] for count in steps}, subject.boundary)
         report = existing_in_words(request, preset, full, switches)
         return result_of(preset, full, baselines, report)
-    preset, report, beside = _fit_anew(request, path, steps, subject, start, baselines)
-    return replace(result_of(preset, full, baselines, report), beside=beside)
+    preset, report, rows, beside = _fit_anew(request, path, steps, subject, start, baselines)
+    return replace(result_of(preset, full, baselines, report, rows), beside=beside)
 
 
 def _fit_anew(
@@ -84,8 +85,8 @@ def _fit_anew(
     subject: Subject,
     start: PartialStart | None,
     baselines: Baselines,
-) -> tuple[Preset, str, Beside | None]:
-    """The preset of a new fit, saved, the report, and what is seen of it."""
+) -> tuple[Preset, str, Mapping[int, StepReport], Beside | None]:
+    """The preset of a new fit, saved, the report in words and by step count, and what is seen of it."""
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs_of(request, subject)
     before = before_of(request.in_use, request.sampler_name, steps, start, runs.guider.model_patcher)
@@ -119,7 +120,7 @@ def _fit_anew(
     report = fit_in_words(request, calibration, [*notes, *costs, memory])
     # The preset is saved: whatever happens to the pictures costs no more than them.
     late = request.minutes and calibration.seconds > 60.0 * request.minutes
-    return preset, report, None if late else seen(before, calibration, runs, counting)
+    return preset, report, calibration.report.rows, None if late else seen(before, calibration, runs, counting)
 
 
 @contextmanager
