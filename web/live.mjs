@@ -7,7 +7,7 @@ const WIDGET = "sigmasmith_curve";
 const MAX_BATCH = 64;
 const MAX_REMEMBERED = 256;
 // Nodes that write presets, which others draw.
-const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
+export const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
 // It takes a preset as one of many schedules, and shows a table of them.
 const COMPARISON = "SigmasmithCompare";
 

@@ -2,7 +2,8 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { ask, copyCode, rootGraph, tell } from "./host.mjs";
-import { LiveCurves, hasCurve } from "./live.mjs";
+import { fitOnce } from "./fit_once.mjs";
+import { LiveCurves, WRITERS, hasCurve } from "./live.mjs";
 import { acceptDrops, acceptPageDrops } from "./drop.mjs";
 import { offerPresets, setWidget } from "./load_preset.mjs";
 import { Outcomes } from "./outcome.mjs";
@@ -75,7 +76,10 @@ app.registerExtension({
     });
   },
   nodeCreated(node) {
+    // The classic canvas folds away what Nodes 2.0 does by itself.
+    if (node.comfyClass?.startsWith("Sigmasmith")) for (const widget of node.widgets ?? []) widget.advanced ??= widget.options?.advanced;
     if (node.comfyClass === LOADER) acceptDrops(node, libraryChanged);
+    if (WRITERS.has(node.comfyClass)) fitOnce(node);
     if (hasCurve(node)) curves.attach(node);
     if (node.comfyClass?.startsWith("Sigmasmith")) outcomes.attach(node);
   },

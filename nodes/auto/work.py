@@ -15,6 +15,7 @@ from ...schedules.family.schedule import family_schedule
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
+from ..fit.edits import PATCHES
 from ..fit.in_use import InUse
 from ..fit.work import FitRequest, fit
 from ..host import folders, messages
@@ -28,7 +29,7 @@ from ..host.progress import TooLongError
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, draws_noise, sampler_names, sampler_of
 from ..pictures.beside import Beside, for_page, pictures_of
 from ..text import duration
-from .library import PATCHES, RACE, RunFacts, choice_of, matching, preset_name
+from .library import RACE, RunFacts, choice_of, matching, preset_name
 
 QUICK, NONE, FIT = RACE, "none", "fit"
 # What Fit takes where nobody says otherwise; quick uses its own number of noises.

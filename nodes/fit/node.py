@@ -12,10 +12,11 @@ from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
 from ..presets.written import preset_fingerprint
-from ..schema import CATEGORY, PICTURES, REPORT, number, schema
+from ..schema import CATEGORY, PICTURES, REPORT, advanced, number, schema
 from ..text import parse_steps
 from .in_use import in_use_by
 from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings, vae_input
+from .loader import loaded_file
 
 if TYPE_CHECKING:
     from .request import FitResult
@@ -32,8 +33,9 @@ def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOu
     """
     from .work import FitRequest, fit
 
-    in_use = in_use_by(cls.hidden.prompt, cls.hidden.unique_id)
-    request = FitRequest(node_id=cls.hidden.unique_id, in_use=in_use, **inputs)
+    graph, node_id = cls.hidden.prompt, cls.hidden.unique_id
+    in_use, checkpoint = in_use_by(graph, node_id), loaded_file(graph, node_id)
+    request = FitRequest(node_id=node_id, in_use=in_use, checkpoint=checkpoint, **inputs)
     return node_output(fit(request), cls, decoder_of(request.guider.model_patcher, vae))
 
 
@@ -63,7 +65,7 @@ class FitNode(io.ComfyNode):
     ) -> bool | str:
         # A linked input is None here; it is checked when the node runs.
         try:
-            if name is not None:
+            if name is not None and name.strip():
                 folders.checked_path(name)
             if sampler_name is not None:
                 check_fit_sampler(sampler_name, bool(choose_sampler))
@@ -118,13 +120,15 @@ class SigmasmithFit(FitNode):
                     "of Wan 2.2; model is then the high-noise one. The fit runs them as two KSamplers (Advanced) do.",
                 ),
                 boundary_input(),
-                number(
-                    "cfg_low",
-                    0.0,
-                    (0.0, 100.0, 0.1),
-                    "The guidance you will use with model_low. 0: the same as cfg.",
-                    round=0.01,
-                    optional=True,
+                advanced(
+                    number(
+                        "cfg_low",
+                        0.0,
+                        (0.0, 100.0, 0.1),
+                        "The guidance you will use with model_low. 0: the same as cfg.",
+                        round=0.01,
+                        optional=True,
+                    )
                 ),
                 denoise_input(),
                 method_input(),

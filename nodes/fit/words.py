@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...schedules.core.words import in_bytes
@@ -106,15 +106,17 @@ def result_of(
     baselines: Mapping[str, Any],
     report: str,
     rows: Mapping[int, StepReport] | None = None,
+    notes: Sequence[str] = (),
 ) -> FitResult:
-    """The preset with its own lists and plots of the step counts asked for, all of which are fitted.
+    """The preset with lists and plots of the step counts asked for.
 
     Args:
         full: step count -> steps of the preset's list that it is the end of.
         baselines: the host's schedules as they run at those step counts.
         rows: of a new fit's report.
+        notes: sentences below the table.
     """
-    lists = {count: preset.schedules[length][-(count + 1) :].clone() for count, length in full.items()}
+    lists = {count: preset.sigmas(length)[-(count + 1) :].clone() for count, length in full.items()}
     plots = []
     for count, length in full.items():
         errors = dict(preset.errors.get(length, {}))
@@ -125,4 +127,10 @@ def result_of(
         if DEFAULT_HOST in baselines and DEFAULT_HOST not in shown:  # what most people compare with
             shown.append(DEFAULT_HOST)
         plots.append((title, lists[count], {name: baselines[name](count) for name in shown}))
-    return FitResult(preset, next(iter(lists.values())), report, tuple(plots), table=table_of(preset, full, rows or {}))
+    return FitResult(
+        preset,
+        next(iter(lists.values())),
+        report,
+        tuple(plots),
+        table=table_of(preset, full, rows or {}) | {"notes": list(notes)},
+    )

@@ -42,6 +42,7 @@ from ..pictures.beside import Beside
 from ..presets.written import note_written
 from ..text import parse_steps
 from .before import Counting, before_of, calls_of, seen
+from .edits import derived_name
 from .existing import existing_in_words, existing_preset
 from .request import FitRequest, FitResult
 from .words import fit_in_words, notes_of, result_of, say_memory
@@ -64,16 +65,19 @@ def fit(request: FitRequest) -> FitResult:
     )
     if subject.identity.checkpoint is None and request.checkpoint:
         subject = replace(subject, identity=replace(subject.identity, checkpoint=request.checkpoint))
-    path, preset = existing_preset(request, subject, steps)
+    request = replace(request, name=request.name or _derived(request, subject))
+    path, preset, edits = existing_preset(request, subject, steps)
     hosts, sigma_range = subject.baselines, subject.identity.sigma_range
     start = partial_start(request.denoise, None, sigma_range, hosts.get(DEFAULT_HOST), steps)
     # The host cuts a run below denoise 1 out of a longer list; at denoise 1 both counts are one.
     full = {count: steps_before_truncation(count, request.denoise) for count in steps}
     baselines = usable(hosts if start is None else start.cut_all(hosts), steps)
     if preset is not None:
-        switches = switch_sentences({count: preset.schedules[full[count]] for count in steps}, subject.boundary)
-        report = existing_in_words(request, preset, full, switches)
-        return result_of(preset, full, baselines, report)
+        for sentence in edits:
+            messages.say(sentence, request.node_id, quiet=True)
+        lists = {count: preset.sigmas(full[count]) for count in steps}
+        report = existing_in_words(request, preset, full, switch_sentences(lists, subject.boundary), edits)
+        return result_of(preset, full, baselines, report, notes=edits)
     preset, report, rows, beside = _fit_anew(request, path, steps, subject, start, baselines)
     return replace(result_of(preset, full, baselines, report, rows), beside=beside)
 
@@ -121,6 +125,12 @@ def _fit_anew(
     # The preset is saved: whatever happens to the pictures costs no more than them.
     late = request.minutes and calibration.seconds > 60.0 * request.minutes
     return preset, report, calibration.report.rows, None if late else seen(before, calibration, runs, counting)
+
+
+def _derived(request: FitRequest, subject: Subject) -> str:
+    """A name of the model's file, or of the files of two in turn."""
+    files = subject.made.models if subject.boundary is not None else (subject.identity.checkpoint,)
+    return derived_name(files, request.sampler_name, request.denoise)
 
 
 @contextmanager

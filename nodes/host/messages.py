@@ -41,6 +41,17 @@ def send(event: str, node_id: Any, **data: Any) -> None:
         page.send_sync(event, {"node": str(node_id), **data}, client)
 
 
+def say_here(text: str) -> None:
+    """As `say`, of the node that runs now."""
+    try:
+        from comfy_execution.utils import get_executing_context
+
+        context = get_executing_context()
+    except ImportError:
+        context = None
+    say(text, None if context is None else context.node_id)
+
+
 def prompt_id() -> Any:
     """Which queued prompt is running; a new object where there is no server, so that every run counts."""
     return getattr(server(), "last_prompt_id", None) or object()
