@@ -19,6 +19,7 @@ COMMANDS = {
     "feedback": (".studies.feedback", "error map, uncertainty-weighted 2M, refinement by error"),
     "prompts": (".studies.prompts", "fits judged on classes that they have not seen"),
     "fleet": (".studies.fleet", "how fits over many machines scale, simulated"),
+    "edits": (".studies.edits", "how far the guidance may be edited before a fit of before loses to a new one"),
     "search": (".studies.search", "the best of many seeds by drafts, and of many children of every step"),
 }
 

@@ -10,6 +10,8 @@ from ..schedules.presets.preset import Preset
 from .host.samplers import sampler_names
 from .schema import choice, number, whole
 
+USES = ("fitted", "as set in the sampler")
+
 
 def conditioned_model(model: str, positive: str, negative: str) -> list[io.Input]:
     """Model and prompts, as a KSampler takes them; the tooltips are given."""
@@ -23,6 +25,16 @@ def conditioned_model(model: str, positive: str, negative: str) -> list[io.Input
 def cfg_input(tooltip: str) -> io.Input:
     """The guidance."""
     return number("cfg", 8.0, (0.0, 100.0, 0.1), tooltip, round=0.01)
+
+
+def use_input() -> io.Input:
+    """The switch with which a node's pictures are compared with those without it."""
+    return choice(
+        "use",
+        list(USES),
+        "To compare with and without: as set in the sampler gives the picture that you would get without this node.",
+        optional=True,
+    )
 
 
 def sampler_name_input(tooltip: str, default: str = "dpmpp_2m") -> io.Input:

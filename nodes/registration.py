@@ -26,6 +26,8 @@ PRESET_ATTRIBUTE = "sigmasmith_preset"
 # lists: a graph with hundreds of detailers hands out as many.
 _handed_out: deque[tuple[float, ...]] = deque()
 _MOST_VALUES = 500_000
+# Models that were told to run the family, the latest.
+_told: deque[tuple[int, int]] = deque(maxlen=256)
 
 
 def register_schedulers(
@@ -34,6 +36,7 @@ def register_schedulers(
     make_handler: Callable[..., Any],
     drops_penultimate: Callable[[str], bool],
     is_flow: Callable[[Any], bool],
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Append our names once, in place: the lists that other packs hold stay the same objects.
 
@@ -43,10 +46,11 @@ def register_schedulers(
         make_handler: the host's handler type, called with (function, use_ms=True).
         drops_penultimate: sampler name -> whether the host's KSampler asks one step more and drops sigmas[-2] for it.
         is_flow: of a model_sampling object.
+        tell: takes what a person is to know of a model that runs without a preset, once; default: the log.
     """
     for name in SCHEDULER_NAMES:
         if name not in handlers:
-            answer = partial(scheduled, name, drops_penultimate=drops_penultimate, is_flow=is_flow)
+            answer = partial(scheduled, name, drops_penultimate=drops_penultimate, is_flow=is_flow, tell=tell)
             handlers[name] = make_handler(answer, use_ms=True)
         for names in name_lists:
             if name not in names:
@@ -60,6 +64,7 @@ def scheduled(
     *,
     drops_penultimate: Callable[[str], bool],
     is_flow: Callable[[Any], bool],
+    tell: Callable[[str], None] | None = None,
 ) -> Tensor:
     """The sigma list (steps + 1,) of one of our scheduler names, float32, CPU."""
     low, high, flow = float(model_sampling.sigma_min), float(model_sampling.sigma_max), is_flow(model_sampling)
@@ -74,22 +79,25 @@ def scheduled(
         )
         return remember(sigmas)
     family = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow)
-    _say_once(name, family)
+    _say_once(name, family, model_sampling, tell or _log)
     return remember(at_sigma_max(family.sigmas, high))
 
 
-def _say_once(name: str, family: FamilySchedule) -> None:
-    """Tell of a list of the family the first time that it is handed out."""
-    if not was_handed_out(family.sigmas):
-        logging.getLogger(LOGGER_NAME).info(
-            "Sigmasmith: %s runs the family's %d steps (version %d, scale %.3g, stretch %.3g), for no preset is on the "
-            "model. It is made for the sampler sigmasmith_multistep; Sigmasmith Fit finds what suits this very model.",
-            name,
-            len(family.sigmas) - 1,
-            family.version,
-            family.scale,
-            family.stretch,
-        )
+def _say_once(name: str, family: FamilySchedule, model_sampling: Any, tell: Callable[[str], None]) -> None:
+    """Tell of the family the first time that a model runs it."""
+    key = (id(model_sampling), family.version)
+    if key in _told:
+        return
+    _told.append(key)
+    tell(
+        f"{name} runs the family's {len(family.sigmas) - 1} steps (version {family.version}, scale {family.scale:.3g}, "
+        f"stretch {family.stretch:.3g}), for no preset is on the model. It is made for the sampler "
+        "sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits this very model."
+    )
+
+
+def _log(text: str) -> None:
+    logging.getLogger(LOGGER_NAME).info("Sigmasmith: %s", text)
 
 
 def remember(sigmas: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 CATEGORY = "sampling/Sigmasmith"
+# Entries of a node's `ui` for the page: pictures that it lays side by side, and a table.
+PICTURES, REPORT = "sigmasmith_pictures", "sigmasmith_report"
 PresetType = io.Custom("SIGMASMITH_PRESET")
 RewardType = io.Custom("SIGMASMITH_REWARD")
 

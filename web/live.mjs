@@ -1,14 +1,13 @@
 // Live curves: keeps what every schedule node shows in step with the graph. Python computes, curve_svg.mjs draws.
 import { describe } from "./graph.mjs";
 import { CurveView } from "./curve_view.mjs";
+import { addView, after, grow } from "./widgets.mjs";
 
 const WIDGET = "sigmasmith_curve";
-const MIN_WIDTH = 300;
-const MARGINS = 20; // that the classic canvas leaves above and below an element
 const MAX_BATCH = 64;
 const MAX_REMEMBERED = 256;
 // Nodes that write presets, which others draw.
-const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
+export const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
 // It takes a preset as one of many schedules, and shows a table of them.
 const COMPARISON = "SigmasmithCompare";
 
@@ -44,12 +43,7 @@ export class LiveCurves {
       onWheel: this.wheel,
       onTaller: () => grow(node),
     });
-    const widget = node.addDOMWidget(WIDGET, WIDGET, view.element, {
-      serialize: false,
-      hideOnZoom: false,
-      getMinHeight: () => view.height + MARGINS,
-    });
-    widget.serialize = false;
+    const widget = addView(node, WIDGET, view);
     // Host widgets are followed one by one: "graphChanged" comes only when the pointer is let go.
     for (const other of node.widgets) {
       if (other !== widget) other.callback = after(other.callback, () => this.soon());
@@ -131,21 +125,4 @@ export class LiveCurves {
     this.answers.set(key, answer);
     while (this.answers.size > MAX_REMEMBERED) this.answers.delete(this.answers.keys().next().value);
   }
-}
-
-/** Make room for the curve; a node that is larger stays as it is. */
-function grow(node) {
-  const [width, height] = node.computeSize();
-  const wanted = [Math.max(node.size[0], width, MIN_WIDTH), Math.max(node.size[1], height)];
-  if (wanted[0] <= node.size[0] && wanted[1] <= node.size[1]) return;
-  node.setSize(wanted);
-  node.setDirtyCanvas?.(true, true);
-}
-
-function after(original, then) {
-  return function (...given) {
-    const result = original?.apply(this, given);
-    then(...given);
-    return result;
-  };
 }

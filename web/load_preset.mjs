@@ -39,6 +39,11 @@ export function setPreset(node, name) {
   if (code?.value) set(node, code, "");
 }
 
+/** Set a widget as a person's edit does. */
+export function setWidget(node, name, value) {
+  set(node, node.widgets.find((candidate) => candidate.name === name), value);
+}
+
 function set(node, widget, value) {
   const before = widget.value;
   widget.value = value;

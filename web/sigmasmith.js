@@ -2,21 +2,35 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { ask, copyCode, news, rootGraph, tell } from "./host.mjs";
-import { LiveCurves, hasCurve } from "./live.mjs";
+import { fitOnce } from "./fit_once.mjs";
+import { LiveCurves, WRITERS, hasCurve } from "./live.mjs";
 import { acceptDrops, acceptGraphDrops } from "./drop.mjs";
-import { offerPresets } from "./load_preset.mjs";
+import { offerPresets, setWidget } from "./load_preset.mjs";
+import { Outcomes } from "./outcome.mjs";
 
 const SECONDS = { warning: 12, news: 6 };
 const LOADER = "SigmasmithLoadPreset";
+
+function wheel(event, words) {
+  // Nodes 2.0 passes the wheel on itself; on the classic canvas a page element keeps it.
+  const scrolls = words.scrollHeight > words.clientHeight && words.contains(event.target);
+  if (!scrolls && !event.currentTarget.closest("[data-node-id]")) app.canvas.processMouseWheel(event);
+}
 
 const curves = new LiveCurves({
   rootGraph,
   ask,
   copyCode: (node) => copyCode("/sigmasmith/code", { node }),
-  wheel(event, words) {
-    // Nodes 2.0 passes the wheel on itself; on the classic canvas a page element keeps it.
-    const scrolls = words.scrollHeight > words.clientHeight && words.contains(event.target);
-    if (!scrolls && !event.currentTarget.closest("[data-node-id]")) app.canvas.processMouseWheel(event);
+  wheel,
+});
+
+const outcomes = new Outcomes({
+  rootGraph,
+  wheel,
+  urlOf: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
+  onOffer(node, minutes) {
+    setWidget(node, "minutes", minutes);
+    void app.queuePrompt(0);
   },
 });
 
@@ -37,9 +51,11 @@ app.registerExtension({
   },
   setup() {
     api.addEventListener("sigmasmith.message", ({ detail }) => {
-      const { text, warning } = detail;
-      tell(text, warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
+      const { text, warning, quiet } = detail;
+      if (!quiet) tell(text, warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
     });
+    api.addEventListener("sigmasmith.status", ({ detail }) => outcomes.status(detail));
+    api.addEventListener("sigmasmith.pictures", ({ detail }) => outcomes.pictures(detail));
     api.addEventListener("graphChanged", () => curves.soon());
     acceptGraphDrops(libraryChanged);
     let panel = null;
@@ -60,8 +76,12 @@ app.registerExtension({
     });
   },
   nodeCreated(node) {
+    // The classic canvas folds away what Nodes 2.0 does by itself.
+    if (node.comfyClass?.startsWith("Sigmasmith")) for (const widget of node.widgets ?? []) widget.advanced ??= widget.options?.advanced;
     if (node.comfyClass === LOADER) acceptDrops(node, libraryChanged);
+    if (WRITERS.has(node.comfyClass)) fitOnce(node);
     if (hasCurve(node)) curves.attach(node);
+    if (node.comfyClass?.startsWith("Sigmasmith")) outcomes.attach(node);
   },
   loadedGraphNode(node) {
     curves.loaded(node);

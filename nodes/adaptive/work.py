@@ -65,9 +65,9 @@ def freeze(request: Freeze) -> FitResult:
     subject = subject_of((base.guider,), base.latent, base.noises, base.sampler_name)
     hosts = {name: subject.baselines[name] for name in COMPARED if name in subject.baselines}
     baselines = usable(hosts, steps)
-    path, preset = existing_preset(base, subject, steps)
+    path, preset, edits = existing_preset(base, subject, steps)
     if preset is not None:
-        report = existing_in_words(base, preset, {count: count for count in steps})
+        report = existing_in_words(base, preset, {count: count for count in steps}, edits=edits)
     else:
         preset, report = _frozen(request, steps, subject, baselines)
         with folders.changing:

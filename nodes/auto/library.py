@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,18 +16,13 @@ from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.made import HowMade
 from ...schedules.presets.matching import SAME_NAME, best_match, grade_of
 from ...schedules.presets.preset import FITTED, Preset
-from ...schedules.samplers.fitted import NAME
+from ...schedules.samplers.fitted import NAME, WITHOUT_COEFFICIENTS
+from ..fit.edits import PATCHES, same_guidance, stem_of
 
 # The effort whose presets hold no more than the family's scale and stretch.
 RACE = "quick"
-# Key in a preset's `made`: digest of the weight patches whatever their strengths.
-PATCHES = "patches_at_any_strength"
-# Guidances, and starts of runs below denoise 1, that differ by less count as one.
-_SAME_GUIDANCE, _SAME_START = 0.1, 0.05
-# The sampler that the fitted one is without its coefficients.
-WITHOUT_COEFFICIENTS = "dpmpp_2m"
-_FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f]')
-_LONGEST = 100
+# Starts of runs below denoise 1 that differ by less count as one.
+_SAME_START = 0.05
 
 
 @dataclass(frozen=True)
@@ -108,19 +102,18 @@ def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:
 
 def preset_name(facts: RunFacts) -> str:
     """A name of model, steps and guidance, and of guider, sampler and patches where they are not the usual ones."""
-    stem = _FORBIDDEN.sub("_", (facts.identity.checkpoint or "").rsplit(".", 1)[0])[:_LONGEST].strip(" .")
     parts = [f"{facts.steps} steps"]
     if facts.guidance is not None:
         parts.append(f"cfg {facts.guidance:g}")
     if facts.made.guider:
-        parts.append(_FORBIDDEN.sub("_", facts.made.guider_in_words)[:_LONGEST].strip(" ."))
+        parts.append(stem_of(facts.made.guider_in_words))
     if "told" in facts.made.guidance:
         parts.append(f"told {facts.made.guidance['told']:g}")
     if facts.samplers[0] != NAME:
         parts.append(facts.samplers[0])
     if facts.identity.patches:
         parts.append(f"patched {facts.identity.patches[:6]}")
-    return f"auto/{stem or 'model'}, {', '.join(parts)}"
+    return f"auto/{stem_of(facts.identity.checkpoint)}, {', '.join(parts)}"
 
 
 def _suits(preset: Preset, facts: RunFacts) -> bool:
@@ -132,7 +125,7 @@ def _suits(preset: Preset, facts: RunFacts) -> bool:
         and preset.made.boundary is None
         and (preset.denoise == 1.0) == facts.whole
         and same_patches
-        and _same_guidance(preset.guidance, facts.guidance)
+        and same_guidance(preset.guidance, facts.guidance)
         and not preset.made_otherwise(facts.made)
         and (by_family or _listed(preset, facts) is not None)
     )
@@ -156,9 +149,3 @@ def _pair(preset: Preset) -> tuple[float, float] | None:
     if preset.made.method != FAMILY or not won or not isinstance(known, Mapping) or known.get("version") != VERSION:
         return None
     return float(known["scale"]), float(known["stretch"])
-
-
-def _same_guidance(fitted: float | None, running: float | None) -> bool:
-    if fitted is None or running is None:
-        return fitted is running
-    return math.isclose(fitted, running, rel_tol=_SAME_GUIDANCE)

@@ -6,10 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..fit.loader import loaded_file
+from ..inputs import USES, use_input
 from ..schema import CATEGORY, choice, number, schema, switch
-from .loader import loaded_file
-
-USES = ("fitted", "as set in the sampler")
 
 
 class SigmasmithAuto(io.ComfyNode):
@@ -35,13 +34,7 @@ class SigmasmithAuto(io.ComfyNode):
                     "takes what suits most models, at no cost; fit does the default fit, which takes minutes.",
                     optional=True,
                 ),
-                choice(
-                    "use",
-                    list(USES),
-                    "To compare with and without: as set in the sampler gives the picture that you would get without "
-                    "this node.",
-                    optional=True,
-                ),
+                use_input(),
                 switch(
                     "keep_sampler",
                     False,
@@ -57,17 +50,28 @@ class SigmasmithAuto(io.ComfyNode):
                     "says so. 0: no limit.",
                     optional=True,
                 ),
+                io.Vae.Input(
+                    "vae",
+                    optional=True,
+                    tooltip="Connect it to see before and after in full; without it they come from the host's preview.",
+                ),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, for any number of samplers.")],
         )
 
     @classmethod
     def execute(
-        cls, model: Any, tune: str = "quick", use: str = USES[0], keep_sampler: bool = False, minutes: float = 3.0
+        cls,
+        model: Any,
+        tune: str = "quick",
+        use: str = USES[0],
+        keep_sampler: bool = False,
+        minutes: float = 3.0,
+        vae: Any = None,
     ) -> io.NodeOutput:
         if use != USES[0]:
             return io.NodeOutput(model)
         from .work import Auto
 
         checkpoint = loaded_file(cls.hidden.prompt, cls.hidden.unique_id)
-        return io.NodeOutput(Auto(tune, keep_sampler, minutes, checkpoint, cls.hidden.unique_id).on(model))
+        return io.NodeOutput(Auto(tune, keep_sampler, minutes, checkpoint, cls.hidden.unique_id, vae).on(model))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import logging
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,19 +12,24 @@ from torch import Tensor
 
 from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.family.schedule import family_schedule
+from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
+from ..fit.edits import PATCHES
+from ..fit.in_use import InUse
 from ..fit.work import FitRequest, fit
-from ..host import folders
+from ..host import folders, messages
 from ..host.acting import ChosenRun, SampledRun, with_choice
 from ..host.changes import running_facts
+from ..host.decoding import decoder_of
 from ..host.guiders import guidance_of
 from ..host.identity import identity_under, patches_at_any_strength
 from ..host.multistep import multistep_sampler
 from ..host.progress import TooLongError
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, draws_noise, sampler_names, sampler_of
+from ..pictures.beside import Beside, for_page, pictures_of
 from ..text import duration
-from .library import PATCHES, RACE, RunFacts, choice_of, matching, preset_name
+from .library import RACE, RunFacts, choice_of, matching, preset_name
 
 QUICK, NONE, FIT = RACE, "none", "fit"
 # What Fit takes where nobody says otherwise; quick uses its own number of noises.
@@ -46,6 +53,8 @@ _REPLACED = (
 # What the untuned family makes no worse: its sigmas alone, without its coefficients, end farther from the reference
 # than karras at 12 steps (digits_eps: dpmpp_2m 1.3 times, heun 1.5, ipndm 1.8).
 FAMILY_SERVES = (NAME,)
+# A limit that is offered leaves room for calls slower than the first ones.
+_ROOM = 1.5
 # Names of presets that would have taken longer than the limit, with the seconds: not tried anew at every picture.
 _too_long: dict[tuple[str, tuple[int, ...]], float] = {}
 
@@ -60,6 +69,7 @@ class Auto:
         minutes: above which nothing is tuned; 0 for no limit.
         checkpoint: file of the model by the graph, for hosts whose models do not know it.
         node_id: for messages on the page.
+        vae: for the pictures before and after; None: the host's preview decoder makes them.
     """
 
     tune: str
@@ -67,6 +77,7 @@ class Auto:
     minutes: float
     checkpoint: str | None
     node_id: Any
+    vae: Any = None
 
     def on(self, model: Any) -> Any:
         """A clone of the model whose every run finds its own preset."""
@@ -89,10 +100,12 @@ class Auto:
                 f"it starts or ends in the middle of the noise (sigma {facts.start:.4g} to {float(run.sigmas[-1]):.4g})"
                 ", and there is no preset for that; Sigmasmith Fit Schedule makes one for a denoise below 1",
             )
-        reason = "there is no preset for it and tune is none"
+        reason, offer = "there is no preset for it and tune is none", None
         if preset is None and self.tune != NONE:
-            preset, reason = self._tuned(run, facts)
-        return self._by_family(run, facts, reason) if preset is None else self._by_preset(run, facts, preset)
+            preset, reason, offer = self._tuned(run, facts)
+        if preset is not None:
+            return self._by_preset(run, facts, preset)
+        return replace(self._by_family(run, facts, reason), offer=offer)
 
     def _facts(self, run: SampledRun) -> RunFacts:
         identity, whole = identity_under(run.guider), run.is_whole
@@ -109,22 +122,24 @@ class Auto:
             made=running_facts(run.guider),
         )
 
-    def _tuned(self, run: SampledRun, facts: RunFacts) -> tuple[Preset | None, str]:
-        """A new preset, saved; or None and why there is none."""
+    def _tuned(self, run: SampledRun, facts: RunFacts) -> tuple[Preset | None, str, int | None]:
+        """A new preset, saved; or None, why there is none, and the limit in minutes that it would need."""
         if facts.identity.checkpoint is None:
-            return None, "neither the model nor the graph tells the file it came from, by which a preset is known again"
+            reason = "neither the model nor the graph tells the file it came from, by which a preset is known again"
+            return None, reason, None
         name = preset_name(facts)
         key, limit = (name, run.latent_shape or ()), 60.0 * self.minutes
         try:
             if limit and _too_long.get(key, 0.0) > limit:
                 raise TooLongError(_too_long[key])
-            return self._fit(run, facts, name), ""
+            return self._fit(run, facts, name), "", None
         except TooLongError as error:
             _too_long[key] = error.seconds
-            return None, (
+            reason = (
                 f"tuning would take about {duration(error.seconds)}, more than the limit of {self.minutes:g} minutes; "
                 "raise minutes, or set it to 0, and queue again to let it run"
             )
+            return None, reason, math.ceil(_ROOM * error.seconds / 60.0)
 
     def _fit(self, run: SampledRun, facts: RunFacts, name: str) -> Preset:
         request = FitRequest(
@@ -142,8 +157,21 @@ class Auto:
             starts_over_limit=False,
             checkpoint=self.checkpoint,
             facts={PATCHES: facts.patches} if facts.patches else {},
+            in_use=InUse(run.sampler_name, "as set in the sampler", run.steps, run.sigmas),
         )
-        return fit(request).preset
+        result = fit(request)
+        self._show(result.beside, run)
+        return result.preset
+
+    def _show(self, beside: Beside | None, run: SampledRun) -> None:
+        """Lay before and after on the page; pictures that fail cost nothing else."""
+        try:
+            pictures = pictures_of(beside, decoder_of(run.model, self.vae))
+            messages.send(messages.PICTURES, self.node_id, pictures=for_page(beside, pictures, None))
+        except Exception as error:  # a VAE for other latents may raise anything
+            if messages.is_interrupt(error):
+                raise
+            logging.getLogger(LOGGER_NAME).warning("Sigmasmith Auto could not make pictures", exc_info=True)
 
     def _by_preset(self, run: SampledRun, facts: RunFacts, preset: Preset) -> ChosenRun:
         choice, name = choice_of(preset, facts), preset.name or "without a name"

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...schedules.core.run import StartSampler
 from ...schedules.core.types import SamplerFunction
 from ...schedules.fitting.self_test.runs import starter
 from ...schedules.fitting.self_test.samplers import SamplerFor
@@ -137,7 +138,7 @@ def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tens
 
 
 def run_sampler(
-    runs: GuiderRuns, function: SamplerFunction, sigmas: Tensor, rows: slice, called: Callable[[int], None]
+    runs: StartSampler, function: SamplerFunction, sigmas: Tensor, rows: slice, called: Callable[[int], None]
 ) -> tuple[Tensor, float]:
     """(end states (rows, ...) float32 on the CPU, seconds) of one run.
 
@@ -155,4 +156,4 @@ def run_sampler(
         return end
 
     runs(sample, sigmas.clone(), rows)
-    return ends[0], seconds[0]
+    return ends[-1], seconds[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...schedules.presets.file import load_preset
@@ -10,58 +11,83 @@ from ...schedules.presets.preset import Preset
 from ..host import folders
 from ..host.subject import Subject
 from ..text import in_words, plot_sentence
+from .edits import same_guidance
 from .request import FitRequest
 
 
-def existing_preset(request: FitRequest, subject: Subject, steps: Sequence[int]) -> tuple[Path, Preset | None]:
-    """The file under the name, and its preset; None where there is none, or a new one is asked for.
+def existing_preset(
+    request: FitRequest, subject: Subject, steps: Sequence[int]
+) -> tuple[Path, Preset | None, list[str]]:
+    """The file under the name, its preset, and a sentence for every edit that the preset is used in spite of.
+
+    None in place of the preset where there is none, or a new one is asked for.
 
     Raises:
-        ValueError: the name cannot be used, or its preset does not fit the inputs; says why and what to do.
+        ValueError: the name cannot be used, or its preset cannot serve the inputs; says why and what to do.
     """
     path = folders.checked_path(request.name)
     if request.refit or not path.is_file():
-        return path, None
+        return path, None, []
     try:
         preset = load_preset(path)
     except ValueError as error:
         raise ValueError(
             f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
         ) from None
+    edits = _edits(request, preset, subject, steps)
+    if differences := _other_subject(request, preset, subject):
+        raise ValueError(
+            f"name: the preset {request.name} exists and was fitted to something else. "
+            f"{' '.join([*differences, *edits])} Turn on refit to replace it, or give another name to keep both."
+        )
+    return path, preset, edits
+
+
+def _other_subject(request: FitRequest, preset: Preset, subject: Subject) -> list[str]:
+    """Sentences on what makes it a preset for something else: model, sampler, denoise."""
     sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
-    differences = preset.differences(subject.identity, sampler, subject.guidance, subject.latent_shape)
+    differences = preset.differences(replace(subject.identity, patches=None, loras=()), sampler)
     fitted, running = preset.made, subject.made
-    differences += preset.made_otherwise(running)
     if not fitted.same_models(running):
         differences.append(
             f"It is for two models ({fitted.models_in_words}), and model_low is not connected."
             if running.boundary is None
             else f"It is for {fitted.models_in_words}, not for a second one as connected ({running.models_in_words})."
         )
-    missing = [str(count) for count in steps if not preset.is_fitted(count, request.denoise)]
     if preset.denoise != request.denoise:
         differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
-    elif missing:
-        differences.append(f"It holds {preset.counts_in_words}, not {', '.join(missing)}.")
-    if differences:
-        raise ValueError(
-            f"name: the preset {request.name} exists and was fitted to something else. {' '.join(differences)} "
-            "Turn on refit to replace it, or give another name to keep both."
-        )
-    return path, preset
+    return differences
+
+
+def _edits(request: FitRequest, preset: Preset, subject: Subject, steps: Sequence[int]) -> list[str]:
+    """Sentences on ordinary edits since the fit: steps, guidance, size, patches and what else is on the model."""
+    missing = [count for count in steps if not preset.is_fitted(count, request.denoise)]
+    said = []
+    if missing and preset.denoise == request.denoise:
+        be = "is" if len(missing) == 1 else "are"
+        said.append(f"It holds {preset.counts_in_words}; {in_words(list(map(str, missing)))} {be} interpolated.")
+    guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
+    said += preset.differences(None, None, guidance, subject.latent_shape)
+    return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]
 
 
 def existing_in_words(
-    request: FitRequest, preset: Preset, full: Mapping[int, int], switches: Sequence[str] = ()
+    request: FitRequest,
+    preset: Preset,
+    full: Mapping[int, int],
+    switches: Sequence[str] = (),
+    edits: Sequence[str] = (),
 ) -> str:
     """The report where the preset exists.
 
     Args:
         full: step count -> steps of the preset's list that it is the end of.
         switches: where the second of two models takes over.
+        edits: sentences on what was edited since the fit.
     """
     lines = [
         f"The preset {request.name} exists and fits this model: no model call was made. Turn on refit to fit anew.",
+        *edits,
         *(
             plot_sentence(count, preset.origin.get(length, "fitted"), preset.errors.get(length, {})) + "."
             for count, length in full.items()

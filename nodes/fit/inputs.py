@@ -26,58 +26,70 @@ def settings() -> list[io.Input]:
             "Step counts to fit: one, such as 10, or several, such as 5, 8, 10, 20. Further ones cost little. "
             "Counts between them are interpolated when the preset is used.",
         ),
-        whole(
-            "noises",
-            4,
-            (4, 64),
-            "How many start noises the fit is made on; a quarter of them, at least 2, only judge the result. "
-            "More take longer and give a schedule that is surer to hold for other seeds.",
+        advanced(
+            whole(
+                "noises",
+                4,
+                (4, 64),
+                "How many start noises the fit is made on; a quarter of them, at least 2, only judge the result. "
+                "More take longer and give a schedule that is surer to hold for other seeds.",
+            )
         ),
-        choice(
-            "effort",
-            ["quick", "fast", "balanced", "thorough"],
-            "How many model calls the fit may take. quick finds two numbers of your model, on 6 noises; fast fits "
-            "every step; balanced takes about twice as long.",
-            default="quick",
+        advanced(
+            choice(
+                "effort",
+                ["quick", "fast", "balanced", "thorough"],
+                "How many model calls the fit may take. quick finds two numbers of your model, on 6 noises; fast fits "
+                "every step; balanced takes about twice as long.",
+                default="quick",
+            )
         ),
-        noise_seed_input(
-            "calibration_seed",
-            "Seed of the start noises of the fit. It has nothing to do with the seed of your images.",
+        advanced(
+            noise_seed_input(
+                "calibration_seed",
+                "Seed of the start noises of the fit. It has nothing to do with the seed of your images.",
+            )
         ),
-        number(
-            "minutes",
-            0.0,
-            (0.0, 10_000.0, 1.0),
-            "Stop after this many minutes and take the best schedule so far. 0: no limit.",
+        advanced(
+            number(
+                "minutes",
+                0.0,
+                (0.0, 10_000.0, 1.0),
+                "Stop after this many minutes and take the best schedule so far. 0: no limit.",
+            )
         ),
         text(
             "name",
-            "my_model",
-            "The preset is saved under this name in models/sigmasmith. Where it exists and fits the inputs, it "
-            "is returned at once, without a model call.",
+            "",
+            "The preset is saved under this name in models/sigmasmith; empty: that of the model and the sampler. Where "
+            "it exists and serves the inputs, it is returned at once, without a model call.",
         ),
-        switch("refit", False, "Fit anew and replace the preset of this name."),
-        switch(
-            "choose_sampler",
-            False,
-            "Also fit other samplers that make no noise of their own and call the model once a step (dpmpp_2m, "
-            "res_multistep, ipndm, deis), and take the best. The report names it; use it in the KSampler. Takes about "
-            "four times as long.",
-            optional=True,
+        advanced(switch("refit", False, "Fit anew, once, and replace the preset of this name.")),
+        advanced(
+            switch(
+                "choose_sampler",
+                False,
+                "Also fit other samplers that make no noise of their own and call the model once a step (dpmpp_2m, "
+                "res_multistep, ipndm, deis), and take the best. The report names it; use it in the KSampler. Takes "
+                "about four times as long.",
+                optional=True,
+            )
         ),
     ]
 
 
 def boundary_input() -> io.Input:
     """Where the second of two models takes over."""
-    return number(
-        "boundary",
-        0.875,
-        (0.01, 0.99, 0.005),
-        "With a second model: the share of noise at which it takes over. Wan 2.2: 0.875 for text to video, 0.9 "
-        "for image to video. The report names the step to switch after. Without a second model it does nothing.",
-        round=0.001,
-        optional=True,
+    return advanced(
+        number(
+            "boundary",
+            0.875,
+            (0.01, 0.99, 0.005),
+            "With a second model: the share of noise at which it takes over. Wan 2.2: 0.875 for text to video, 0.9 "
+            "for image to video. The report names the step to switch after. Without a second model it does nothing.",
+            round=0.001,
+            optional=True,
+        )
     )
 
 
@@ -92,14 +104,16 @@ def latent_input() -> io.Input:
 
 def denoise_input() -> io.Input:
     """The denoise that the fit is for: whole images, or images that are changed."""
-    return number(
-        "denoise",
-        1.0,
-        (0.05, 1.0, 0.05),
-        "1: for whole images. Below 1: for detailers, upscalers and img2img at this denoise. The fit starts "
-        "from the images of the latent, or, where that is empty, from images that the model makes first.",
-        round=0.01,
-        optional=True,
+    return advanced(
+        number(
+            "denoise",
+            1.0,
+            (0.05, 1.0, 0.05),
+            "1: for whole images. Below 1: for detailers, upscalers and img2img at this denoise. The fit starts "
+            "from the images of the latent, or, where that is empty, from images that the model makes first.",
+            round=0.01,
+            optional=True,
+        )
     )
 
 
@@ -117,6 +131,16 @@ def method_input() -> io.Input:
     )
 
 
+def vae_input() -> io.Input:
+    """What makes the pictures before and after."""
+    return io.Vae.Input(
+        "vae",
+        optional=True,
+        tooltip="Connect it to see the fit beside what you use now, on noises that it has not seen. Without it the "
+        "pictures come from the host's preview.",
+    )
+
+
 def outputs() -> list[io.Output]:
     """The outputs that both Fit nodes share."""
     return [
@@ -124,4 +148,8 @@ def outputs() -> list[io.Output]:
         io.Sigmas.Output(display_name="sigmas", tooltip="The schedule for the first of the step counts."),
         io.Image.Output(display_name="plot", tooltip="One picture per step count: the fitted curve and the host's."),
         io.String.Output(display_name="report", tooltip="What was fitted and how good it is, in words."),
+        io.Image.Output(
+            display_name="before_after",
+            tooltip="The reference, what you use now and the fit side by side, on noises that the fit has not seen.",
+        ),
     ]

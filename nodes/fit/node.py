@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
-from ..host import folders, messages
+from ..host import folders
+from ..host.decoding import DecodeLatents, decoder_of
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
 from ..presets.written import preset_fingerprint
-from ..schema import CATEGORY, number, schema
+from ..schema import CATEGORY, PICTURES, REPORT, advanced, number, schema
 from ..text import parse_steps
-from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings
+from .in_use import in_use_by
+from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings, vae_input
+from .loader import loaded_file
 
 if TYPE_CHECKING:
     from .request import FitResult
@@ -21,26 +24,32 @@ if TYPE_CHECKING:
 SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
 
 
-def fitted(cls: type[io.ComfyNode], **inputs: Any) -> io.NodeOutput:
+def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOutput:
     """The output of a Fit node.
 
     Args:
+        vae: for the pictures before and after; without one the host's preview decoder makes them.
         inputs: of FitRequest.
     """
     from .work import FitRequest, fit
 
-    return node_output(fit(FitRequest(node_id=cls.hidden.unique_id, **inputs)), cls)
+    graph, node_id = cls.hidden.prompt, cls.hidden.unique_id
+    in_use, checkpoint = in_use_by(graph, node_id), loaded_file(graph, node_id)
+    request = FitRequest(node_id=node_id, in_use=in_use, checkpoint=checkpoint, **inputs)
+    return node_output(fit(request), cls, decoder_of(request.guider.model_patcher, vae))
 
 
-def node_output(result: FitResult, cls: type[io.ComfyNode]) -> io.NodeOutput:
+def node_output(result: FitResult, cls: type[io.ComfyNode], decode: DecodeLatents | None = None) -> io.NodeOutput:
     """A result as the node gives it out and shows it."""
+    from ..pictures.beside import for_page, pictures_of, sheet_of
     from ..plot_picture import plot_images
 
-    # In place of the last progress line, which would stay below the node.
-    messages.show("\n".join(title for title, *_ in result.plots), cls.hidden.unique_id)
     plot = plot_images(result.plots)
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
-    return io.NodeOutput(result.preset, result.sigmas, plot, result.report, ui=shown | {"text": (result.report,)})
+    pictures = pictures_of(result.beside, decode)
+    shown |= {"text": (result.report,), REPORT: [dict(result.table)] if result.table else []}
+    shown[PICTURES] = for_page(result.beside, pictures, cls)
+    return io.NodeOutput(result.preset, result.sigmas, plot, result.report, sheet_of(result.beside, pictures), ui=shown)
 
 
 class FitNode(io.ComfyNode):
@@ -56,7 +65,7 @@ class FitNode(io.ComfyNode):
     ) -> bool | str:
         # A linked input is None here; it is checked when the node runs.
         try:
-            if name is not None:
+            if name is not None and name.strip():
                 folders.checked_path(name)
             if sampler_name is not None:
                 check_fit_sampler(sampler_name, bool(choose_sampler))
@@ -93,7 +102,7 @@ class SigmasmithFit(FitNode):
             "the best image in few steps, and saves them as a preset. Takes minutes once; using it costs nothing.",
             search_aliases=SEARCH,
             is_output_node=True,
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             inputs=[
                 *conditioned_model(
                     "The model to fit to, with everything that is on it when you sample.",
@@ -111,16 +120,19 @@ class SigmasmithFit(FitNode):
                     "of Wan 2.2; model is then the high-noise one. The fit runs them as two KSamplers (Advanced) do.",
                 ),
                 boundary_input(),
-                number(
-                    "cfg_low",
-                    0.0,
-                    (0.0, 100.0, 0.1),
-                    "The guidance you will use with model_low. 0: the same as cfg.",
-                    round=0.01,
-                    optional=True,
+                advanced(
+                    number(
+                        "cfg_low",
+                        0.0,
+                        (0.0, 100.0, 0.1),
+                        "The guidance you will use with model_low. 0: the same as cfg.",
+                        round=0.01,
+                        optional=True,
+                    )
                 ),
                 denoise_input(),
                 method_input(),
+                vae_input(),
             ],
             outputs=outputs(),
         )
@@ -161,7 +173,7 @@ class SigmasmithFitGuider(FitNode):
             description="Sigmasmith Fit Schedule for workflows with a guider: Flux guidance, dual guidance and others.",
             search_aliases=SEARCH,
             is_output_node=True,
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             inputs=[
                 io.Guider.Input("guider", tooltip="Model, prompts and guidance to fit to."),
                 latent_input(),
@@ -175,6 +187,7 @@ class SigmasmithFitGuider(FitNode):
                 boundary_input(),
                 denoise_input(),
                 method_input(),
+                vae_input(),
             ],
             outputs=outputs(),
         )

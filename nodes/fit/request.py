@@ -11,6 +11,8 @@ from torch import Tensor
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ..host.samplers import sampler_names
+from ..pictures.beside import Beside
+from .in_use import InUse
 
 # Samplers that a fit may choose among: deterministic, one model call per step, different in which models they suit.
 CHOICE = ("dpmpp_2m", "res_multistep", "ipndm", "deis")
@@ -34,6 +36,7 @@ class FitRequest:
         starts_over_limit: whether a fit that `minutes` will not suffice for by its first calls is gone on with.
         checkpoint: file of the model, for hosts whose models do not know it.
         facts: further facts for the preset's `made`.
+        in_use: what the fit is to be seen beside.
     """
 
     guider: Any
@@ -57,6 +60,7 @@ class FitRequest:
     starts_over_limit: bool = True
     checkpoint: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    in_use: InUse = field(default_factory=InUse)
 
     def __post_init__(self) -> None:
         if self.low_guider is not None and self.sampler_name == NAME:
@@ -85,9 +89,13 @@ class FitResult:
         sigmas: the schedule of the first step count typed.
         plots: one per step count: title, fitted sigmas, and the host's curves by name.
         report: in words.
+        beside: before and after on noises that the fit has not seen; None where nothing was run.
+        table: the report as a table for the page.
     """
 
     preset: Preset
     sigmas: Tensor
     report: str
     plots: tuple[tuple[str, Tensor, Mapping[str, Tensor]], ...] = field(default=())
+    beside: Beside | None = None
+    table: Mapping[str, Any] = field(default_factory=dict)

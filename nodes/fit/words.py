@@ -1,12 +1,14 @@
-"""The words and plots of a fit: the memory it will take, the notes that its preset keeps, the report, the plots."""
+"""The words and plots of a fit: the memory it will take, the notes that its preset keeps, report, table, plots."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...schedules.core.words import in_bytes
 from ...schedules.fitting.calibration import Calibration
+from ...schedules.fitting.claims import gain_in_words
+from ...schedules.fitting.report import FITTED, StepReport
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.presets.preset import Preset
 from ..host import messages
@@ -31,7 +33,7 @@ def say_memory(kept: int, recorded: int, runs: GuiderRuns | ExpertRuns, node_id:
         f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time. Until it is "
         f"done, its records for the case of an interruption take at most {in_bytes(recorded)} of the disk."
     )
-    messages.say(said, node_id)
+    messages.say(said, node_id, quiet=True)
     if kept > free_memory():
         messages.say(
             f"{in_bytes(free_memory())} of the computer's memory are free, fewer than the fit may keep "
@@ -74,12 +76,45 @@ def fit_in_words(request: FitRequest, calibration: Calibration, notes: list[str]
     return "\n".join([heading, "", str(calibration.report), *notes, "", use])
 
 
-def result_of(preset: Preset, full: Mapping[int, int], baselines: Mapping[str, Any], report: str) -> FitResult:
-    """The preset with its own lists and plots of the step counts asked for, all of which are fitted.
+def table_of(preset: Preset, full: Mapping[int, int], rows: Mapping[int, StepReport]) -> dict[str, Any]:
+    """The report as a table for the page: `heads`, `rows` of texts, `notes`.
+
+    Args:
+        full: as in `result_of`.
+        rows: of a new fit's report; empty where the preset was there.
+    """
+    table = []
+    for count, length in sorted(full.items()):
+        errors, origin = preset.errors.get(length, {}), preset.origin.get(length, FITTED)
+        hosts = {name: error for name, error in errors.items() if name != FITTED}
+        best = min(hosts, key=lambda name: hosts[name]) if hosts else ""
+        gain = rows[count].gain if count in rows else None
+        said = "none" if origin != FITTED else "" if gain is None else gain_in_words(gain)
+        if not said and best and errors.get(FITTED):
+            said = f"{hosts[best] / errors[FITTED]:.2f}x"
+        table.append([str(count), *(_with_error(name, errors) for name in (origin, best)), said])
+    return {"heads": ["steps", "returned", "best host schedule", "gain"], "rows": table, "notes": []}
+
+
+def _with_error(name: str, errors: Mapping[str, float]) -> str:
+    return f"{name}\n{errors[name]:.3g}" if name in errors else name or "none compared"
+
+
+def result_of(
+    preset: Preset,
+    full: Mapping[int, int],
+    baselines: Mapping[str, Any],
+    report: str,
+    rows: Mapping[int, StepReport] | None = None,
+    notes: Sequence[str] = (),
+) -> FitResult:
+    """The preset with lists and plots of the step counts asked for.
 
     Args:
         full: step count -> steps of the preset's list that it is the end of.
         baselines: the host's schedules as they run at those step counts.
+        rows: of a new fit's report.
+        notes: sentences below the table.
     """
     lists = {count: preset.runnable[length][-(count + 1) :].clone() for count, length in full.items()}
     plots = []
@@ -92,4 +127,10 @@ def result_of(preset: Preset, full: Mapping[int, int], baselines: Mapping[str, A
         if DEFAULT_HOST in baselines and DEFAULT_HOST not in shown:  # what most people compare with
             shown.append(DEFAULT_HOST)
         plots.append((title, lists[count], {name: baselines[name](count) for name in shown}))
-    return FitResult(preset, next(iter(lists.values())), report, tuple(plots))
+    return FitResult(
+        preset,
+        next(iter(lists.values())),
+        report,
+        tuple(plots),
+        table=table_of(preset, full, rows or {}) | {"notes": list(notes)},
+    )

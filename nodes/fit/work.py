@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...schedules.core.run import StartsFromImages
 from ...schedules.core.sigmas import steps_before_truncation
-from ...schedules.core.types import Baselines
+from ...schedules.core.types import Baselines, Progress
 from ...schedules.fitting.budget import OutOfTimeError
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
@@ -19,6 +21,7 @@ from ...schedules.fitting.journal import Records
 from ...schedules.fitting.memory import FitSize
 from ...schedules.fitting.partial import PartialStart, partial_start
 from ...schedules.fitting.record_folder import prune_records
+from ...schedules.fitting.report import StepReport
 from ...schedules.fitting.settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 from ...schedules.hosting.lists import usable
 from ...schedules.hosts.schedules import DEFAULT_HOST
@@ -35,8 +38,11 @@ from ..host.progress import only_within, progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler, fit_sampler
 from ..host.subject import Subject, subject_of
+from ..pictures.beside import Beside
 from ..presets.written import note_written
 from ..text import parse_steps
+from .before import Counting, before_of, calls_of, seen
+from .edits import derived_name
 from .existing import existing_in_words, existing_preset
 from .request import FitRequest, FitResult
 from .words import fit_in_words, notes_of, result_of, say_memory
@@ -59,18 +65,21 @@ def fit(request: FitRequest) -> FitResult:
     )
     if subject.identity.checkpoint is None and request.checkpoint:
         subject = replace(subject, identity=replace(subject.identity, checkpoint=request.checkpoint))
-    path, preset = existing_preset(request, subject, steps)
+    request = replace(request, name=request.name or _derived(request, subject))
+    path, preset, edits = existing_preset(request, subject, steps)
     hosts, sigma_range = subject.baselines, subject.identity.sigma_range
     start = partial_start(request.denoise, None, sigma_range, hosts.get(DEFAULT_HOST), steps)
     # The host cuts a run below denoise 1 out of a longer list; at denoise 1 both counts are one.
     full = {count: steps_before_truncation(count, request.denoise) for count in steps}
     baselines = usable(hosts if start is None else start.cut_all(hosts), steps)
     if preset is not None:
-        switches = switch_sentences({count: preset.schedules[full[count]] for count in steps}, subject.boundary)
-        report = existing_in_words(request, preset, full, switches)
-    else:
-        preset, report = _fit_anew(request, path, steps, subject, start, baselines)
-    return result_of(preset, full, baselines, report)
+        for sentence in edits:
+            messages.say(sentence, request.node_id, quiet=True)
+        lists = {count: preset.sigmas(full[count]) for count in steps}
+        report = existing_in_words(request, preset, full, switch_sentences(lists, subject.boundary), edits)
+        return result_of(preset, full, baselines, report, notes=edits)
+    preset, report, rows, beside = _fit_anew(request, path, steps, subject, start, baselines)
+    return replace(result_of(preset, full, baselines, report, rows), beside=beside)
 
 
 def _fit_anew(
@@ -80,21 +89,21 @@ def _fit_anew(
     subject: Subject,
     start: PartialStart | None,
     baselines: Baselines,
-) -> tuple[Preset, str]:
-    """The preset of a new fit, saved, and the report."""
+) -> tuple[Preset, str, Mapping[int, StepReport], Beside | None]:
+    """The preset of a new fit, saved, the report in words and by step count, and what is seen of it."""
     samplers = [fit_sampler(name) for name in request.samplers]
     runs = _runs_of(request, subject)
-    minutes = request.minutes or None
-    cost = Cost(minutes, progress_bar(runs, request.node_id, minutes))
-    if not request.starts_over_limit:
-        cost = Cost(None, only_within(runs, request.minutes, progress_bar(runs, request.node_id, None)))
+    before = before_of(request.in_use, request.sampler_name, steps, start, runs.guider.model_patcher)
+    counting = Counting(_progress(request, runs), runs.timer, calls_of(before, request.noises))
+    cost = Cost(request.minutes or None if request.starts_over_limit else None, counting)
     notes = [sampler.note for sampler in samplers if sampler.note] + notes_of(request, subject)
     if start is not None and isinstance(runs, StartsFromImages) and runs.has_images:
         notes.append("The runs started from the images of the latent.")
     key = _fit_key(request, subject, steps)
     memory = _say_sizes(request, steps, subject, runs)
     with _records(key, request.node_id) as records:
-        calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost, records)
+        with _told_if_interrupted(counting, request.node_id):
+            calibration = _calibrated(request, samplers, steps, subject, start, baselines, runs, cost, records)
         solved = calibration.made
         more = {**solved.more, **request.facts}
         made = replace(subject.made, method=solved.method, chosen_among=solved.chosen_among, more=more)
@@ -112,7 +121,34 @@ def _fit_anew(
         _save(path, preset, key)
         records.clear()
     costs = [runs.costs] if isinstance(runs, ExpertRuns) else []
-    return preset, fit_in_words(request, calibration, [*notes, *costs, memory])
+    report = fit_in_words(request, calibration, [*notes, *costs, memory])
+    # The preset is saved: whatever happens to the pictures costs no more than them.
+    late = request.minutes and calibration.seconds > 60.0 * request.minutes
+    return preset, report, calibration.report.rows, None if late else seen(before, calibration, runs, counting)
+
+
+def _derived(request: FitRequest, subject: Subject) -> str:
+    """A name of the model's file, or of the files of two in turn."""
+    files = subject.made.models if subject.boundary is not None else (subject.identity.checkpoint,)
+    return derived_name(files, request.sampler_name, request.denoise)
+
+
+@contextmanager
+def _told_if_interrupted(counting: Counting, node_id: Any) -> Iterator[None]:
+    """While a fit runs: an interrupt says that nothing of it is lost."""
+    try:
+        yield
+    except BaseException as error:
+        if messages.is_interrupt(error) and folders.records_limit():
+            messages.show(f"Interrupted at {counting.share}: kept, and goes on from there when queued again.", node_id)
+        raise
+
+
+def _progress(request: FitRequest, runs: GuiderRuns | ExpertRuns) -> Progress:
+    """The progress function; without leave to start over the limit it ends such a fit at its first timed calls."""
+    if request.starts_over_limit:
+        return progress_bar(runs, request.node_id, request.minutes or None)
+    return only_within(runs, request.minutes, progress_bar(runs, request.node_id, None))
 
 
 def _say_sizes(request: FitRequest, steps: tuple[int, ...], subject: Subject, runs: GuiderRuns | ExpertRuns) -> str:

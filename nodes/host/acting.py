@@ -76,13 +76,20 @@ class SampledRun:
 
 @dataclass(frozen=True)
 class ChosenRun:
-    """A run's sigmas and sampler, the preset that they are of, and one sentence on them; a warning where `warns`."""
+    """What runs, and what is said about it.
+
+    Attributes:
+        said: one sentence; a warning where `warns`.
+        preset: that the sigmas and the sampler are of.
+        offer: limit in minutes under which tuning that was put off would run.
+    """
 
     sigmas: Tensor
     sampler: Any
     said: str
     preset: Preset | None = None
     warns: bool = False
+    offer: int | None = None
 
 
 def with_choice(model: Any, choose: Callable[[SampledRun], ChosenRun], node_id: Any) -> Any:
@@ -123,9 +130,7 @@ def _unprepared(guider: Any) -> Any:
 
 
 def _say(chosen: ChosenRun, node_id: Any) -> None:
-    if chosen.warns:
-        messages.say(chosen.said, node_id, warning=True)
-        return
-    # Below the node and in the log: what goes as it should needs no notice on the page.
-    logging.getLogger(LOGGER_NAME).info("Sigmasmith: %s", chosen.said)
-    messages.show(chosen.said, node_id)
+    # What goes as it should needs no notice on the page.
+    messages.say(chosen.said, node_id, warning=chosen.warns, quiet=not chosen.warns)
+    if chosen.offer is not None:
+        messages.show(chosen.said, node_id, offer=chosen.offer)

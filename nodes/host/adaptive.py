@@ -60,7 +60,7 @@ def _sample(
     )
     if report.calls:
         reason = f"\nAll images took the same steps, for {shared[0]} reads one noise level for all." if shared else ""
-        messages.say(report.in_words() + reason, node_id)
+        messages.say(report.in_words() + reason, node_id, quiet=True)
     return result
 
 

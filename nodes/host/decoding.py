@@ -37,6 +37,17 @@ def latent_decoder(decoder: str, model: Any, vae: Any) -> DecodeLatents:
     return lambda latents: torch.stack([_by_preview(previewer, process(row)) for row in latents.split(1)])
 
 
+def decoder_of(model: Any, vae: Any) -> DecodeLatents | None:
+    """(N, H, W, 3) pictures of end states (N, ...) in model space: by the VAE, else by the host's preview decoder.
+
+    None where there is neither.
+    """
+    if vae is None and _previewer(model) is None:
+        return None
+    decode = latent_decoder(DECODERS[0] if vae is not None else DECODERS[1], model, vae)
+    return lambda ends: decode(model.model.process_latent_out(ends.float()))
+
+
 def _by_vae(vae: Any, latent: Tensor) -> Tensor:
     """(1, H, W, 3) of one latent."""
     messages.stop_if_interrupted()

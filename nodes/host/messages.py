@@ -11,21 +11,47 @@ import comfy.model_management
 
 from ...schedules.hosting import LOGGER_NAME
 
+# Events of the page's script: a sentence for the person, a line or more of the node, pictures for the node.
+MESSAGE, STATUS, PICTURES = "sigmasmith.message", "sigmasmith.status", "sigmasmith.pictures"
 
-def say(text: str, node_id: Any = None, *, warning: bool = False) -> None:
-    """Tell the log, and the page where there is one: below the node while it runs, and as an event for our script."""
+
+def say(text: str, node_id: Any = None, *, warning: bool = False, quiet: bool = False) -> None:
+    """Tell the log, and the page of whoever queued: in the node, and as a notice.
+
+    Args:
+        quiet: without the notice, for what concerns nobody at once.
+    """
     logging.getLogger(LOGGER_NAME).log(logging.WARNING if warning else logging.INFO, "Sigmasmith: %s", text)
     show(text, node_id)
-    page = server()
-    if page is not None and node_id is not None:
-        page.send_sync("sigmasmith.message", {"node": str(node_id), "text": text, "warning": warning})
+    send(MESSAGE, node_id, text=text, warning=warning, quiet=quiet)
 
 
-def show(text: str, node_id: Any) -> None:
-    """Put a line below the node on the page while it runs; the log is not told."""
+def show(text: str, node_id: Any, **more: Any) -> None:
+    """Put lines into the node on the page of whoever queued; the log is not told.
+
+    Args:
+        more: `done`, the share of a bar, or `offer`, what a button in the node is for.
+    """
+    send(STATUS, node_id, text=text, **more)
+
+
+def send(event: str, node_id: Any, **data: Any) -> None:
+    """An event for the page that queued what runs now; other pages, and runs that no page queued, see nothing of it."""
     page = server()
-    if page is not None and node_id is not None and hasattr(page, "send_progress_text"):
-        page.send_progress_text(text, str(node_id))
+    client = getattr(page, "client_id", None)
+    if page is not None and node_id is not None and client is not None:
+        page.send_sync(event, {"node": str(node_id), **data}, client)
+
+
+def say_here(text: str) -> None:
+    """As `say`, of the node that runs now."""
+    try:
+        from comfy_execution.utils import get_executing_context
+
+        context = get_executing_context()
+    except ImportError:
+        context = None
+    say(text, None if context is None else context.node_id)
 
 
 def prompt_id() -> Any:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...schedules.core.types import Progress
 from ...schedules.hosting import LOGGER_NAME
-from ...schedules.hosting.progress import AT_MOST, Throttle, takes_about
+from ...schedules.hosting.progress import AT_MOST, Remaining, Throttle, takes_about
 from ..text import duration
 from . import messages
 from .experts import ExpertRuns
@@ -49,7 +49,7 @@ def progress_bar(
     model = runs.guider.model_patcher
     previewer = _previewer(model)
     bar = comfy.utils.ProgressBar(1)
-    previews, texts = Throttle(_PREVIEW_INTERVAL), Throttle(_TEXT_INTERVAL)
+    previews, texts, remaining = Throttle(_PREVIEW_INTERVAL), Throttle(_TEXT_INTERVAL), Remaining(more)
 
     def progress(done: int, total: int, message: str) -> None:
         messages.stop_if_interrupted()
@@ -60,8 +60,10 @@ def progress_bar(
         left = runs.timer.first_estimate(done, total)
         if left is None:
             if runs.timer.told and texts.due():
-                messages.show(f"{message}; {duration(runs.timer.seconds_left(done, total))}{more}", node_id)
+                said = remaining.in_words(message, done, total, runs.timer.seconds_left(done, total))
+                messages.show(said, node_id, done=done / max(total, 1))
             return
+        remaining.told(left)
         messages.say(takes_about(work, left, minutes if minutes and left > 60.0 * minutes else None, more), node_id)
         texts.restart()
 

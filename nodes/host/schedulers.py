@@ -9,6 +9,7 @@ import comfy.samplers
 from torch import Tensor
 
 from ...schedules.hosting.lists import as_run
+from . import messages
 from .noise_levels import is_flow
 
 
@@ -17,7 +18,14 @@ def scheduler_registry() -> tuple[Any, ...]:
     lists = [comfy.samplers.SCHEDULER_NAMES]
     if comfy.samplers.KSampler.SCHEDULERS is not comfy.samplers.SCHEDULER_NAMES:
         lists.append(comfy.samplers.KSampler.SCHEDULERS)  # another pack has rebound it
-    return comfy.samplers.SCHEDULER_HANDLERS, lists, comfy.samplers.SchedulerHandler, drops_penultimate, is_flow
+    return (
+        comfy.samplers.SCHEDULER_HANDLERS,
+        lists,
+        comfy.samplers.SchedulerHandler,
+        drops_penultimate,
+        is_flow,
+        messages.say_here,
+    )
 
 
 def drops_penultimate(sampler: str) -> bool:

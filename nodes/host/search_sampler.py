@@ -20,7 +20,6 @@ from . import messages
 from .decoding import DecodeLatents
 from .latents import latent_rows
 from .noise_levels import is_flow
-from .variance import tell
 
 # model -> its latents' decoder
 DecoderOf = Callable[[Any], DecodeLatents]
@@ -65,7 +64,7 @@ def tell_search(node_id: Any) -> Callable[[StepSearch, StepRecord], None]:
     def told(search: StepSearch, record: StepRecord) -> None:
         if record.stopped:
             messages.say(f"The search stopped: {record.stopped}", node_id, warning=True)
-        tell(steps_in_words(search, record), node_id)
+        messages.say(steps_in_words(search, record), node_id, quiet=True)
 
     return told
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +14,6 @@ from torch import Tensor
 
 from ...schedules.core.noise_space import FLOW_EDGE
 from ...schedules.fitting.self_test.samplers import facts_in_run
-from ...schedules.hosting import LOGGER_NAME
 from ...schedules.variance.clamp import DataSpread
 from ...schedules.variance.control import Control
 from ...schedules.variance.controlled import RunNoise
@@ -79,12 +77,6 @@ def _off_the_end(sigmas: Tensor, flow: bool) -> Tensor:
     return sigmas.clamp(max=1.0 - FLOW_EDGE) if flow and float(sigmas.max()) >= 1.0 else sigmas
 
 
-def tell(text: str, node_id: Any) -> None:
-    """Many lines, for the log and below the node; they would fill the page as a message."""
-    logging.getLogger(LOGGER_NAME).info("Sigmasmith: %s", text)
-    messages.show(text, node_id)
-
-
 def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: Any) -> SeededSampler:
     """The SAMPLER of the DDIM node.
 
@@ -108,11 +100,11 @@ def ddim_sampler(eta: Any, noise: NoiseSource, inversion: Inversion, node_id: An
             noise_scale=_noise_scale(sampling),
             inversion=inversion,
             log=log,
-            report=lambda record: tell(record.text(), node_id),
+            report=lambda record: messages.say(record.text(), node_id, quiet=True),
         )
         if log.steps and any(eta.values):
             log.how = "\n".join([log.how, *seen_in_run(model, start, sigmas, extra_args or {})])
-            tell(log.text(), node_id)
+            messages.say(log.text(), node_id, quiet=True)
         return x
 
     if any(eta.values):  # what runs is not what the dropdown has under that name, and presets know samplers by it
@@ -188,7 +180,7 @@ def variance_sampler(sampler: Any, control: Control, noise: NoiseSource | None, 
         if facts.coupled:
             said.append(_COUPLED.format(name=name))
         log.how = "\n".join(filter(None, [log.how, *said, *seen_in_run(model, start, sigmas, given)]))
-        tell(log.text(), node_id)
+        messages.say(log.text(), node_id, quiet=True)
         return end
 
     # A preset for the sampler alone, or a second node like this around it, must not take it for the sampler alone.

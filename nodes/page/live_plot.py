@@ -65,7 +65,9 @@ def answer(drawn: Drawn) -> dict[str, Any]:
         _said(int(point[0] or 0), drawn.cut, len(run) - 1, text) for point, text in zip(first["points"], first["texts"])
     ]
     top = None if drawn.partial else ends.sigma_max
-    warnings = [*drawn.notes, *schedule_warnings(run.double().numpy(), flow=ends.flow, sigma_max=top)]
+    measured = drawn.preset is not None and not drawn.preset.exact
+    plain = run.double().numpy()
+    warnings = [*drawn.notes, *schedule_warnings(plain, flow=ends.flow, sigma_max=top, measured=measured)]
     warnings = [_sentence(text) for text in warnings]
     said = " ".join([f"Schedule curve: {drawn.summary}", *warnings])
     return {

@@ -12,7 +12,7 @@ from ...schedules.presets.preset import Preset
 from ..host.metadata import note_run
 from ..host.noise_levels import check_same_noise
 from ..host.watch import with_preset
-from ..inputs import check_preset
+from ..inputs import USES, check_preset, use_input
 from ..registration import remember
 from ..schema import CATEGORY, PresetType, choice, number, schema, text_ui, whole
 from ..text import plain_list
@@ -79,11 +79,14 @@ class SigmasmithApply(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model the preset was fitted to."),
                 PresetType.Input("preset", tooltip="From Fit Schedule or Load Preset."),
+                use_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model; choose sigmasmith_optimal.")],
         )
 
     @classmethod
-    def execute(cls, model: Any, preset: Preset) -> io.NodeOutput:
+    def execute(cls, model: Any, preset: Preset, use: str = USES[0]) -> io.NodeOutput:
+        if use != USES[0]:
+            return io.NodeOutput(model)
         check_same_noise(model, check_preset(preset))
         return io.NodeOutput(with_preset(model, preset, cls.hidden.unique_id))

@@ -32,7 +32,7 @@ class Budget:
     minutes: float | None = None
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
-    message: str = "teacher"
+    message: str = "reference"
     reserve: float = 0.0
     reserve_in_time: float = 0.0
     rows_evaluated: int = 0

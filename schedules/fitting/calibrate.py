@@ -20,7 +20,7 @@ from .budget import Budget
 from .calibration import Calibration
 from .claims import GAIN, gain_facts
 from .direct import DirectRun, rows_of
-from .effort import effort_for, effort_named
+from .effort import effort_for, effort_named, held_out_of
 from .journal import Records, part_text
 from .partial import partial_start
 from .pipeline import Solution, solve
@@ -167,7 +167,7 @@ def solve_schedules(
     budget = Budget(rows, limit, cost.minutes, cost.progress)
     journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget, suspects))
     shape = tuple(batch.shape[1:])
-    held = max(2, rows // 4)
+    held = held_out_of(rows)
     problems = [
         Problem(
             run=run,

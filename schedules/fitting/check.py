@@ -64,7 +64,8 @@ def held_out_check(
         if rivals and best in trials and best not in hosts:
             rival = min(rivals, key=lambda trial: trial.error)
             gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, least)
-        rows[count] = StepReport(count, errors, switched, best, gain)
+        end = trials[best].rollout.end.cpu() if best in trials else None
+        rows[count] = StepReport(count, errors, switched, best, gain, end)
     return chosen, rows
 
 

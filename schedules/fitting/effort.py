@@ -95,3 +95,8 @@ def effort_named(name: str) -> Effort:
     if name not in EFFORTS:
         raise ValueError(f"effort must be one of {', '.join(EFFORTS)}, got {name!r}")
     return EFFORTS[name]
+
+
+def held_out_of(rows: int) -> int:
+    """How many of so many rows judge alone: a quarter, at least 2."""
+    return max(2, rows // 4)

@@ -109,6 +109,7 @@ def _checked(search: Search, notes: list[str]) -> Solution:
         teacher_error=reference.disagreement,
         skipped=tuple(name for name in problem.baselines if name not in search.hosts),
         notes=tuple(notes),
+        reference=reference.end[problem.held_out].cpu() if reference.converged else None,
     )
     coefficients = {count: winner.coefficients for count, winner in winners.items() if winner.coefficients is not None}
     return Solution(problem.sampler_name, schedules, coefficients, report, search.family)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from ..core.metrics import Ratio
 from ..presets.preset import FITTED
 from .claims import gain_in_words
@@ -29,6 +31,7 @@ class StepReport:
         chosen: the name whose schedule is returned: the fitted one, or the host's that beat it.
         gain: over the best host schedule compared, as far as these rows and other models tell (claims.py); None where
             a host's is returned, or nothing was checked.
+        end: (held out, ...) end states of the schedule returned, on the CPU, to look at; None where it was not run.
     """
 
     steps: int
@@ -36,6 +39,7 @@ class StepReport:
     switched: Mapping[str, int]
     chosen: str
     gain: Ratio | None = None
+    end: Tensor | None = field(default=None, compare=False, repr=False)
 
     def for_preset(self) -> tuple[str, dict[str, float]]:
         """(origin, errors) as a preset holds them: of what was fitted only what is returned, as "fitted"."""
@@ -61,6 +65,8 @@ class Report:
         teacher_error: geometric mean RMSE between the teacher and one with half the levels.
         skipped: host schedules that were not compared.
         notes: everything else that a person should know, in sentences.
+        reference: (held out, ...) end states that the errors are measured from, on the CPU; None where they cannot be
+            trusted.
     """
 
     rows: Mapping[int, StepReport]
@@ -69,6 +75,7 @@ class Report:
     teacher_error: float
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    reference: Tensor | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return "\n".join([*self._table(), *self._sentences()])
@@ -115,7 +122,7 @@ class Report:
             if row.switched.get(row.chosen):
                 said.append(
                     f"At {steps} steps {row.switched[row.chosen]} of {self.held_out} held-out samples ended in another "
-                    "image than the teacher's."
+                    "image than the reference's."
                 )
         if self.rows:
             said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")

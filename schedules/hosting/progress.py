@@ -1,4 +1,4 @@
-"""Sentences of a host while a fit runs: how long it takes, and how often that may be said."""
+"""Sentences of a host while a fit runs: how far it is, how long it takes, and how often that may be said."""
 
 from __future__ import annotations
 
@@ -20,6 +20,32 @@ def takes_about(work: str, seconds: float, minutes: float | None, more: str = AT
     """
     cap = f", stopped after {minutes:g} minutes" if minutes else ""
     return f"{work} takes about {duration(seconds)}{more}{cap}"
+
+
+class Remaining:
+    """How far work is and how long the rest takes, in words; the time that is told never rises.
+
+    Args:
+        more: what follows the duration.
+    """
+
+    def __init__(self, more: str = AT_MOST) -> None:
+        self._more = more
+        self._least = float("inf")
+
+    def told(self, seconds: float) -> float:
+        """The seconds to tell where an estimate says so many."""
+        self._least = min(self._least, seconds)
+        return self._least
+
+    def in_words(self, phase: str, done: float, total: float, seconds: float) -> str:
+        """One line: the phase, the share that is done, and the time that is left."""
+        return f"{phase}: {share_in_words(done, total)} done, {duration(self.told(seconds))}{self._more}"
+
+
+def share_in_words(done: float, total: float) -> str:
+    """A share in whole percent."""
+    return f"{100.0 * min(done, total) / max(total, 1e-9):.0f} %"
 
 
 class Throttle:

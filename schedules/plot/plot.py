@@ -114,8 +114,12 @@ def sigma_text(sigma: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None) -> Iterator[str]:
-    """Sentences that a person should know before using a schedule."""
+def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None, measured: bool = False) -> Iterator[str]:
+    """Sentences that a person should know before using a schedule.
+
+    Args:
+        measured: whether it was chosen by runs: its last step then is as large as it should be.
+    """
     start, last = float(sigmas[0]), float(sigmas[sigmas > 0][-1])
     if sigma_max is not None and start < sigma_max * (1.0 - 1e-3):
         yield f"starts at {sigma_text(start)}, below the model's {sigma_text(sigma_max)}"
@@ -124,7 +128,7 @@ def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None) -> 
     share = last if flow else last / (1.0 + last)
     if sigmas[-1] > 0:
         yield f"stops at {sigma_text(last)} and leaves that noise in"
-    elif share > _LARGE_LAST_STEP:
+    elif share > _LARGE_LAST_STEP and not measured:
         yield f"last step jumps from {sigma_text(last)} to 0"
 
 

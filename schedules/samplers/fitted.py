@@ -17,6 +17,8 @@ from .loop import sample_linear
 from .rules import MULTISTEP_RULES
 
 NAME = "sigmasmith_multistep"
+# The sampler that it is without its coefficients.
+WITHOUT_COEFFICIENTS = "dpmpp_2m"
 # A schedule that went through a host's float arithmetic or a printed list is still the one that was fitted.
 _SAME_SIGMA = 1e-3
 

@@ -51,9 +51,10 @@ def test_fit_runs_on_every_prediction_type():
         assert (USER / "models" / "sigmasmith" / f"fit_{kind}.safetensors").is_file()
 
 
-def test_the_published_search_is_the_last_input_and_an_advanced_one():
+def test_the_published_search_comes_after_what_graphs_have_saved_and_is_an_advanced_one():
     for node in ("SigmasmithFit", "SigmasmithFitGuider"):
-        last = NODES[node].GET_SCHEMA().inputs[-1]
+        *_, before, last, vae = NODES[node].GET_SCHEMA().inputs
+        assert (before.id, vae.id) == ("denoise", "vae")  # a link: it takes no widget value
         assert last.id == "method"
         assert last.optional
         assert last.as_dict()["advanced"] is True
@@ -301,8 +302,45 @@ def test_minutes_that_do_not_suffice_name_the_input():
     assert raises(ValueError, fitted, model_of("eps"), name="hurry", minutes=1e-5).startswith("minutes:")
 
 
+def test_no_ordinary_edit_stops_the_queue_or_costs_a_call():
+    model = model_of("eps")
+    fitting = part("nodes.fit.work")
+    fitted(model, name="edits", steps="5, 6")
+    model.model.diffusion_model.calls = 0
+
+    def again(cfg: float = 3.0, shape: tuple[int, ...] = (1, 4, 8, 8), on: Any = model, **changed: Any) -> str:
+        inputs = fit_inputs(**({"name": "edits", "steps": "5, 6", "refit": False} | changed))
+        request = fitting.FitRequest(guider=guider_of(on, cfg=cfg), latent=latent(*shape), **inputs)
+        result = fitting.fit(request)
+        assert len(result.sigmas) - 1 == int(inputs["steps"].split(",")[0])
+        return result.report
+
+    patched = model.clone()
+    patched.add_patches({"diffusion_model.weight": (torch.full((4, 4), 0.1),)}, 0.7)
+    same = again()
+    for harmless in (again(cfg=3.05), again(cfg=2.8), again(noises=8), again(effort="balanced"), again(minutes=3.0)):
+        assert harmless == same
+    for said, words in (
+        (again(cfg=7.0), "Fitted at guidance 3, this run uses 7."),
+        (again(shape=(1, 4, 12, 8)), "this run has"),
+        (again(steps="9, 12"), "9 and 12 are interpolated"),
+        (again(on=patched), "patch"),
+    ):
+        assert words in said, said
+        assert "no model call was made" in said
+    assert model.model.diffusion_model.calls == 0
+
+
+def test_without_a_name_the_preset_is_that_of_the_model_and_sampler():
+    model = model_of("flow")
+    given: dict[str, Any] = {"name": " ", "checkpoint": "mine v2.safetensors"}
+    assert "Saved as mine v2, dpmpp_2m." in fitted(model, **given).report
+    assert "no model call" in fitted(model, **(given | {"refit": False})).report
+    assert "Saved as model, euler, denoise 0.5." in fitted(model, name="", sampler_name="euler", denoise=0.5).report
+
+
 def test_names_that_would_leave_the_folder_write_nothing():
-    for name in ("../out", "/etc/out", "a\\b", "CON", "", "x.", "C:/x", "in_Process2/../../x"):
+    for name in ("../out", "/etc/out", "a\\b", "CON", "x.", "C:/x", "in_Process2/../../x"):
         said = raises(ValueError, fitted, model_of("eps"), name=name)
         assert said.startswith("name:"), said
     assert not list(USER.glob("*.safetensors"))

@@ -51,7 +51,7 @@ def make_reference(problem: Problem) -> Reference:
     """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
     if problem.sampling.start is not None and isinstance(problem.run, StartsFromImages) and not problem.run.has_images:
         _start_from_images(problem, problem.run, problem.sampling.start)
-    problem.budget.message = "teacher"
+    problem.budget.message = "reference"
     fine = _teacher(problem, _levels(problem, problem.effort.teacher_nodes), problem.everything)
     if isinstance(problem.run, DirectRun):
         problem.run.try_splitting(*fine.probe, [problem.search, problem.held_out], problem.budget)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from sigmasmith.nodes.auto.library import PATCHES, RunFacts, choice_of, matching, preset_name
+from sigmasmith.nodes.auto.library import RunFacts, choice_of, matching, preset_name
+from sigmasmith.nodes.fit.edits import PATCHES
 from sigmasmith.schedules.family.learned import VERSION
 from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.named_curves import CURVES

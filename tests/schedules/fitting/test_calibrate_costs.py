@@ -44,7 +44,7 @@ def test_progress_is_called_after_every_call_and_ends_at_what_was_spent():
     assert done[-1] == round(fit.nfe)
     assert all(entry[1] <= entry[2] for entry in told)
     messages = list(dict.fromkeys(entry[3] for entry in told))
-    assert messages[:2] == ["self-test", "teacher"]
+    assert messages[:2] == ["self-test", "reference"]
     assert messages[-1] == "held-out check"
     assert any("5 steps" in message for message in messages)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sigmasmith.schedules.hosting import progress
-from sigmasmith.schedules.hosting.progress import Throttle, takes_about
+from sigmasmith.schedules.hosting.progress import Remaining, Throttle, share_in_words, takes_about
 
 
 def test_the_sentence_names_the_limit_only_where_there_is_one():
@@ -40,3 +40,15 @@ def test_restarted_it_waits_a_whole_interval(clock):
     assert not throttle.due()
     clock[0] = 12.1
     assert throttle.due()
+
+
+def test_the_time_that_is_told_never_rises_whatever_the_estimates_do():
+    remaining = Remaining(" more")
+    told = [remaining.told(seconds) for seconds in (300.0, 280.0, 420.0, 281.0, 250.0, 260.0)]
+    assert told == [300.0, 280.0, 280.0, 280.0, 250.0, 250.0]
+    said = remaining.in_words("reference", 3, 12, 900.0)
+    assert said == "reference: 25 % done, 4 minutes more"
+
+
+def test_a_share_is_told_in_whole_percent_and_never_above_all():
+    assert [share_in_words(*given) for given in ((0, 0), (1, 3), (12, 10))] == ["0 %", "33 %", "100 %"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sigmasmith.nodes.auto.loader import loaded_file
+from sigmasmith.nodes.fit.loader import loaded_file
 
 
 def graph(**nodes: dict) -> dict:

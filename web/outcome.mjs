@@ -1,0 +1,126 @@
+// What a node of ours says and shows while it runs and after: a line of progress, pictures, a table. Python words it.
+import { make } from "./curve_view.mjs";
+import { Beside } from "./beside.mjs";
+import { addView, after, grow, nodeOf } from "./widgets.mjs";
+
+const WIDGET = "sigmasmith_outcome";
+// Entries of a node's output, as nodes/schema.py names them.
+const PICTURES = "sigmasmith_pictures";
+const REPORT = "sigmasmith_report";
+
+class OutcomeView {
+  constructor({ urlOf, onOffer, onTaller, onWheel }) {
+    this.height = 0; // what it needs, in pixels; only grows
+    this.fixed = true;
+    this.onTaller = onTaller;
+    this.urlOf = urlOf;
+    this.element = make("div", "sigmasmith sigmasmith-outcome");
+    this.inner = make("div", "ss-inner");
+    this.said = make("div", "ss-said");
+    this.said.setAttribute("role", "status");
+    this.bar = make("div", "ss-bar");
+    this.offer = make("button", "ss-first");
+    this.offer.type = "button";
+    this.offer.hidden = this.bar.hidden = true;
+    this.offer.addEventListener("click", () => onOffer(this.minutes));
+    this.table = make("div", "ss-table");
+    this.inner.append(this.said, this.bar, this.offer, this.table);
+    this.element.append(this.inner);
+    this.element.addEventListener("wheel", (event) => onWheel?.(event, this.table));
+    this.sizes = new ResizeObserver(([entry]) => this.fit(entry.contentRect.height));
+    this.sizes.observe(this.inner);
+  }
+
+  destroy() {
+    this.sizes.disconnect();
+  }
+
+  fit(height) {
+    const needed = Math.ceil(height) + 16;
+    if (needed <= this.height) return;
+    this.height = needed;
+    this.onTaller();
+  }
+
+  status({ text, done, offer }) {
+    this.said.textContent = text;
+    this.bar.hidden = done === undefined;
+    this.bar.style.setProperty("--ss-done", `${100 * (done ?? 0)}%`);
+    this.minutes = offer;
+    this.offer.hidden = offer === undefined;
+    this.offer.textContent = `Tune now, up to ${offer} minutes`;
+  }
+
+  pictures(data) {
+    if (!this.beside) {
+      this.beside = new Beside(this.urlOf);
+      this.table.before(this.beside.element);
+    }
+    this.beside.show(data);
+  }
+
+  report({ heads, rows, notes }) {
+    const line = (cells, tag) => {
+      const row = make("tr");
+      row.append(...cells.map((cell) => make(tag, "", cell)));
+      return row;
+    };
+    const table = make("table");
+    table.append(line(heads, "th"), ...rows.map((cells) => line(cells, "td")));
+    this.table.replaceChildren(table, ...notes.map((text) => make("p", "", text)));
+    this.status({ text: "" });
+  }
+}
+
+export class Outcomes {
+  /**
+   * @param rootGraph gives the outermost graph.
+   * @param urlOf gives the address of an image that the server has.
+   * @param onOffer called with a node and the minutes that its tuning may take.
+   * @param wheel takes wheel events over a view, and its element that may scroll.
+   */
+  constructor({ rootGraph, urlOf, onOffer, wheel }) {
+    Object.assign(this, { rootGraph, urlOf, onOffer, wheel });
+    this.views = new WeakMap(); // node -> its view
+  }
+
+  /** Follow a node's results; nothing stands in it before there is something to say. */
+  attach(node) {
+    node.onExecuted = after(node.onExecuted, (output) => this.executed(node, output));
+    node.onRemoved = after(node.onRemoved, () => this.views.get(node)?.destroy());
+  }
+
+  status(detail) {
+    this.of(detail.node)?.status(detail);
+  }
+
+  /** Pictures of a run that a node behind another one made. */
+  pictures({ node, pictures }) {
+    if (pictures.length) this.of(node)?.pictures(pictures[0]);
+  }
+
+  executed(node, output) {
+    const [pictures] = output?.[PICTURES] ?? [];
+    const [report] = output?.[REPORT] ?? [];
+    if (report) this.view(node).report(report);
+    if (pictures) this.view(node).pictures(pictures);
+  }
+
+  of(id) {
+    const node = nodeOf(id, this.rootGraph());
+    return node?.comfyClass?.startsWith("Sigmasmith") ? this.view(node) : undefined;
+  }
+
+  view(node) {
+    if (this.views.has(node)) return this.views.get(node);
+    const view = new OutcomeView({
+      urlOf: this.urlOf,
+      onOffer: (minutes) => this.onOffer(node, minutes),
+      onTaller: () => grow(node),
+      onWheel: this.wheel,
+    });
+    this.views.set(node, view);
+    addView(node, WIDGET, view);
+    return view;
+  }
+}
