@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from itertools import product
+
+from torch import Tensor
 
 from ..schedules.core.types import SamplerFunction, Schedule
 from ..schedules.core.words import duration
+from ..schedules.family.run import FamilyCoefficients
 from ..schedules.fitting.calibration import Calibration
+from ..schedules.hosting.whole_runs import preset_run
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.presets.preset import FITTED, Preset
+from ..schedules.samplers.fitted import (
+    NAME,
+    WITHOUT_COEFFICIENTS,
+    CoefficientSource,
+    FirstKnown,
+    PresetCoefficients,
+    sample_sigmasmith_multistep,
+)
 from .comparison import Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FAMILY, find_preset, named_schedule, preset_label
@@ -45,11 +58,17 @@ def _case(
     args: argparse.Namespace,
 ) -> Table:
     schedules: dict[str, Schedule] = {}
+    own: dict[str, SamplerFunction] = {}
+    fits_coefficients = sampler[1] == NAME
+    family = FamilyCoefficients(subject.sigma_range, subject.guidance or 1.0)
     texts = args.schedules or [FITTED]
     for text in texts:
         if text in presets:
             preset = presets[text]
-            schedules[preset_label(text, preset)] = preset.sigmas
+            schedules[preset_label(text, preset)] = partial(_listed, preset)
+            own[preset_label(text, preset)] = _with(
+                FirstKnown((PresetCoefficients(preset.schedules, preset.coefficients), family))
+            )
             for sentence in preset.differences(
                 subject.identity,
                 sampler=sampler[0],
@@ -59,9 +78,13 @@ def _case(
             ):
                 print(f"warning: {preset_label(text, preset)}: {sentence}", file=sys.stderr)
         elif text == FITTED:
-            schedules[FITTED] = _fitted(subject, sampler, args).sigmas
+            calibration = _fitted(subject, sampler, args)
+            schedules[FITTED] = calibration.sigmas
+            own[FITTED] = _with(PresetCoefficients(calibration.schedules, calibration.coefficients))
         else:
             schedules[text] = named_schedule(text, subject.sigma_range)
+            if text == FAMILY:
+                own[text] = _with(family)
     if all(text in presets or text in (FITTED, FAMILY) for text in texts):
         schedules |= host_schedules(subject.sigma_range)
     with progress_bar(f"{subject.name}: reference") as bar:
@@ -70,17 +93,26 @@ def _case(
         table = compare(
             subject,
             reference,
-            sampler[1],
+            WITHOUT_COEFFICIENTS if fits_coefficients else sampler[1],
             schedules,
             args.steps,
             title=f"{sampler[0]}, {subject.name}, {args.noises} noises",
             focus=next(iter(schedules)),
+            own=own if fits_coefficients else None,
             progress=bar,
         )
     for line in (*table.lines(), *table.sentences()):
         print(line)
     print(f"{reference.in_words}\n")
     return table
+
+
+def _listed(preset: Preset, steps: int) -> Tensor:
+    return preset_run(preset, steps)[0]
+
+
+def _with(source: CoefficientSource) -> SamplerFunction:
+    return partial(sample_sigmasmith_multistep, coefficients=source)
 
 
 def _fitted(subject: PlainSubject, sampler: tuple[str, str | SamplerFunction], args: argparse.Namespace) -> Calibration:

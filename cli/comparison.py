@@ -147,6 +147,7 @@ def compare(
     title: str,
     focus: str,
     rivals: str = "other",
+    own: Mapping[str, SamplerFunction] | None = None,
     progress: Progress | None = None,
 ) -> Table:
     """Run every schedule at every step count.
@@ -154,14 +155,16 @@ def compare(
     Args:
         schedules: name -> steps -> sigmas.
         title, focus, rivals: of the Table.
+        own: name of a schedule -> the sampler that it is run with instead, such as one with its coefficients.
         progress: callable(done, total, message) in model calls.
     """
     table = Table(title, tuple(steps), focus, rivals)
     done, total = 0, sum(steps) * len(schedules)
     for name, schedule in schedules.items():
         table.errors[name], table.switched[name] = {}, {}
+        runs = (own or {}).get(name, sampler)
         for count in steps:
-            end = reference.from_noise(subject, sampler, schedule(count))
+            end = reference.from_noise(subject, runs, schedule(count))
             table.errors[name][count] = geometric_mean(sample_errors(end, reference.end))
             table.switched[name][count] = mode_switches(end, reference.end)
             done += count

@@ -25,14 +25,15 @@ from ..cli.main import guarded
 from ..cli.parser import whole_numbers
 from ..cli.progress import progress_bar
 from ..cli.subjects import PlainSubject, demo_subject
-from ..schedules.core.types import Schedule
-from ..schedules.core.words import duration
+from ..schedules.core.types import SamplerFunction, Schedule
+from ..schedules.core.words import duration, in_words
 from ..schedules.fitting.calibration import Calibration
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.plot.plot import schedule_plot
 from ..schedules.plot.svg import to_svg
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.share_code import to_share_code
+from ..schedules.samplers.fitted import NAME, WITHOUT_COEFFICIENTS
 from .picture import Row, sample_sheet
 
 PROGRAM = "python -m sigmasmith.demo"
@@ -116,12 +117,13 @@ def _case(demo: _Demo, subject: PlainSubject) -> Iterator[Table]:
             table = compare(
                 subject,
                 reference,
-                sampler,
+                _stock(sampler),
                 schedules,
                 demo.args.steps,
                 title=f"{sampler}, {subject.name}, {demo.args.noises} noises",
                 focus=FITTED,
                 rivals="host",
+                own={FITTED: calibration.sampler_function()},
                 progress=bar,
             )
         demo.say()
@@ -129,8 +131,9 @@ def _case(demo: _Demo, subject: PlainSubject) -> Iterator[Table]:
             demo.say(line)
         if sampler == SAMPLERS[0]:
             demo.say(reference.in_words)
-            demo.say(_takeaway(subject, reference, sampler, table, schedules))
-            _draw(demo, subject, reference, sampler, table, schedules)
+            runs = calibration.sampler_function()
+            demo.say(_takeaway(subject, reference, table, schedules))
+            _draw(demo, subject, reference, runs, table, schedules)
         yield table
 
 
@@ -153,22 +156,28 @@ def _fit(demo: _Demo, subject: PlainSubject, sampler: str) -> Calibration:
     return calibration
 
 
-def _takeaway(
-    subject: PlainSubject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
-) -> str:
-    """The gain as a person feels it: how many steps of `simple` reach what the fewest fitted ones reach."""
-    steps = table.steps[0]
-    error = table.errors[FITTED][steps]
-    needed = steps_needed(subject, reference, sampler, schedules[SIMPLE], error, _MOST_STEPS)
-    reached = f"more than {_MOST_STEPS}" if needed is None else str(needed)
-    return f"In short: {steps} fitted steps end as near as {reached} steps of {SIMPLE} ({error:.4f})."
+def _stock(sampler: str) -> str:
+    """The host's sampler that host schedules are run with."""
+    return WITHOUT_COEFFICIENTS if sampler == NAME else sampler
+
+
+def _takeaway(subject: PlainSubject, reference: ConvergedEnds, table: Table, schedules: dict[str, Schedule]) -> str:
+    """The gain as a person feels it: how many steps of `simple` reach what the fitted ones reach."""
+    reached: list[str] = []
+    counts = [steps for steps in table.steps if steps <= _MOST_STEPS // 4] or list(table.steps[:1])
+    for steps in counts:
+        error = table.errors[FITTED][steps]
+        needed = steps_needed(subject, reference, _stock(SAMPLERS[0]), schedules[SIMPLE], error, _MOST_STEPS)
+        reached.append(f"more than {_MOST_STEPS}" if needed is None else str(needed))
+    fitted = in_words([str(count) for count in counts])
+    return f"In short: {fitted} fitted steps end as near as {in_words(reached)} steps of {SIMPLE}."
 
 
 def _draw(
     demo: _Demo,
     subject: PlainSubject,
     reference: ConvergedEnds,
-    sampler: str,
+    sampler: SamplerFunction,
     table: Table,
     schedules: dict[str, Schedule],
 ) -> None:
@@ -181,14 +190,18 @@ def _draw(
         highlight=FITTED,
         flow=subject.sigma_range.flow,
         sigma_max=subject.sigma_range.sigma_max,
-        title=f"{steps} steps of {sampler}, {subject.name}",
+        title=f"{steps} steps of {SAMPLERS[0]}, {subject.name}",
     )
     write_file(demo.path(f"{name}_curves.svg"), to_svg(plot))
     write_file(demo.path(f"{name}_samples.png"), _samples(subject, reference, sampler, table, schedules))
 
 
 def _samples(
-    subject: PlainSubject, reference: ConvergedEnds, sampler: str, table: Table, schedules: dict[str, Schedule]
+    subject: PlainSubject,
+    reference: ConvergedEnds,
+    sampler: SamplerFunction,
+    table: Table,
+    schedules: dict[str, Schedule],
 ) -> bytes:
     steps = table.steps[0]
     count = min(_COLUMNS, len(reference.noise))
@@ -196,7 +209,8 @@ def _samples(
     teacher = reference.coarse[:count]
 
     def row(label: str, schedule: str) -> Row:
-        end = reference.from_noise(subject, sampler, schedules[schedule](steps), count)
+        runs = sampler if schedule == FITTED else _stock(SAMPLERS[0])
+        end = reference.from_noise(subject, runs, schedules[schedule](steps), count)
         return Row(label, f"error {table.errors[schedule][steps]:.4f}", end, teacher)
 
     best = table.best_rival(steps) or SIMPLE
@@ -212,7 +226,7 @@ def _samples(
         row(label, shown),
         row(FITTED, FITTED),
     ]
-    title = f"{steps} steps of {sampler}: {subject.name}"
+    title = f"{steps} steps of {SAMPLERS[0]}: {subject.name}"
     remark = (
         f"The first {count} of {len(reference.noise)} noises that the fit never saw; errors are over all of them. "
         "Below each row: too bright (red), too dark (blue)."

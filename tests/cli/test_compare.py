@@ -118,3 +118,16 @@ def test_the_summary_averages_ratios_geometrically():
     lines = list(summary_lines([made_table()]))
     assert "1.00 times lower than the best host schedule" in lines[1]
     assert "1.26 times lower than simple; 0.50 at worst, 4.00 at best" in lines[2]
+
+
+def test_the_family_is_compared_with_its_coefficients(capsys):
+    given = ["--model", "digits_eps", "--steps", "6", "--noises", "8", "--calibration-noises", "4"]
+    assert main(["compare", "family", *given, "--sampler", "sigmasmith_multistep"]) == 0
+    with_coefficients = _error(capsys.readouterr().out)
+    assert main(["compare", "family", *given, "--sampler", "dpmpp_2m"]) == 0
+    assert with_coefficients < 0.9 * _error(capsys.readouterr().out)
+
+
+def _error(printed: str) -> float:
+    line = next(line for line in printed.splitlines() if line.strip().startswith("family "))
+    return float(line.split()[1].rstrip("*"))

@@ -35,14 +35,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_demo_writes_presets_plot_picture_and_report(demo):
     folder, out = demo
     assert {path.name for path in folder.iterdir()} == {
+        "digits_flow_sigmasmith_multistep.safetensors",
         "digits_flow_dpmpp_2m.safetensors",
-        "digits_flow_euler.safetensors",
         "digits_flow_curves.svg",
         "digits_flow_samples.png",
         "report.txt",
     }
     assert (folder / "report.txt").read_text(encoding="utf-8") == out
-    assert list(load_preset(folder / "digits_flow_euler.safetensors").schedules) == [2, 3]
+    assert list(load_preset(folder / "digits_flow_dpmpp_2m.safetensors").schedules) == [2, 3]
     assert ElementTree.fromstring((folder / "digits_flow_curves.svg").read_text(encoding="utf-8")).get("role") == "img"
     with Image.open(folder / "digits_flow_samples.png") as picture:
         assert picture.format == "PNG"
@@ -56,7 +56,7 @@ def test_the_demo_prints_every_host_schedule_a_takeaway_and_a_share_code(demo):
         "karras",
         "oss_flux",
         "best host / fitted",
-        "In short: 2 fitted steps",
+        "In short: 2 and 3 fitted steps",
         "All 2 tables",
     ):
         assert name in out
