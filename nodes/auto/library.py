@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS, VERSION
-from ...schedules.family.schedule import family_schedule
+from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.fitting.report import FAMILY
 from ...schedules.hosting.lists import at_sigma_max
+from ...schedules.hosting.whole_runs import family_pair, preset_run
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.made import HowMade
 from ...schedules.presets.matching import SAME_NAME, best_match, grade_of
@@ -85,17 +85,14 @@ def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:
 
     A family's scale and stretch serve every step count, so those are asked for counts that the preset lacks.
     """
-    listed, pair, identity = _listed(preset, facts), _pair(preset), facts.identity
-    origin = FITTED if listed is None else preset.origin.get(listed, FITTED)
-    if listed is not None and origin != FITTED and FITTED not in preset.errors.get(listed, {}):
+    listed, identity = _listed(preset, facts), facts.identity
+    if listed is None:
+        return at_sigma_max(preset_run(preset, facts.steps)[0], identity.sigma_max), preset.sampler
+    if preset.origin.get(listed, FITTED) != FITTED and FITTED not in preset.errors.get(listed, {}):
         return None  # as for models distilled to few steps: the host's schedules stood alone
-    if facts.whole and pair is not None and origin == FITTED:
-        span = {"sigma_min": identity.sigma_min, "sigma_max": identity.sigma_max, "flow": identity.flow}
-        return family_schedule(facts.steps, **span, scale=pair[0], stretch=pair[1]).sigmas, preset.sampler
-    assert listed is not None
     sigmas = preset.runnable[listed][-(facts.steps + 1) :].clone()
     # Where no coefficients held, what was measured was the sampler without them.
-    plain = preset.sampler == NAME and listed not in preset.coefficients
+    plain = preset.sampler == NAME and listed not in preset.coefficients and preset.made.method != FAMILY
     sampler = WITHOUT_COEFFICIENTS if plain else preset.sampler
     return (at_sigma_max(sigmas, identity.sigma_max) if facts.whole else sigmas), sampler
 
@@ -119,7 +116,7 @@ def preset_name(facts: RunFacts) -> str:
 def _suits(preset: Preset, facts: RunFacts) -> bool:
     fitted, running = preset.model.patches, facts.identity.patches
     same_patches = fitted == running or (facts.patches != "" and preset.made.more.get(PATCHES) == facts.patches)
-    by_family = facts.whole and LEAST_STEPS <= facts.steps <= MOST_STEPS and _pair(preset) is not None
+    by_family = facts.whole and LEAST_STEPS <= facts.steps <= MOST_STEPS and family_pair(preset) is not None
     return (
         preset.sampler in facts.samplers
         and preset.made.boundary is None
@@ -140,12 +137,3 @@ def _listed(preset: Preset, facts: RunFacts) -> int | None:
         if start is not None and math.isclose(start, facts.start, rel_tol=_SAME_START):
             return full
     return None
-
-
-def _pair(preset: Preset) -> tuple[float, float] | None:
-    """Scale and stretch of a preset that holds the family of this version, where it won for one of its counts."""
-    known = preset.made.more.get(FAMILY)
-    won = any(preset.origin.get(count, FITTED) == FITTED for count in preset.schedules)
-    if preset.made.method != FAMILY or not won or not isinstance(known, Mapping) or known.get("version") != VERSION:
-        return None
-    return float(known["scale"]), float(known["stretch"])
