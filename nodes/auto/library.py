@@ -92,7 +92,8 @@ def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:
         return None  # as for models distilled to few steps: the host's schedules stood alone
     sigmas = preset.runnable[listed][-(facts.steps + 1) :].clone()
     # Where no coefficients held, what was measured was the sampler without them.
-    plain = preset.sampler == NAME and listed not in preset.coefficients and preset.made.method != FAMILY
+    families = preset.made.method == FAMILY and preset.origin.get(listed, FITTED) == FITTED
+    plain = preset.sampler == NAME and listed not in preset.coefficients and not families
     sampler = WITHOUT_COEFFICIENTS if plain else preset.sampler
     return (at_sigma_max(sigmas, identity.sigma_max) if facts.whole else sigmas), sampler
 
