@@ -19,9 +19,11 @@ from .refine.oss_cost import oss_limit
 from .report import FAMILY, FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import along_teacher, compared_hosts, most_hosts, search
 from .self_test.verdict import most_evaluations, self_test
-from .teacher.reference import Reference, make_reference
+from .teacher.reference import Reference, first_output_distance, make_reference
 from .verdict import Verdict
 
+# A first output nearer to the end than this share of the distance between images is a distilled model's.
+_DISTILLED = 0.38
 # Share of what a refining fit may spend that the race before it takes at most.
 _RACE_SHARE = 0.25
 
@@ -234,5 +236,11 @@ def _first_notes(problem: Problem, reference: Reference) -> list[str]:
             "Nothing was fitted: the reference solutions with "
             f"{coarse} and {fine} levels end {reference.disagreement:.3g} apart, "
             "as on few-step (distilled) models. Use the sigma list that the model was published with."
+        )
+    elif problem.sampling.start is None and (near := first_output_distance(reference)) < _DISTILLED:
+        notes.append(
+            f"The model's first output from pure noise is already near the end ({near:.2f} of the distance between "
+            "images), as on models distilled to few steps: their many-step result is not what they were made to show. "
+            "Look at pictures before you use the fit."
         )
     return notes

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sigmasmith.schedules.presets.made import HowMade
 
-from .fits import Timed, mixture, normal, small_fit
+from .fits import Timed, mixture, normal, range_of, small_fit
 
 CHOICE = ["dpmpp_2m", "ipndm", "euler"]
 
@@ -17,7 +17,8 @@ def test_the_chosen_sampler_has_the_smallest_error_and_the_report_compares_all()
     assert f"{found.sampler} 1.00x" in said
     assert all(name in said for name in CHOICE)
     assert found.sampler != "euler"
-    assert found.made == HowMade(chosen_among=tuple(CHOICE))
+    assert found.made == HowMade(chosen_among=tuple(CHOICE), more=found.made.more)
+    assert found.made.more.keys() <= {"gain"}
 
 
 def test_each_of_several_samplers_gets_what_it_would_get_alone():
@@ -42,3 +43,20 @@ def test_a_journal_changes_nothing_of_a_choice_among_samplers(tmp_path):
     assert str(journalled.report) == str(without.report)
     for steps in (5, 6):
         assert torch.equal(journalled.schedules[steps], without.schedules[steps])
+
+
+def generator(x, sigma, **_):
+    """Gives from any state of its path the image that the path ends in, as a model distilled to one step does."""
+    level, deviation, top = sigma.reshape(-1, *[1] * (x.ndim - 1)), 0.5, range_of(False).sigma_max
+    return x * deviation / (deviation + level * (1.0 - deviation / top))
+
+
+def test_a_model_whose_first_output_is_the_image_is_said_to_look_distilled():
+    notes = " ".join(small_fit(generator, normal(12), steps=(5,)).report.notes)
+    assert "first output from pure noise is already near the end (0.00" in notes
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_an_ordinary_model_is_not(flow):
+    notes = " ".join(small_fit(mixture(flow), normal(12), steps=(5,), flow=flow).report.notes)
+    assert "first output" not in notes
