@@ -44,8 +44,12 @@ def test_a_saved_fit_loads_bit_for_bit(fits, flow, tmp_path):
 
 def test_facts_on_how_it_was_made_go_into_the_file_and_back(fits, tmp_path):
     path, fit = tmp_path / "mine.safetensors", fits[True]
-    assert fit.made == HowMade()
+    assert fit.made == HowMade(more=fit.made.more)
+    assert set(fit.made.more) == {"gain"}
     fit.save(path)
+    assert json.loads(preset_json(load_preset(path)))["version"] == 2
+    assert Calibration.load(path).made == fit.made
+    replace(fit, made=HowMade()).save(path)
     assert json.loads(preset_json(load_preset(path)))["version"] == 1
     made = HowMade(method="oss", boundary=0.5)
     replace(fit, made=made).save(path)

@@ -180,7 +180,9 @@ def test_a_fit_never_mixes_the_models_and_names_the_step_to_switch_after(flow, m
         switch = steps_above(fit.schedules[steps], model.boundary)
         assert f"At {steps} steps switch to the second model after step {switch} of {steps}" in sentence
         assert sentence in str(fit.report)
-    assert fit.made == HowMade(method="oss" if method == "oss" else "", boundary=model.boundary)
+    made = HowMade(method="oss" if method == "oss" else "", boundary=model.boundary, more=fit.made.more)
+    assert fit.made == made
+    assert set(fit.made.more) <= {"gain"}
 
 
 def test_the_fitted_schedule_beats_every_hosts_on_fresh_noise_run_by_two_models():
