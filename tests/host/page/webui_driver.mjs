@@ -27,6 +27,7 @@ export async function run(checks) {
     await mkdir(folder, { recursive: true });
     await tab.open();
     for (const [name, check] of Object.entries(checks)) {
+      console.error(`${new Date().toISOString().slice(11, 19)} ${name}`);
       try {
         await check(tab);
         results[name] = null;
