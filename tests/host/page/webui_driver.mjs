@@ -70,7 +70,7 @@ class Page {
 
   /** Wait for the page, and open our panels. */
   async opened() {
-    await this.page.waitForSelector("#txt2img_generate", { timeout: READY });
+    await this.within(READY, "the page", () => document.getElementById("txt2img_generate") !== null); // Neo replaces it
     await this.quiet();
     await this.page.evaluate(() => {
       for (const tab of ["txt2img", "img2img"]) {
