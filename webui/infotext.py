@@ -49,6 +49,8 @@ def written(result: ScheduleAnswer, identity: ModelIdentity, *, hires: bool, mod
     # Of the sigmas alone: what they were fitted to stands in the preset itself.
     bare = replace(identity, checkpoint=None, checkpoint_hash=None, table_hash=None, patches=None, loras=())
     top = max(bare.sigma_max, float(result.sigmas[0]))
+    if preset is not None:  # its hash holds its own table's end, which is not every host's
+        bare = replace(bare, sigma_min=preset.model.sigma_min)
     given = Preset(
         schedules={steps: result.sigmas},
         sampler=preset.sampler if preset else "",

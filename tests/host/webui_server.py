@@ -100,7 +100,7 @@ class WebuiServer:
         flags = [*kind.flags, "--port", str(self.port), "--data-dir", str(self.base)]
         flags += [kind.models, str(self.base / "models")]
         for allowed in (self.host.path, self.pack, self.base):
-            flags += ["--gradio-allowed-path", str(allowed)]
+            flags += ["--gradio-allowed-path", str(allowed.resolve())]  # gradio compares paths without links
         environment = clean_environment() | {"SIGMASMITH_PROBE": str(self.probe_file)}
         with open(self.base / "log.txt", "wb") as log:
             self._process = subprocess.Popen(

@@ -50,6 +50,13 @@ def test_a_list_too_long_for_a_share_code_is_left_out_and_the_image_is_made():
     assert texts == {infotext.PRESET: f"my model/fast ({mine.short_hash})"}
 
 
+def test_the_code_is_the_presets_own_where_the_hosts_table_ends_elsewhere():
+    mine, a1111 = preset(10), replace(MODEL, sigma_min=0.029167532920837402)
+    found = answer(OPTIMAL, Slicing(10, 10), a1111.sigma_range, preset=mine)
+    code = infotext.written(found, a1111, hires=False, mode="steps")[infotext.SIGMAS]
+    assert from_share_code(code).hash == mine.hash
+
+
 @pytest.fixture
 def store(tmp_path) -> PresetStore:
     return PresetStore([tmp_path / "sigmasmith"])

@@ -27,6 +27,7 @@ export async function run(checks) {
     await mkdir(folder, { recursive: true });
     await tab.open();
     for (const [name, check] of Object.entries(checks)) {
+      console.error(`${new Date().toISOString().slice(11, 19)} ${name}`);
       try {
         await check(tab);
         results[name] = null;
@@ -69,7 +70,7 @@ class Page {
 
   /** Wait for the page, and open our panels. */
   async opened() {
-    await this.page.waitForSelector("#txt2img_generate", { timeout: READY });
+    await this.within(READY, "the page", () => document.getElementById("txt2img_generate") !== null); // Neo replaces it
     await this.quiet();
     await this.page.evaluate(() => {
       for (const tab of ["txt2img", "img2img"]) {

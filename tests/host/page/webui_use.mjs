@@ -17,7 +17,6 @@ await run({
     await tab.choose("txt2img_sampling", "Euler");
     await write(tab, "steps", "5");
     await write(tab, "name", NAME);
-    await write(tab, "minutes", "2"); // a busy machine takes the best until then
     await tab.click(panel("fit_now"));
     await tab.until("the fit runs", () => document.querySelector("#txt2img_gallery_container .progress, #txt2img_results .progress")?.innerText.includes("Sigmasmith:"));
     await sleep(3000);
@@ -118,7 +117,6 @@ await run({
     await tab.quiet();
     await tab.choose("img2img_sampling", "Euler");
     await tab.type(panel("steps", "img2img"), "6");
-    await tab.type(panel("minutes", "img2img"), "2");
     await tab.type(panel("name", "img2img"), "for changes");
     await tab.type("img2img_denoising_strength", "0.5");
     await tab.generate(panel("fit_now", "img2img"), "img2img");
