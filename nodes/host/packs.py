@@ -22,7 +22,7 @@ def packs_lacking(graph: Mapping[str, Any], classes: Mapping[str, Any]) -> list[
         graph: as it is queued, node id -> {"class_type", "inputs"}.
         classes: the host's node classes by their names.
     """
-    kinds = {node.get("class_type") for node in graph.values() if isinstance(node, Mapping)}
+    kinds = {str(node.get("class_type")) for node in graph.values() if isinstance(node, Mapping)}
     lacking: set[str] = set()
     for kind in kinds:
         pack = str(getattr(classes.get(kind), "RELATIVE_PYTHON_MODULE", ""))

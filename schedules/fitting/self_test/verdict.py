@@ -252,7 +252,8 @@ class ModelTest:
             except Exception as error:
                 if error is not self.runner.cancelled:
                     raise
-        raise self.runner.cancelled
+                cancelled = error
+        raise cancelled  # from its progress function: no fault of the model
 
     def _hint(self) -> str:
         return f" {self.suspects}" if self.suspects else ""
