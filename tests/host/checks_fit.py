@@ -333,7 +333,7 @@ def test_no_ordinary_edit_stops_the_queue_or_costs_a_call():
 
 def test_without_a_name_the_preset_is_that_of_the_model_and_sampler():
     model = model_of("flow")
-    given = {"name": " ", "checkpoint": "mine v2.safetensors"}
+    given: dict[str, Any] = {"name": " ", "checkpoint": "mine v2.safetensors"}
     assert "Saved as mine v2, dpmpp_2m." in fitted(model, **given).report
     assert "no model call" in fitted(model, **(given | {"refit": False})).report
     assert "Saved as model, euler, denoise 0.5." in fitted(model, name="", sampler_name="euler", denoise=0.5).report
