@@ -32,7 +32,17 @@ from .loader import loaded_file
 if TYPE_CHECKING:
     from .request import FitResult
 
-SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
+SEARCH = [
+    "sigmasmith",
+    "faster",
+    "fewer steps",
+    "steps",
+    "optimal steps",
+    "align your steps",
+    "scheduler",
+    "sigmas",
+    "calibrate",
+]
 
 
 def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOutput:
