@@ -13,6 +13,8 @@ from ..host.decoding import decoder_of
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
+from ..pictures.beside import for_page, pictures_of, sheet_of
+from ..plot_picture import plot_images
 from ..presets.written import preset_fingerprint
 from ..schema import CATEGORY, PICTURES, REPORT, advanced, number, schema
 from ..text import parse_steps
@@ -32,17 +34,8 @@ from .loader import loaded_file
 if TYPE_CHECKING:
     from .request import FitResult
 
-SEARCH = [
-    "sigmasmith",
-    "faster",
-    "fewer steps",
-    "steps",
-    "optimal steps",
-    "align your steps",
-    "scheduler",
-    "sigmas",
-    "calibrate",
-]
+SEARCH = ["sigmasmith", "faster", "fewer steps", "steps", "optimal steps", "align your steps", "scheduler", "sigmas"]
+SEARCH.append("calibrate")
 
 
 def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOutput:
@@ -52,7 +45,6 @@ def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOu
         vae: for the pictures before and after; without one the host's preview decoder makes them.
         inputs: of FitRequest.
     """
-    from ..pictures.beside import pictures_of
     from .work import FitRequest, fit
 
     graph, node_id = cls.hidden.prompt, cls.hidden.unique_id
@@ -67,9 +59,6 @@ def node_output(result: FitResult, cls: type[io.ComfyNode], pictures: Sequence[T
     Args:
         pictures: before and after; None for a node that has no such output.
     """
-    from ..pictures.beside import for_page, sheet_of
-    from ..plot_picture import plot_images
-
     plot = plot_images(result.plots)
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
     shown |= {"text": (result.report,), REPORT: [dict(result.table)] if result.table else []}

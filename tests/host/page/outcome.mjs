@@ -44,7 +44,7 @@ await run({
     await act((node, sampler) => window.ss.node(node).connect(0, window.ss.node(sampler), 0), auto, ids.sampler);
     actions += 1;
     await queueAndWait(tab);
-    await tab.until("what ran, below Auto", () => /preset auto\/tiny_sd3, 5 steps, cfg 4, with sigmasmith_multistep/.test(document.querySelector(".ss-said")?.textContent));
+    await tab.until("what ran, below Auto", () => /5 steps of the preset auto\/tiny_sd3, 5 steps, cfg 4/.test(document.querySelector(".ss-said")?.textContent));
     check(actions <= 4, actions);
     tab.figures.actions = actions;
     await tab.until("before and after", () => [...document.querySelectorAll(".ss-stage img")].length === 2 && [...document.querySelectorAll(".ss-stage img")].every((image) => image.naturalWidth));
