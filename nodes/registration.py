@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, MutableMapping, MutableSequence
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from torch import Tensor
 
@@ -26,8 +27,9 @@ PRESET_ATTRIBUTE = "sigmasmith_preset"
 # lists: a graph with hundreds of detailers hands out as many.
 _handed_out: deque[tuple[float, ...]] = deque()
 _MOST_VALUES = 500_000
-# Models that were told to run the family, the latest.
-_told: deque[tuple[int, int]] = deque(maxlen=256)
+Tell = Callable[[str, bool], None]
+# The model_sampling objects of which it was told that they run the family.
+_told: WeakSet[Any] = WeakSet()
 
 
 def register_schedulers(
@@ -36,7 +38,7 @@ def register_schedulers(
     make_handler: Callable[..., Any],
     drops_penultimate: Callable[[str], bool],
     is_flow: Callable[[Any], bool],
-    tell: Callable[[str], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Append our names once, in place: the lists that other packs hold stay the same objects.
 
@@ -46,7 +48,7 @@ def register_schedulers(
         make_handler: the host's handler type, called with (function, use_ms=True).
         drops_penultimate: sampler name -> whether the host's KSampler asks one step more and drops sigmas[-2] for it.
         is_flow: of a model_sampling object.
-        tell: takes what a person is to know of a model that runs without a preset, once; default: the log.
+        tell: takes a sentence on a model that runs without a preset, and whether that is no news; default: the log.
     """
     for name in SCHEDULER_NAMES:
         if name not in handlers:
@@ -64,7 +66,7 @@ def scheduled(
     *,
     drops_penultimate: Callable[[str], bool],
     is_flow: Callable[[Any], bool],
-    tell: Callable[[str], None] | None = None,
+    tell: Tell | None = None,
 ) -> Tensor:
     """The sigma list (steps + 1,) of one of our scheduler names, float32, CPU."""
     low, high, flow = float(model_sampling.sigma_min), float(model_sampling.sigma_max), is_flow(model_sampling)
@@ -83,20 +85,21 @@ def scheduled(
     return remember(at_sigma_max(family.sigmas, high))
 
 
-def _say_once(name: str, family: FamilySchedule, model_sampling: Any, tell: Callable[[str], None]) -> None:
-    """Tell of the family the first time that a model runs it."""
-    key = (id(model_sampling), family.version)
-    if key in _told:
+def _say_once(name: str, family: FamilySchedule, model_sampling: Any, tell: Tell) -> None:
+    """Tell of every list of the family once, and with a notice the first time that a model runs one."""
+    known = model_sampling in _told
+    if known and was_handed_out(family.sigmas):
         return
-    _told.append(key)
+    _told.add(model_sampling)
     tell(
         f"{name} runs the family's {len(family.sigmas) - 1} steps (version {family.version}, scale {family.scale:.3g}, "
         f"stretch {family.stretch:.3g}), for no preset is on the model. It is made for the sampler "
-        "sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits this very model."
+        "sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits this very model.",
+        known,
     )
 
 
-def _log(text: str) -> None:
+def _log(text: str, _: bool) -> None:
     logging.getLogger(LOGGER_NAME).info("Sigmasmith: %s", text)
 
 

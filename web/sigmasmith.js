@@ -76,8 +76,6 @@ app.registerExtension({
     });
   },
   nodeCreated(node) {
-    // The classic canvas folds away what Nodes 2.0 does by itself.
-    if (node.comfyClass?.startsWith("Sigmasmith")) for (const widget of node.widgets ?? []) widget.advanced ??= widget.options?.advanced;
     if (node.comfyClass === LOADER) acceptDrops(node, libraryChanged);
     if (WRITERS.has(node.comfyClass)) fitOnce(node);
     if (hasCurve(node)) curves.attach(node);

@@ -17,7 +17,7 @@ from ...schedules.presets.made import HowMade
 from ...schedules.presets.matching import SAME_NAME, best_match, grade_of
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME, WITHOUT_COEFFICIENTS
-from ..fit.edits import PATCHES, same_guidance, stem_of
+from ..edits import PATCHES, same_guidance, stem_of
 
 # The effort whose presets hold no more than the family's scale and stretch.
 RACE = "quick"

@@ -15,7 +15,7 @@ from ...schedules.family.schedule import family_schedule
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
-from ..fit.edits import PATCHES
+from ..edits import PATCHES
 from ..fit.in_use import InUse
 from ..fit.work import FitRequest, fit
 from ..host import folders, messages

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ...schedules.presets.file import load_preset
 from ...schedules.presets.preset import Preset
+from ..edits import same_guidance
 from ..host import folders
 from ..host.subject import Subject
 from ..text import in_words, plot_sentence
-from .edits import same_guidance
 from .request import FitRequest
 
 

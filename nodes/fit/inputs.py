@@ -142,14 +142,18 @@ def vae_input() -> io.Input:
 
 
 def outputs() -> list[io.Output]:
-    """The outputs that both Fit nodes share."""
+    """The outputs that all nodes share which make a preset."""
     return [
         PresetType.Output(display_name="preset", tooltip="For Sigmasmith Apply Schedule, Schedule and Save Preset."),
         io.Sigmas.Output(display_name="sigmas", tooltip="The schedule for the first of the step counts."),
         io.Image.Output(display_name="plot", tooltip="One picture per step count: the fitted curve and the host's."),
         io.String.Output(display_name="report", tooltip="What was fitted and how good it is, in words."),
-        io.Image.Output(
-            display_name="before_after",
-            tooltip="The reference, what you use now and the fit side by side, on noises that the fit has not seen.",
-        ),
     ]
+
+
+def before_after_output() -> io.Output:
+    """The pictures before and after; the last output."""
+    return io.Image.Output(
+        display_name="before_after",
+        tooltip="The reference, what you use now and the fit side by side, on noises that the fit has not seen.",
+    )

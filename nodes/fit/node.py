@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
+from torch import Tensor
 
 from ..host import folders
-from ..host.decoding import DecodeLatents, decoder_of
+from ..host.decoding import decoder_of
 from ..host.guiders import cfg_guider
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
+from ..pictures.beside import for_page, pictures_of, sheet_of
+from ..plot_picture import plot_images
 from ..presets.written import preset_fingerprint
 from ..schema import CATEGORY, PICTURES, REPORT, advanced, number, schema
 from ..text import parse_steps
 from .in_use import in_use_by
-from .inputs import boundary_input, denoise_input, latent_input, method_input, outputs, settings, vae_input
+from .inputs import (
+    before_after_output,
+    boundary_input,
+    denoise_input,
+    latent_input,
+    method_input,
+    outputs,
+    settings,
+    vae_input,
+)
 from .loader import loaded_file
 
 if TYPE_CHECKING:
     from .request import FitResult
 
-SEARCH = ["sigmasmith", "optimal steps", "align your steps", "scheduler", "sigmas", "calibrate"]
+SEARCH = ["sigmasmith", "faster", "fewer steps", "steps", "optimal steps", "align your steps", "scheduler", "sigmas"]
+SEARCH.append("calibrate")
 
 
 def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOutput:
@@ -35,21 +49,24 @@ def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOu
 
     graph, node_id = cls.hidden.prompt, cls.hidden.unique_id
     in_use, checkpoint = in_use_by(graph, node_id), loaded_file(graph, node_id)
-    request = FitRequest(node_id=node_id, in_use=in_use, checkpoint=checkpoint, **inputs)
-    return node_output(fit(request), cls, decoder_of(request.guider.model_patcher, vae))
+    result = fit(request := FitRequest(node_id=node_id, in_use=in_use, checkpoint=checkpoint, **inputs))
+    return node_output(result, cls, pictures_of(result.beside, decoder_of(request.guider.model_patcher, vae)))
 
 
-def node_output(result: FitResult, cls: type[io.ComfyNode], decode: DecodeLatents | None = None) -> io.NodeOutput:
-    """A result as the node gives it out and shows it."""
-    from ..pictures.beside import for_page, pictures_of, sheet_of
-    from ..plot_picture import plot_images
+def node_output(result: FitResult, cls: type[io.ComfyNode], pictures: Sequence[Tensor] | None = None) -> io.NodeOutput:
+    """A result as the node gives it out and shows it.
 
+    Args:
+        pictures: before and after; None for a node that has no such output.
+    """
     plot = plot_images(result.plots)
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
-    pictures = pictures_of(result.beside, decode)
     shown |= {"text": (result.report,), REPORT: [dict(result.table)] if result.table else []}
+    given = (result.preset, result.sigmas, plot, result.report)
+    if pictures is None:
+        return io.NodeOutput(*given, ui=shown)
     shown[PICTURES] = for_page(result.beside, pictures, cls)
-    return io.NodeOutput(result.preset, result.sigmas, plot, result.report, sheet_of(result.beside, pictures), ui=shown)
+    return io.NodeOutput(*given, sheet_of(result.beside, pictures), ui=shown)
 
 
 class FitNode(io.ComfyNode):
@@ -134,7 +151,7 @@ class SigmasmithFit(FitNode):
                 method_input(),
                 vae_input(),
             ],
-            outputs=outputs(),
+            outputs=[*outputs(), before_after_output()],
         )
 
     @classmethod
@@ -189,7 +206,7 @@ class SigmasmithFitGuider(FitNode):
                 method_input(),
                 vae_input(),
             ],
-            outputs=outputs(),
+            outputs=[*outputs(), before_after_output()],
         )
 
     @classmethod

@@ -30,6 +30,7 @@ from ...schedules.presets.file import save_preset
 from ...schedules.presets.preset import Preset
 from ...schedules.presets.share_code import to_share_code
 from ...schedules.samplers.fitted import NAME
+from ..edits import derived_name
 from ..host import folders, messages
 from ..host.changes import digest
 from ..host.experts import ExpertRuns
@@ -42,7 +43,6 @@ from ..pictures.beside import Beside
 from ..presets.written import note_written
 from ..text import parse_steps
 from .before import Counting, before_of, calls_of, seen
-from .edits import derived_name
 from .existing import existing_in_words, existing_preset
 from .request import FitRequest, FitResult
 from .words import fit_in_words, notes_of, result_of, say_memory

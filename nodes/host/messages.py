@@ -43,7 +43,7 @@ def send(event: str, node_id: Any, **data: Any) -> None:
         page.send_sync(event, {"node": str(node_id), **data}, client)
 
 
-def say_here(text: str) -> None:
+def say_here(text: str, quiet: bool) -> None:
     """As `say`, of the node that runs now."""
     try:
         from comfy_execution.utils import get_executing_context
@@ -51,7 +51,7 @@ def say_here(text: str) -> None:
         context = get_executing_context()
     except ImportError:
         context = None
-    say(text, None if context is None else context.node_id)
+    say(text, None if context is None else context.node_id, quiet=quiet)
 
 
 def prompt_id() -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
+from ..edits import same_guidance
 from ..registration import PRESET_ATTRIBUTE, was_handed_out
 from ..text import will_run
 from . import messages
@@ -70,7 +71,7 @@ def run_differences(
     """One sentence for each thing that is not as it was when the preset was fitted."""
     model = guider.model_patcher
     sampling = model_sampling_of(model)
-    riding = getattr(sampling, PRESET_ATTRIBUTE, None)
+    riding, guidance = getattr(sampling, PRESET_ATTRIBUTE, None), guidance_of(guider)
     said: list[str] = []
     if riding is None:
         said.append(
@@ -86,7 +87,7 @@ def run_differences(
     said += preset.differences(
         identity_under(guider),
         sampler=_same_or_running(preset.sampler, sampler),
-        guidance=guidance_of(guider),
+        guidance=None if same_guidance(preset.guidance, guidance) else guidance,
         latent_shape=latent_shape_of(noise, kwargs),
         start_sigma=float(sigmas[0]) if len(sigmas) else None,
     )

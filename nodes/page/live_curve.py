@@ -15,6 +15,7 @@ from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.preset import Preset
+from ..edits import same_guidance
 from ..graph import NodeValues, RunningModel
 from ..registration import OPTIMAL
 from ..schedule.words import MODES, schedule_info
@@ -196,10 +197,11 @@ def _apply(request: LiveRequest, sources: Sources) -> Drawn:
     if scheduler != OPTIMAL:
         notes.append(f"{run.kind} behind this node uses the scheduler {scheduler}; choose {OPTIMAL} there.")
     sampler = run.text("sampler_name")
-    guidance = run.values.get("cfg")
+    cfg = run.values.get("cfg")
+    guidance = float(cfg) if isinstance(cfg, (int, float)) else None
     notes += preset.differences(
         sampler=preset.sampler if _SAME_SAMPLER.get(sampler, sampler) == preset.sampler else sampler or None,
-        guidance=float(guidance) if isinstance(guidance, (int, float)) else None,
+        guidance=None if same_guidance(preset.guidance, guidance) else guidance,
     )
     steps, denoise = int(run.number("steps", 20)), run.number("denoise", 1.0)
     return _of_preset(preset, steps, denoise, "steps", model, notes, hint=_linked(run, "steps", "denoise"))

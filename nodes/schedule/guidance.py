@@ -24,7 +24,14 @@ class SigmasmithGuidance(io.ComfyNode):
             description="CFG in an interval of the run or as a curve, for every sampler behind it. Where CFG is 1 the "
             "negative prompt is not computed, which halves the time of those steps. Place it in front of Fit Schedule "
             "too, so that the schedule is fitted under it.",
-            search_aliases=["sigmasmith", "guidance interval", "cfg schedule", "cfg curve", "limited guidance"],
+            search_aliases=[
+                "sigmasmith",
+                "guidance",
+                "guidance interval",
+                "cfg schedule",
+                "cfg curve",
+                "limited guidance",
+            ],
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="Any model that is sampled with one CFG and a negative prompt."),

@@ -40,7 +40,7 @@ class SigmasmithVariance(io.ComfyNode):
             category=CATEGORY,
             description="Sets how much noise a sampler adds at which noise level. The sampler's own code runs wherever "
             "that is exact; the log and the text below the node say what ran and the noise that every step added.",
-            search_aliases=["sigmasmith", "eta", "s_noise", "ancestral", "churn", "restart", "variance"],
+            search_aliases=["sigmasmith", "eta", "noise", "s_noise", "ancestral", "churn", "restart", "variance"],
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Sampler.Input("sampler", tooltip="From KSamplerSelect or a Sampler node."),

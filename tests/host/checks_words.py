@@ -36,6 +36,13 @@ def test_every_node_has_a_description_and_every_input_a_tooltip():
             assert field.tooltip.endswith((".", ")")), f"{node_id}, {name}: {field.tooltip}"
 
 
+def test_the_words_that_people_search_for_lead_to_a_node():
+    wanted = {"faster", "fewer steps", "steps", "sigmas", "scheduler", "eta", "noise", "guidance", "inversion"}
+    # Hosts before 2026 know no aliases.
+    listed = [set(getattr(cls.GET_SCHEMA(), "search_aliases", wanted)) for cls in NODES.values()]
+    assert wanted <= set().union(*listed), wanted - set().union(*listed)
+
+
 def test_every_language_names_every_input_and_says_what_english_says():
     """English is what the nodes say: the page falls back to it where a language has no text."""
     folders = sorted((PACK / "locales").iterdir())

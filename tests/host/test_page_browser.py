@@ -54,3 +54,14 @@ def test_everything_that_a_person_does_on_the_page_works(browser, server, checks
     assert len(answer["results"]) > 10
     assert not failed, "\n\n".join(f"{name}\n{error}" for name, error in failed.items())
     assert "Traceback" not in running.log()
+
+
+def test_from_an_own_graph_to_a_used_fit_and_what_is_seen_of_it(browser, server, record_property):
+    running, renderer, folder = server
+    answer = check_page(browser, "outcome", running.port, renderer, folder, timeout=600.0)
+    if "skipped" in answer:
+        pytest.skip(answer["skipped"])
+    record_property("figures", answer["figures"])
+    failed = {name: error for name, error in answer["results"].items() if error}
+    assert len(answer["results"]) == 4
+    assert not failed, "\n\n".join(f"{name}\n{error}" for name, error in failed.items())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from sigmasmith.nodes.auto.library import RunFacts, choice_of, matching, preset_name
-from sigmasmith.nodes.fit.edits import PATCHES
+from sigmasmith.nodes.edits import PATCHES
 from sigmasmith.schedules.family.learned import VERSION
 from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.named_curves import CURVES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sigmasmith.nodes.fit.edits import derived_name, same_guidance, stem_of
+from sigmasmith.nodes.edits import derived_name, same_guidance, stem_of
 from sigmasmith.schedules.presets.names import check_name
 
 

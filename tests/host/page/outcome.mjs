@@ -1,0 +1,121 @@
+// What a node says and shows after a run: from an own graph to a used fit by Auto, before and after, tables, words that fit.
+import { check, run, sleep } from "./driver.mjs";
+import { queueAndWait } from "./queue.mjs";
+
+/** A graph as people have it: text to image, without anything of ours. */
+function ownGraph(tab) {
+  return tab.in(() => {
+    const { add } = window.ss;
+    const load = add("CheckpointLoaderSimple", 20, 50, { ckpt_name: "tiny_sd3.safetensors" });
+    const [positive, negative] = [add("CLIPTextEncode", 20, 220, { text: "a house" }), add("CLIPTextEncode", 20, 460)];
+    const latent = add("EmptySD3LatentImage", 20, 700, { width: 64, height: 64 });
+    const sampler = add("KSampler", 1300, 50, { steps: 5, cfg: 4, sampler_name: "euler", scheduler: "karras", seed: 3 });
+    const decode = add("VAEDecode", 1300, 500);
+    const save = add("SaveImage", 1300, 600);
+    for (const [from, out, to, slot] of [[load, 0, sampler, 0], [load, 1, positive, 0], [load, 1, negative, 0], [positive, 0, sampler, 1], [negative, 0, sampler, 2], [latent, 0, sampler, 3], [sampler, 0, decode, 0], [load, 2, decode, 1], [decode, 0, save, 0]]) from.connect(out, to, slot);
+    return { load: load.id, positive: positive.id, negative: negative.id, latent: latent.id, sampler: sampler.id };
+  });
+}
+
+/** Every text of our views that is cut off. */
+function cutTexts(tab) {
+  return tab.in(() => [...document.querySelectorAll(".sigmasmith-outcome")].flatMap((view) => {
+    const box = view.getBoundingClientRect();
+    return [...view.querySelectorAll("p, td, th, button, .ss-said, .ss-error")]
+      .filter((element) => element.textContent && element.getClientRects().length)
+      .filter((element) => {
+        const { right, bottom } = element.getBoundingClientRect();
+        return element.scrollWidth > element.clientWidth + 1 || right > box.right + 1 || (bottom > box.bottom + 1 && !element.closest(".ss-table"));
+      })
+      .map((element) => element.textContent);
+  }));
+}
+
+await run({
+  async "from an own graph to a used fit takes four actions with Auto"(tab) {
+    const ids = await ownGraph(tab);
+    let actions = 0;
+    const act = async (...given) => {
+      actions += 1;
+      return tab.in(...given);
+    };
+    const auto = await act(() => window.ss.add("SigmasmithAuto", 700, 50).id);
+    await act((load, node) => window.ss.node(load).connect(0, window.ss.node(node), 0), ids.load, auto);
+    await act((node, sampler) => window.ss.node(node).connect(0, window.ss.node(sampler), 0), auto, ids.sampler);
+    actions += 1;
+    await queueAndWait(tab);
+    await tab.until("what ran, below Auto", () => /5 steps of the preset auto\/tiny_sd3, 5 steps, cfg 4/.test(document.querySelector(".ss-said")?.textContent));
+    check(actions <= 4, actions);
+    tab.figures.actions = actions;
+    await tab.until("before and after", () => [...document.querySelectorAll(".ss-stage img")].length === 2 && [...document.querySelectorAll(".ss-stage img")].every((image) => image.naturalWidth));
+    await sleep(500);
+    check((await cutTexts(tab)).length === 0, await cutTexts(tab));
+    await tab.shoot("auto");
+  },
+
+  async "a fit shows before and after behind a slider, and its report as a table"(tab) {
+    const ids = await ownGraph(tab);
+    const fit = await tab.in((given) => {
+      const { add, node } = window.ss;
+      const made = add("SigmasmithFit", 500, 50, { steps: "5", effort: "quick", name: "page fit", cfg: 4 });
+      node(given.load).connect(0, made, 0);
+      node(given.positive).connect(0, made, 1);
+      node(given.negative).connect(0, made, 2);
+      node(given.latent).connect(0, made, 3);
+      node(given.load).connect(2, made, made.inputs.findIndex((input) => input.name === "vae"));
+      window.ss.widget(made, "refit").value = true;
+      return made.id;
+    }, ids);
+    await queueAndWait(tab);
+    await tab.until("both pictures", () => [...document.querySelectorAll(".ss-stage img")].filter((image) => image.naturalWidth).length === 2);
+    const seen = await tab.in(() => ({
+      labels: [...document.querySelectorAll(".ss-side select")].map((select) => select.selectedOptions[0].textContent),
+      choices: [...document.querySelector(".ss-side select").options].map((option) => option.textContent),
+      errors: [...document.querySelectorAll(".ss-side .ss-error")].map((error) => error.textContent),
+      heads: [...document.querySelectorAll(".ss-table th")].map((head) => head.textContent),
+      cells: [...document.querySelectorAll(".ss-table td")].map((cell) => cell.textContent),
+    }));
+    check(seen.labels[0] === "until now: euler, karras" && seen.labels[1].startsWith("fitted: "), seen);
+    check(seen.choices[0] === "reference" && seen.errors.every((text) => /^error [0-9.]+/.test(text)), seen);
+    check(seen.heads.join() === "steps,returned,best host schedule,gain" && seen.cells[0] === "5", seen);
+    check((await tab.in((id) => window.ss.widget(window.ss.node(id), "refit").value, fit)) === false, "refit stayed on");
+    const before = await tab.in(() => getComputedStyle(document.querySelector(".ss-over")).clipPath);
+    await tab.in(() => {
+      const slider = document.querySelector(".ss-stage input");
+      slider.value = 20;
+      slider.dispatchEvent(new Event("input"));
+    });
+    check((await tab.in(() => getComputedStyle(document.querySelector(".ss-over")).clipPath)) !== before, before);
+    for (const palette of ["light", "dark"]) {
+      await tab.in((name) => window.ss.app.extensionManager.setting.set("Comfy.ColorPalette", name), palette);
+      await sleep(500);
+      check((await cutTexts(tab)).length === 0, await cutTexts(tab));
+      await tab.shoot(`fit ${palette}`);
+    }
+  },
+
+  async "another page sees nothing of it"(tab) {
+    const other = await tab.page.browser().newPage();
+    await other.goto(tab.url, { waitUntil: "domcontentloaded" });
+    await other.waitForFunction(() => window.comfyAPI?.app?.app?.canvas?.graph && window.comfyAPI.app.app.extensionManager, { timeout: 60_000 });
+    await other.evaluate(() => {
+      const { app } = window.comfyAPI.app;
+      window.heard = [];
+      for (const kind of ["message", "status", "pictures"]) window.comfyAPI.api.api.addEventListener(`sigmasmith.${kind}`, ({ detail }) => window.heard.push(detail));
+      app.graph.add(window.LiteGraph.createNode("SigmasmithAuto"));
+    });
+    await tab.page.bringToFront();
+    const ids = await ownGraph(tab);
+    await tab.in((load, sampler) => {
+      const auto = window.ss.add("SigmasmithAuto", 700, 50);
+      window.ss.node(load).connect(0, auto, 0);
+      auto.connect(0, window.ss.node(sampler), 0);
+      window.ss.widget(window.ss.node(sampler), "cfg").value = 6;
+    }, ids.load, ids.sampler);
+    await queueAndWait(tab);
+    await tab.until("what ran, on the page that queued", () => /cfg 6/.test(document.querySelector(".ss-said")?.textContent));
+    check((await other.evaluate(() => window.heard.length)) === 0, await other.evaluate(() => window.heard));
+    check((await other.evaluate(() => document.querySelectorAll(".sigmasmith-outcome").length)) === 0, "a view on the other page");
+    await other.close();
+  },
+});
