@@ -172,6 +172,7 @@ class WebuiServer:
             if done.returncode:
                 raise HostError(f"{GENERATOR.name} failed:\n{done.stderr[-2000:]}")
         self.host.kind.prepare(checkpoint)
+        (self.base / "tmp").mkdir(exist_ok=True)  # Neo writes the page's pictures there and does not make it
         extensions = self.base / "extensions"
         (extensions / "probe" / "scripts").mkdir(parents=True, exist_ok=True)
         (extensions / "probe" / "scripts" / "probe.py").write_text(PROBE.read_text(encoding="utf-8"), encoding="utf-8")
