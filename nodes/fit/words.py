@@ -116,7 +116,7 @@ def result_of(
         rows: of a new fit's report.
         notes: sentences below the table.
     """
-    lists = {count: preset.runnable[length][-(count + 1) :].clone() for count, length in full.items()}
+    lists = {count: preset.sigmas(length)[-(count + 1) :].clone() for count, length in full.items()}
     plots = []
     for count, length in full.items():
         errors = dict(preset.errors.get(length, {}))

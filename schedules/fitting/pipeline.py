@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.noise_space import SigmaRange, flow_top
 from .budget import OutOfTimeError
 from .check import Candidate, held_out_check
 from .experts import switch_sentences
@@ -99,7 +100,7 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     candidates = {count: named for count in problem.steps if (named := candidates_of(search, count))}
     judge = problem.objective(reference.end, problem.held_out)
     winners, rows = held_out_check(problem, judge, candidates, search.hosts, reference.disagreement)
-    schedules = {count: winner.sigmas for count, winner in winners.items()}
+    schedules = {count: _from_top(winner.sigmas, problem.sigma_range) for count, winner in winners.items()}
     unchecked = [str(count) for count in problem.steps if not rows[count].errors]
     if unchecked:
         notes.append(f"There was no time for the held-out check of {', '.join(unchecked)} steps.")
@@ -115,6 +116,13 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     )
     coefficients = {count: winner.coefficients for count, winner in winners.items() if winner.coefficients is not None}
     return Solution(problem.sampler_name, schedules, coefficients, report, search.family)
+
+
+def _from_top(sigmas: Tensor, sigma_range: SigmaRange) -> Tensor:
+    """A list whose first sigma is no float32 rounding above a flow model's 1, as a host's own lists may start."""
+    if not sigma_range.flow or float(sigmas[0]) <= sigma_range.sigma_max:
+        return sigmas
+    return torch.cat([sigmas.new_tensor([flow_top(float(sigmas[0]))]), sigmas[1:]])
 
 
 @dataclass

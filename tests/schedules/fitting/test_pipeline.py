@@ -60,3 +60,13 @@ def test_a_model_whose_first_output_is_the_image_is_said_to_look_distilled():
 def test_an_ordinary_model_is_not(flow):
     notes = " ".join(small_fit(mixture(flow), normal(12), steps=(5,), flow=flow).report.notes)
     assert "first output" not in notes
+
+
+def test_a_host_s_list_that_starts_a_rounding_above_one_is_returned_from_one():
+    def stock(steps):
+        sigmas = torch.linspace(1.0, 0.0, steps + 1)
+        return torch.cat([torch.tensor([1.0 + 1.2e-7]), sigmas[1:]])
+
+    fit = small_fit(mixture(True), normal(6), steps=(1,), flow=True, baselines={"stock": stock})
+    assert float(fit.schedules[1][0]) == 1.0
+    assert fit.to_preset().schedules[1][0] == 1.0
