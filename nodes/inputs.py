@@ -33,6 +33,7 @@ def use_input() -> io.Input:
         "use",
         list(USES),
         "To compare with and without: as set in the sampler gives the picture that you would get without this node.",
+        default=USES[0],
         optional=True,
     )
 
