@@ -81,20 +81,21 @@ def scheduled(
         )
         return remember(sigmas)
     family = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow)
-    _say_once(name, family, model_sampling, tell or _log)
+    _say_once(name, family, model_sampling, flow, tell or _log)
     return remember(at_sigma_max(family.sigmas, high))
 
 
-def _say_once(name: str, family: FamilySchedule, model_sampling: Any, tell: Tell) -> None:
+def _say_once(name: str, family: FamilySchedule, model_sampling: Any, flow: bool, tell: Tell) -> None:
     """Tell of every list of the family once, and with a notice the first time that a model runs one."""
     known = model_sampling in _told
     if known and was_handed_out(family.sigmas):
         return
     _told.add(model_sampling)
+    others = " On flow models dpmpp_2m and res_multistep do better on simple." if flow else ""
     tell(
         f"{name} runs the family's {len(family.sigmas) - 1} steps (version {family.version}, scale {family.scale:.3g}, "
         f"stretch {family.stretch:.3g}), for no preset is on the model. It is made for the sampler "
-        "sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits this very model.",
+        f"sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits this very model.{others}",
         known,
     )
 

@@ -147,3 +147,18 @@ def flow_preset() -> Preset:
         sampler="euler",
         model=ModelIdentity(sigma_min=0.0018, sigma_max=1.0000001192092896, flow=True),
     )
+
+
+@pytest.mark.parametrize(("flow", "said"), [(True, True), (False, False)])
+def test_on_flow_models_it_is_said_which_samplers_the_family_does_not_serve(flow, said):
+    texts: list[str] = []
+    sampling = Sampling(0.001, 1.0) if flow else Sampling(0.0292, 14.6146)
+    registration.scheduled(
+        registration.OPTIMAL,
+        sampling,
+        8,
+        drops_penultimate=lambda _: False,
+        is_flow=lambda _: flow,
+        tell=lambda text, _: texts.append(text),
+    )
+    assert any("do better on simple" in text for text in texts) == said
