@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION
+from ..family.placing import whole_hundredths
 from ..family.schedule import family_schedule
 from ..hosts.schedules import host_schedules
 from ..presets.preset import FITTED, DenoiseMode, Preset
@@ -60,7 +61,12 @@ def family_pair(preset: Preset) -> tuple[float, float] | None:
         return None
     if not isinstance(known, Mapping) or known.get("version") != VERSION:
         return None
-    return float(known["scale"]), float(known["stretch"])
+    try:
+        pair = float(known["scale"]), float(known["stretch"])
+        whole_hundredths(*pair)
+    except (KeyError, TypeError, ValueError):  # another program's words, which are no reason to stop a run
+        return None
+    return pair
 
 
 def _stand_in(preset: Preset, steps: int) -> str:

@@ -74,3 +74,13 @@ def test_a_list_that_was_never_compared_keeps_its_shape():
 def test_below_denoise_1_the_preset_answers():
     sigmas, _ = preset_run(preset(), 10, 0.5)
     assert torch.equal(sigmas, preset().sigmas(10, 0.5))
+
+
+@pytest.mark.parametrize(
+    "told", [{"version": 1}, {"version": 1, "scale": 1e9, "stretch": 1.0}, {"version": 1, "scale": "a", "stretch": 1.0}]
+)
+def test_a_place_that_makes_no_sense_stops_no_run(told: dict[str, Any]):
+    known = preset(SD, sampler="sigmasmith_multistep", made=HowMade(more={"family": told}))
+    sigmas, said = preset_run(known, 12)
+    assert torch.equal(sigmas, known.sigmas(12))
+    assert said == ""
