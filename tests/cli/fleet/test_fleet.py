@@ -223,7 +223,7 @@ def test_a_preset_that_the_server_had_under_the_name_at_another_effort_is_refuse
 
 @pytest.mark.slow
 def test_four_servers_are_at_least_nine_tenths_as_quick_as_four_times_one(tmp_path):
-    seconds, count = 1.0, 32
+    seconds, count = 3.0, 16  # long beside what a busy machine takes for the rest
     servers = [FakeComfy(["a.safetensors", "b.safetensors"], seconds=seconds, calls=1) for _ in range(4)]
     try:
         for server in servers:
