@@ -20,9 +20,11 @@ from ...schedules.fitting.teacher.teacher import run_teacher
 from ...schedules.fitting.teacher_levels import teacher_sigmas
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
+from ...schedules.samplers.fitted import NAME
 from ..host import messages
 from ..host.guard import check_fittable
 from ..host.latents import latent_rows
+from ..host.multistep import multistep_sampler
 from ..host.noise_levels import check_same_noise, sigma_range_of
 from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
@@ -124,15 +126,23 @@ def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]
     for runner in runners:
         for count in counts:
             made = {choice.label: chosen_schedule(model, choice, count, runner.drops) for choice in choices}
-            if request.preset is not None:
-                made[preset_label(request.preset)] = preset_run(request.preset, count)[0]
             plans += [_Plan(runner, label, sigmas) for label, sigmas in made.items()]
+            if request.preset is not None:
+                own, sigmas = _own_runner(runner, request, runs), preset_run(request.preset, count)[0]
+                plans.append(_Plan(own, preset_label(request.preset), sigmas))
         plans += [_Plan(runner, label, sigmas) for label, sigmas in lists.items()]
     if len(plans) < 1:
         raise ValueError("schedules is empty; type names such as simple, karras, or connect SIGMAS")
     if len(plans) > MAX_CELLS:
         raise ValueError(f"schedules: this makes {len(plans)} runs, at most {MAX_CELLS} are compared at once")
     return plans
+
+
+def _own_runner(runner: Runner, request: CompareRequest, runs: GuiderRuns) -> Runner:
+    """The sampler as it runs the connected preset: the fitted one with the preset's coefficients."""
+    if runner.label != NAME:
+        return runner
+    return given_runner(NAME, multistep_sampler(request.preset, request.node_id), runs)
 
 
 def preset_label(preset: Preset) -> str:

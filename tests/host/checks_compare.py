@@ -5,6 +5,7 @@ Run by in_process.py in the host's interpreter.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management
@@ -120,6 +121,27 @@ def test_the_preset_on_the_model_is_compared_under_its_dropdown_name():
     assert "no gain shown" in said(found)
     assert "the family's list" not in said(found)
     assert "the family's list" in said(compared(model, schedules="karras, sigmasmith_optimal"))
+
+
+def test_a_connected_preset_is_compared_with_its_coefficients():
+    multistep, karras = "sigmasmith_multistep", karras_preset()
+    # Coefficients of Euler steps: what runs without them, DPM++ 2M, ends elsewhere.
+    ratio = karras.schedules[6][1:] / karras.schedules[6][:-1]
+    rows = torch.zeros(6, 5)
+    rows[:, 0], rows[:, 1] = ratio, 1.0 - ratio
+    preset = replace(karras, sampler=multistep, coefficients={6: rows})
+    cells = compared(
+        model_of("eps"), preset=preset, samplers=f"euler, {multistep}", schedules="karras"
+    ).comparison.cells
+    errors = {(cell.sampler, cell.schedule): cell.errors for cell in cells}
+    label = part("nodes.compare.work").preset_label(preset)
+    assert torch.allclose(errors[multistep, label], errors["euler", "karras"], rtol=1e-3)
+    assert not torch.allclose(errors[multistep, "karras"], errors["euler", "karras"], rtol=1e-2)
+
+
+def karras_preset() -> Any:
+    model = model_of("eps")
+    return replace(preset_for(model, counts=(6,)), schedules={6: sigmas_of(model, "karras", 6).float()})
 
 
 def test_a_reference_that_does_not_converge_decides_nothing():
