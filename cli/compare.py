@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
 from itertools import product
-
-from torch import Tensor
 
 from ..schedules.core.types import SamplerFunction, Schedule
 from ..schedules.core.words import duration
-from ..schedules.family.run import FamilyCoefficients
 from ..schedules.fitting.calibration import Calibration
-from ..schedules.hosting.whole_runs import preset_run
+from ..schedules.hosting.multistep import multistep_of
+from ..schedules.hosting.whole_runs import preset_schedule
 from ..schedules.hosts.schedules import host_schedules
 from ..schedules.presets.preset import FITTED, Preset
-from ..schedules.samplers.fitted import (
-    NAME,
-    WITHOUT_COEFFICIENTS,
-    CoefficientSource,
-    FirstKnown,
-    PresetCoefficients,
-    sample_sigmasmith_multistep,
-)
+from ..schedules.samplers.fitted import NAME, WITHOUT_COEFFICIENTS
 from .comparison import Table, compare, run_reference, summary_lines
 from .fit import calm_threads
 from .named_schedules import FAMILY, find_preset, named_schedule, preset_label
@@ -60,15 +50,12 @@ def _case(
     schedules: dict[str, Schedule] = {}
     own: dict[str, SamplerFunction] = {}
     fits_coefficients = sampler[1] == NAME
-    family = FamilyCoefficients(subject.sigma_range, subject.guidance or 1.0)
     texts = args.schedules or [FITTED]
     for text in texts:
         if text in presets:
             preset = presets[text]
-            schedules[preset_label(text, preset)] = partial(_listed, preset)
-            own[preset_label(text, preset)] = _with(
-                FirstKnown((PresetCoefficients(preset.schedules, preset.coefficients), family))
-            )
+            schedules[preset_label(text, preset)] = preset_schedule(preset)
+            own[preset_label(text, preset)] = multistep_of(preset, subject.sigma_range, subject.guidance)
             for sentence in preset.differences(
                 subject.identity,
                 sampler=sampler[0],
@@ -80,11 +67,11 @@ def _case(
         elif text == FITTED:
             calibration = _fitted(subject, sampler, args)
             schedules[FITTED] = calibration.sigmas
-            own[FITTED] = _with(PresetCoefficients(calibration.schedules, calibration.coefficients))
+            own[FITTED] = calibration.sampler_function()
         else:
             schedules[text] = named_schedule(text, subject.sigma_range)
             if text == FAMILY:
-                own[text] = _with(family)
+                own[text] = multistep_of(None, subject.sigma_range, subject.guidance)
     if all(text in presets or text in (FITTED, FAMILY) for text in texts):
         schedules |= host_schedules(subject.sigma_range)
     with progress_bar(f"{subject.name}: reference") as bar:
@@ -105,14 +92,6 @@ def _case(
         print(line)
     print(f"{reference.in_words}\n")
     return table
-
-
-def _listed(preset: Preset, steps: int) -> Tensor:
-    return preset_run(preset, steps)[0]
-
-
-def _with(source: CoefficientSource) -> SamplerFunction:
-    return partial(sample_sigmasmith_multistep, coefficients=source)
 
 
 def _fitted(subject: PlainSubject, sampler: tuple[str, str | SamplerFunction], args: argparse.Namespace) -> Calibration:

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
-from ..schedules.hosting.whole_runs import preset_run
+from ..schedules.hosting.whole_runs import preset_schedule
 from ..schedules.plot.plot import schedule_plot
 from ..schedules.plot.svg import to_svg
 from ..schedules.presets.preset import Preset
@@ -73,7 +73,7 @@ def chosen_curves(
     curves: dict[str, Tensor] = {}
     for text in texts:
         if text in presets:
-            curves[preset_label(text, presets[text])] = preset_run(presets[text], steps)[0]
+            curves[preset_label(text, presets[text])] = preset_schedule(presets[text])(steps)
         else:
             curves[text] = named_schedule(text, sigma_range)(steps)
     return curves

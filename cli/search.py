@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ..demo.models.weights import load_classifier
 from ..schedules.core.types import SamplerFunction
+from ..schedules.hosting.multistep import multistep_of
+from ..schedules.hosting.whole_runs import preset_schedule
 from ..schedules.presets.preset import Preset
 from ..schedules.samplers.by_name import own_sampler
-from ..schedules.samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
+from ..schedules.samplers.fitted import NAME
 from ..schedules.search.rewards import Reward, ScoreReward, image_reward
 from ..schedules.search.seeds import Drawn, SeedBudget, search_seeds
 from ..schedules.search.words import drafts_in_words, seeds_in_words
@@ -85,24 +87,16 @@ def demo_runs(subject: PlainSubject, schedule: str, budget: SeedBudget, label: i
     if preset is None:
         sigmas_of = named_schedule(schedule, subject.sigma_range)
     else:
-        sigmas_of = preset.sigmas
+        sigmas_of = preset_schedule(preset)
         if _has_coefficients(preset, budget.draft_steps):
-            sampler, note = _fitted(preset), "Drafts ran the preset's fitted coefficients."
+            sampler = multistep_of(preset, subject.sigma_range, subject.guidance)
+            note = "Drafts ran the preset's fitted coefficients."
     draft, full = sigmas_of(budget.draft_steps), sigmas_of(budget.steps)
     return DemoRuns(subject, full, draft, sampler, label, note)
 
 
 def _has_coefficients(preset: Preset, steps: int) -> bool:
     return preset.sampler == NAME and steps in preset.coefficients
-
-
-def _fitted(preset: Preset) -> SamplerFunction:
-    coefficients = PresetCoefficients(preset.schedules, preset.coefficients)
-
-    def sample(*given: object, **options: object) -> Tensor:
-        return sample_sigmasmith_multistep(*given, coefficients=coefficients, **options)  # pyright: ignore
-
-    return sample
 
 
 def named_reward(name: str, subject: PlainSubject) -> Reward:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,16 +17,14 @@ from ..schedules.core.metrics import mode_switches, sample_errors
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
 from ..schedules.core.types import SamplerFunction
-from ..schedules.family.run import FamilyCoefficients
 from ..schedules.fitting.budget import Budget
 from ..schedules.fitting.effort import TOLERANCE
 from ..schedules.fitting.sketch import Sketch
 from ..schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, agreement
 from ..schedules.fitting.teacher.teacher import run_teacher
 from ..schedules.fitting.teacher_levels import teacher_sigmas
-from ..schedules.presets.preset import Preset
+from ..schedules.hosting.multistep import multistep_of
 from ..schedules.samplers.brownian import BrownianPath, on_path
-from ..schedules.samplers.fitted import FirstKnown, PresetCoefficients, sample_sigmasmith_multistep
 from .compare_inputs import COMPARE_SEED, REFERENCE_STEPS, CompareInputs
 from .host.fit import fit_sampler, progress_bar
 from .host.identity import exact_range, guidance_of, model_range
@@ -105,13 +102,6 @@ def _plans(generation: Generation, request: CompareInputs, runs: HostRuns, p: An
                     notes[f"{schedule}: {chosen.why}"] = None
                 notes |= dict.fromkeys(f"{schedule}: {warning}" for warning in chosen.warnings)
     return plans, list(notes)
-
-
-def multistep_of(preset: Preset | None, sigma_range: SigmaRange, guidance: float | None) -> SamplerFunction:
-    """Sigmasmith Multistep with the coefficients of the schedule that it runs."""
-    family = FamilyCoefficients(sigma_range, guidance or 1.0)
-    own = () if preset is None else (PresetCoefficients(preset.schedules, preset.coefficients),)
-    return partial(sample_sigmasmith_multistep, coefficients=FirstKnown((*own, family)))
 
 
 def _rows(runs: HostRuns) -> slice:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..schedules.hosting.multistep import multistep_of
 from ..schedules.search.seeds import Drawn, SeedSearch, search_seeds
 from ..schedules.search.words import drafts_in_words, seeds_in_words
 from . import infotext
-from .compare import multistep_of
 from .host.decoding import pictures
 from .host.fit import fit_sampler, progress_bar
 from .host.identity import exact_range, guidance_of, model_identity, model_range

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ..core.types import Schedule
 from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION
 from ..family.placing import whole_hundredths
 from ..family.schedule import family_schedule
@@ -51,6 +52,11 @@ def preset_run(preset: Preset, steps: int, denoise: float = 1.0, mode: DenoiseMo
     if host:
         return host_schedules(model.sigma_range)[host](steps), f"the host's {host}, for {_why(preset, steps)}"
     return preset.sigmas(steps), ""
+
+
+def preset_schedule(preset: Preset) -> Schedule:
+    """A preset as a schedule: steps -> the sigmas of a whole run."""
+    return lambda steps: preset_run(preset, steps)[0]
 
 
 def family_pair(preset: Preset) -> tuple[float, float] | None:
