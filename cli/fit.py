@@ -14,7 +14,7 @@ from ..schedules.core.types import SamplerFunction
 from ..schedules.core.words import duration, in_bytes
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibration import Calibration
-from ..schedules.fitting.effort import effort_named
+from ..schedules.fitting.effort import effort_for
 from ..schedules.fitting.journal import Records
 from ..schedules.fitting.memory import FitSize
 from ..schedules.hosting.version import VERSION
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
         noise.shape[1:],
         len(noise),
         args.steps,
-        effort_named(args.effort),
+        effort_for(args.effort, args.steps, coefficients=name == NAME),
         calls_per_step=2,
         method=args.method,
         coefficients=name == NAME,

@@ -9,12 +9,12 @@ from comfy.k_diffusion.sampling import sample_dpmpp_2m
 from torch import Tensor
 
 from ...schedules.family.run import FamilyCoefficients
+from ...schedules.hosting.whole_runs import preset_coefficients
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import (
     NAME,
     CoefficientSource,
     FirstKnown,
-    PresetCoefficients,
     sample_sigmasmith_multistep,
 )
 from ..registration import PRESET_ATTRIBUTE
@@ -53,7 +53,7 @@ def _sample(
 
     sources: tuple[CoefficientSource, ...] = (_family(model),)
     if preset is not None:
-        sources = (PresetCoefficients(preset.schedules, preset.coefficients), *sources)
+        sources = (*preset_coefficients(preset), *sources)
     return sample_sigmasmith_multistep(
         model,
         x,

@@ -198,7 +198,7 @@ class Rollouts:
 
     def _recalled(self, sigmas: Tensor, record: dict[str, Tensor]) -> Rollout:
         """A run from the journal; its evaluations count as they did, so that the fit decides as it did."""
-        self.budget.count(int(record["rows"]))
+        self.budget.count(int(record["rows"]), recalled=True)
         calls = [
             Call(float(sigma), state, output, None)
             for sigma, state, output in zip(record["levels"], record["states"], record["outputs"])

@@ -106,6 +106,7 @@ class Cost:
 
     Args:
         minutes: wall-clock limit, or None.
+        calls: limit on model calls in all, rows counted, in place of the effort's; or None.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
     Raises:
         ValueError: names the argument.
@@ -113,6 +114,7 @@ class Cost:
 
     minutes: float | None = None
     progress: Progress | None = None
+    calls: int | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0.0 < self.minutes < math.inf:
