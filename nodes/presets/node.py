@@ -8,9 +8,21 @@ from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
 from ..host import folders
+from ..input_check import InputCheck
 from ..inputs import check_preset
 from ..sampler_names import MULTISTEP
 from ..schema import CATEGORY, PresetType, choice, schema, switch, text, text_ui
+
+
+def _check_name(name: str | None = None) -> None:
+    if name is not None:
+        folders.checked_path(name)
+
+
+def _check_choice(preset: str | None = None, share_code: str = "") -> None:
+    from .store import check_choice
+
+    check_choice(preset, share_code)
 
 
 class SigmasmithSavePreset(io.ComfyNode):
@@ -40,15 +52,7 @@ class SigmasmithSavePreset(io.ComfyNode):
             ],
         )
 
-    @classmethod
-    def validate_inputs(cls, name: str | None = None) -> bool | str:
-        # A linked input is None here; it is checked when the node runs.
-        try:
-            if name is not None:
-                folders.checked_path(name)
-        except ValueError as error:
-            return str(error)
-        return True
+    validate_inputs = InputCheck(_check_name)
 
     @classmethod
     def execute(
@@ -91,11 +95,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
             ],
         )
 
-    @classmethod
-    def validate_inputs(cls, preset: str | None = None, share_code: str | None = None) -> bool | str:
-        from .store import check_choice
-
-        return check_choice(preset, "" if share_code is None else share_code)
+    validate_inputs = InputCheck(_check_choice)
 
     @classmethod
     def fingerprint_inputs(cls, preset: str = "", share_code: str = "", **_: Any) -> str:
