@@ -10,8 +10,8 @@ from ..fit.inputs import outputs
 from ..fit.node import node_output
 from ..host import folders
 from ..host.guiders import cfg_guider
+from ..host.input_check import InputCheck
 from ..host.samplers import check_sampler
-from ..input_check import InputCheck
 from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
 from ..presets.written import preset_fingerprint
 from ..schema import CATEGORY, choice, number, schema, switch, text, whole

@@ -8,8 +8,8 @@ from comfy_api.latest import io
 
 from ..host.folders import check_csv
 from ..host.guiders import cfg_guider
+from ..host.input_check import InputCheck
 from ..host.samplers import sampler_names
-from ..input_check import InputCheck
 from ..inputs import cfg_input, conditioned_model, noise_seed_input
 from ..schema import CATEGORY, PresetType, schema, text, whole
 from ..text import parse_steps

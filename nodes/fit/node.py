@@ -11,8 +11,8 @@ from torch import Tensor
 from ..host import folders
 from ..host.decoding import decoder_of
 from ..host.guiders import cfg_guider
+from ..host.input_check import InputCheck
 from ..host.samplers import check_fit_sampler
-from ..input_check import InputCheck
 from ..inputs import cfg_input, conditioned_model
 from ..pictures.beside import for_page, pictures_of, sheet_of
 from ..plot_picture import plot_images

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
-from ..input_check import look_at
+from .input_check import look_at
 from .packs import lacking_in_words, packs_lacking
 from .run_records import RunRecords, run_facts, uses_pack
 

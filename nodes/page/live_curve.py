@@ -20,6 +20,7 @@ from ..graph import NodeValues, RunningModel
 from ..registration import OPTIMAL
 from ..schedule.words import MODES, schedule_info
 from ..text import parse_settings, will_run
+from .live_auto import auto_drawn
 from .live_plot import Drawn, answer
 from .live_request import LiveRequest, Sources
 
@@ -247,6 +248,7 @@ _KINDS: dict[str, Callable[[LiveRequest, Sources], Drawn]] = {
     "SigmasmithMultistep": _save,
     **dict.fromkeys(_WRITERS, _fit),
     "SigmasmithApply": _apply,
+    "SigmasmithAuto": auto_drawn,
     "SigmasmithCosine": _cosine,
     "SigmasmithCurve": _any_curve,
 }

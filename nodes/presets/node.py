@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ...schedules.presets.preset import Preset
 from ..host import folders
-from ..input_check import InputCheck
+from ..host.input_check import InputCheck
 from ..inputs import check_preset
 from ..sampler_names import MULTISTEP
 from ..schema import CATEGORY, PresetType, choice, schema, switch, text, text_ui

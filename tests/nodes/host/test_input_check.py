@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from sigmasmith.nodes import input_check
-from sigmasmith.nodes.input_check import Fault, InputCheck, look_at
+from sigmasmith.nodes.host import input_check
+from sigmasmith.nodes.host.input_check import Fault, InputCheck, look_at
 
 
 def check(steps: str = "1", name: str = "a", choose: bool = False) -> None:
