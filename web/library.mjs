@@ -56,7 +56,8 @@ export class LibraryPanel {
     const header = make("header");
     this.search = make("input");
     this.search.type = "search";
-    this.search.placeholder = say("searchHint");
+    this.search.placeholder = say("searchPresets");
+    this.search.title = say("searchHint");
     this.search.setAttribute("aria-label", say("searchPresets"));
     this.search.addEventListener("input", () => {
       this.render();

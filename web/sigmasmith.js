@@ -3,6 +3,7 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { ask, copyCode, news, rootGraph, tell } from "./host.mjs";
 import { say, speak } from "./words.mjs";
+import { foldAdvanced } from "./fold.mjs";
 import { fitOnce } from "./fit_once.mjs";
 import { LiveCurves, WRITERS, hasCurve } from "./live.mjs";
 import { acceptDrops, acceptGraphDrops } from "./drop.mjs";
@@ -84,6 +85,7 @@ app.registerExtension({
     });
   },
   nodeCreated(node) {
+    if (node.comfyClass?.startsWith("Sigmasmith")) foldAdvanced(node);
     if (node.comfyClass === LOADER) acceptDrops(node, libraryChanged);
     if (WRITERS.has(node.comfyClass)) fitOnce(node);
     if (hasCurve(node)) curves.attach(node);

@@ -78,6 +78,8 @@ export const WORDS = {
   tuneNow: ["Tune now, up to {minutes} minutes", "Jetzt abstimmen, bis {minutes} Minuten", "Ajuster maintenant, {minutes} minutes au plus", "いま調整する（最長 {minutes} 分）", "지금 조정, 최대 {minutes}분", "立即调整，最多 {minutes} 分钟"],
   goOn: ["Go on", "Weitermachen", "Continuer", "続ける", "계속하기", "继续"],
   goOnHint: ["Queue the graph again: what is done is kept", "Den Graphen noch einmal ausführen: das Fertige bleibt", "Relancer le graphe : ce qui est fait est gardé", "グラフをもう一度実行します。済んだ分は残っています", "그래프를 다시 실행합니다. 끝난 부분은 남아 있습니다", "再次运行工作流：已完成的部分会保留"],
+  moreInputs: ["More inputs", "Weitere Eingaben", "Plus d'entrées", "その他の入力", "입력 더 보기", "更多输入"],
+  fewerInputs: ["Fewer inputs", "Weniger Eingaben", "Moins d'entrées", "入力を減らす", "입력 접기", "收起输入"],
   slider: ["Where the left picture ends", "Wo das linke Bild endet", "Où finit l'image de gauche", "左の画像の端", "왼쪽 그림이 끝나는 곳", "左图结束的位置"],
   leftPicture: ["Left picture", "Linkes Bild", "Image de gauche", "左の画像", "왼쪽 그림", "左图"],
   rightPicture: ["Right picture", "Rechtes Bild", "Image de droite", "右の画像", "오른쪽 그림", "右图"],

@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ...schedules.core.words import picture_size
 from ...schedules.presets.preset import Preset
 from ..host import folders
 from ..host.input_check import InputCheck
@@ -132,7 +133,7 @@ def preset_info(preset: Preset) -> str:
     if preset.guidance is not None:
         facts.append(f"Guidance: {preset.guidance:g}")
     if preset.latent_shape:
-        facts.append(f"Latent: {'x'.join(map(str, preset.latent_shape))}")
+        facts.append(f"Size: {picture_size(preset.latent_shape, model.family)}")
     said = [("By", preset.author), ("Licence", preset.licence), ("Notes", preset.made.beside(preset.notes))]
     facts += [f"{label}: {text}" for label, text in said if text]
     return "\n".join(facts)

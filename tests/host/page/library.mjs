@@ -99,7 +99,10 @@ run({
   },
 
   async "cards can be read in a sidebar of 212 pixels, and its label is one line"(tab) {
+    await tab.in(() => window.ss.app.extensionManager.setting.set("Comfy.Sidebar.Size", "normal"));
     await tab.openLibrary();
+    await sleep(500);
+    await tab.shoot("sidebar");
     const label = await tab.in(() => {
       const icon = [...document.querySelectorAll(".sigmasmith-tab-button, [class*=side-bar-button], .side-bar-button")].find((button) => button.textContent.includes("Sigmasmith"));
       const text = icon && [...icon.querySelectorAll("*")].filter((part) => part.children.length === 0 && part.textContent.includes("Sigmasmith")).pop();

@@ -94,6 +94,37 @@ await run({
     }
   },
 
+  async "advanced inputs fold away, and the node fits a screen"(tab) {
+    const fit = await tab.in(() => window.ss.add("SigmasmithFit", 300, 50).id);
+    await sleep(800);
+    const state = () => tab.in((id) => {
+      const node = window.ss.node(id);
+      const shown = (name) => !window.ss.widget(node, name).hidden;
+      return { cfg: shown("cfg"), effort: shown("effort"), height: node.size[1], needs: node.computeSize()[1] };
+    }, fit);
+    const folded = await state();
+    await tab.shoot("folded");
+    if (tab.renderer === "classic") {
+      check(folded.cfg && !folded.effort && folded.height < 640, folded);
+      await tab.in((id) => window.ss.widget(window.ss.node(id), "sigmasmith_more").callback(), fit);
+      const open = await state();
+      check(open.effort && open.height > folded.height && open.height >= open.needs, { folded, open });
+      await tab.in((id) => window.ss.widget(window.ss.node(id), "sigmasmith_more").callback(), fit);
+      check((await state()).height === folded.height, await state());
+    } else {
+      const high = await tab.in((id) => document.querySelector(`[data-node-id="${id}"]`).offsetHeight, fit);
+      check(high < 860, high);
+      check(!(await tab.in(() => document.body.innerText.includes("More inputs"))), "a second button in Nodes 2.0");
+    }
+    const { values, saved } = await tab.in(async (id) => {
+      const { output } = await window.ss.app.graphToPrompt();
+      const node = window.ss.app.graph.serialize().nodes.find((entry) => String(entry.id) === String(id));
+      return { values: Object.keys(output[id].inputs), saved: node.widgets_values.filter((value) => value !== undefined) };
+    }, fit);
+    check(values.includes("effort") && values.includes("denoise") && !values.includes("sigmasmith_more"), values);
+    check(saved[3] === 4 && saved[4] === "quick", saved);
+  },
+
   async "another page sees nothing of it"(tab) {
     const other = await tab.page.browser().newPage();
     await other.goto(tab.url, { waitUntil: "domcontentloaded" });
