@@ -66,8 +66,20 @@ await run({
       window.ss.widget(made, "refit").value = true;
       return made.id;
     }, ids);
+    await tab.in(() => {
+      // From the end of the node to its pictures on the screen; the fit's own runs are in the time that it states.
+      const { api } = window.comfyAPI.api;
+      api.addEventListener("executed", () => (window.ended ??= performance.now()));
+      const watch = () => {
+        const images = [...document.querySelectorAll(".ss-stage img")];
+        if (window.ended && images.length === 2 && images.every((image) => image.complete && image.naturalWidth)) window.seen = performance.now();
+        else requestAnimationFrame(watch);
+      };
+      watch();
+    });
     await queueAndWait(tab);
     await tab.until("both pictures", () => [...document.querySelectorAll(".ss-stage img")].filter((image) => image.naturalWidth).length === 2);
+    tab.figures.pictures_after_the_fit_ms = Math.round(await tab.until("the time of the pictures", () => window.seen && window.seen - window.ended));
     const seen = await tab.in(() => ({
       labels: [...document.querySelectorAll(".ss-side select")].map((select) => select.selectedOptions[0].textContent),
       choices: [...document.querySelector(".ss-side select").options].map((option) => option.textContent),
