@@ -234,6 +234,30 @@ run({
     await tab.shoot("dropped");
   },
 
+  async "the curve of a file that was replaced elsewhere is the new one"(tab) {
+    const post = (path, body) => tab.in(async (where, what) => {
+      const reply = await fetch(`/sigmasmith/library/${where}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(what) });
+      if (!reply.ok) throw new Error(await reply.text());
+      return (await reply.json()).name;
+    }, path, body);
+    const id = await tab.in(() => window.ss.add("SigmasmithLoadPreset", 400, 100).id);
+    const load = (name) => tab.in((node, preset) => window.ss.edit(window.ss.node(node), "preset", preset), id, name);
+    const shows = (steps) => tab.until(`the curve of ${steps} steps`, (node, count) => window.ss.words(window.ss.node(node)).startsWith(`Fitted for ${count} steps`), id, steps);
+    await load("for a node");
+    await shows("3");
+    const spare = await post("duplicate", { name: "for a node" });
+    await load("sd3 quick");
+    await shows("4, 6, 10");
+    await post("delete", { name: "for a node" });
+    await post("rename", { name: await post("duplicate", { name: "dropped one" }), to: "for a node" });
+    await load("for a node");
+    await shows("6");
+    await post("delete", { name: "for a node" });
+    await post("rename", { name: spare, to: "for a node" });
+    await tab.in(() => window.ss.app.extensionManager.command.execute("Comfy.RefreshNodeDefinitions"));
+    await shows("3");
+  },
+
   async "a preset that was dropped runs, and what is saved by it shows in the library"(tab) {
     await tab.openLibrary();
     // The host validates the name against the list that it reads itself.

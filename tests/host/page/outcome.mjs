@@ -137,6 +137,35 @@ await run({
     check(saved[3] === 4 && saved[4] === "quick", saved);
   },
 
+  async "every text of the curves fits its node, dark and light"(tab) {
+    await tab.in(() => {
+      const { add } = window.ss;
+      const load = add("CheckpointLoaderSimple", 20, 50, { ckpt_name: "tiny_sd3.safetensors" });
+      const preset = add("SigmasmithLoadPreset", 20, 220, { preset: "sd3 quick" });
+      const [apply, auto] = [add("SigmasmithApply", 380, 50), add("SigmasmithAuto", 740, 50)];
+      const [one, two] = [add("KSampler", 380, 560, { steps: 6, scheduler: "karras" }), add("KSampler", 740, 560, { steps: 6, cfg: 9 })];
+      const [schedule, curve] = [add("SigmasmithSchedule", 1100, 50, { steps: 7, denoise: 0.5 }), add("SigmasmithCurve", 1100, 560, { steps: 12 })];
+      for (const [from, to, slot] of [[load, apply, 0], [preset, apply, 1], [apply, one, 0], [load, auto, 0], [auto, two, 0], [preset, schedule, 0], [load, curve, 0]]) from.connect(0, to, slot);
+      window.ss.app.canvas.ds.scale = 1;
+      window.ss.app.canvas.ds.offset = [0, 0];
+    });
+    await tab.until("all curves", () => document.querySelectorAll(".sigmasmith-curve .ss-main").length === 5);
+    for (const palette of ["light", "dark"]) {
+      await tab.in((name) => window.ss.app.extensionManager.setting.set("Comfy.ColorPalette", name), palette);
+      await sleep(800);
+      const cut = await tab.in(() => [...document.querySelectorAll(".sigmasmith-curve")].flatMap((view) => {
+        const box = view.getBoundingClientRect();
+        const words = view.querySelector(".ss-words");
+        const inside = ({ left, right, top, bottom }) => left >= box.left - 1 && right <= box.right + 1 && top >= box.top - 1 && bottom <= box.bottom + 1;
+        const texts = [...view.querySelectorAll("p, svg text")].filter((text) => !text.closest(".ss-hover") && text.textContent);
+        const outside = texts.filter((text) => !inside(text.getBoundingClientRect()) || text.scrollWidth > text.clientWidth + 1 && text.clientWidth);
+        return [...outside.map((text) => text.textContent), ...(words.scrollHeight > words.clientHeight + 1 ? [`scrolls: ${words.innerText}`] : [])];
+      }));
+      await tab.shoot(`curves ${palette}`);
+      check(cut.length === 0, cut);
+    }
+  },
+
   async "another page sees nothing of it"(tab) {
     const other = await tab.page.browser().newPage();
     await other.goto(tab.url, { waitUntil: "domcontentloaded" });
