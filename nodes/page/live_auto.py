@@ -69,9 +69,8 @@ def _family(node: NodeValues, facts: RunFacts, model: RunningModel) -> Drawn:
     ends = model.identity.sigma_range
     family = family_schedule(facts.steps, sigma_min=ends.sigma_min, sigma_max=ends.sigma_max, flow=ends.flow)
     later = "" if node.text("tune") == NONE else "; the first picture tunes it"
-    return Drawn(
-        family.sigmas, ends, f"{facts.steps} steps of the family, for there is no preset yet{later}.", model=model
-    )
+    said = f"{facts.steps} steps of the family, for there is no preset yet{later}."
+    return Drawn(family.sigmas, ends, said, model=model, learned=True)
 
 
 def _on_the_model(chain: tuple[NodeValues, ...]) -> list[str]:

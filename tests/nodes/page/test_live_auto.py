@@ -44,6 +44,7 @@ def test_without_one_for_this_run_the_family_is_drawn(run):
     family = family_schedule(steps, sigma_min=SD15.sigma_min, sigma_max=SD15.sigma_max, flow=False).sigmas
     assert drawn(answer) == pytest.approx(family.tolist(), rel=1e-5)
     assert "the first picture tunes it" in answer["summary"]
+    assert answer["warnings"] == []
 
 
 def test_what_only_a_run_can_tell_is_said():
