@@ -91,6 +91,11 @@ class Counting:
         self._progress(done, self._total, message + self._resumed)
 
     @property
+    def fraction(self) -> float:
+        """The share that is done, 0 to 1."""
+        return self._done / max(self._total, 1)
+
+    @property
     def share(self) -> str:
         """The share that is done, in words."""
         return share_in_words(self._done, self._total)

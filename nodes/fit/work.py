@@ -140,7 +140,8 @@ def _told_if_interrupted(counting: Counting, node_id: Any) -> Iterator[None]:
         yield
     except BaseException as error:
         if messages.is_interrupt(error) and folders.records_limit():
-            messages.show(f"Interrupted at {counting.share}: kept, and goes on from there when queued again.", node_id)
+            said = f"Interrupted at {counting.share}: kept, and goes on from there when queued again."
+            messages.show(said, node_id, done=counting.fraction, kept=True)
         raise
 
 
