@@ -34,15 +34,7 @@ from ..registration import SCHEDULER_NAMES
 from ..text import parse_steps
 from .grid import parse_samplers, parse_schedules
 from .notes import fallbacks, low_starts, preset_differences
-from .runners import (
-    Contender,
-    behaviour,
-    chosen_schedule,
-    given_runner,
-    named_runner,
-    run_sampler,
-    schedule_names,
-)
+from .runners import Runner, behaviour, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
 
 MAX_CELLS = 200
 # Samples that are kept for the pictures.
@@ -91,10 +83,10 @@ class CompareResult:
 
 
 @dataclass(frozen=True)
-class _PlannedCell:
+class _Plan:
     """One cell to run."""
 
-    runner: Contender
+    runner: Runner
     schedule: str
     sigmas: Tensor
 
@@ -115,10 +107,10 @@ def compare(request: CompareRequest) -> CompareResult:
     latents = latent_rows(model, request.latent, request.seeds)
     runs = GuiderRuns(request.guider, latents, request.first_seed)
     plans = _plans(request, model, runs)
-    return _ComparisonRun(request, runs, plans).result()
+    return _Running(request, runs, plans).result()
 
 
-def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_PlannedCell]:
+def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]:
     """The cells to run, checked before the first model call."""
     lists = {name: check_sigmas(sigmas, name=name) for name, sigmas in request.given_sigmas.items()}
     typed = request.steps.strip() or ", ".join(dict.fromkeys(str(len(sigmas) - 1) for sigmas in lists.values()))
@@ -130,15 +122,15 @@ def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plann
     if request.preset is not None:
         check_same_noise(model, request.preset)
     counts = parse_steps(typed) if choices or request.preset else ()
-    plans: list[_PlannedCell] = []
+    plans: list[_Plan] = []
     for runner in runners:
         for count in counts:
             made = {choice.label: chosen_schedule(model, choice, count, runner.drops) for choice in choices}
-            plans += [_PlannedCell(runner, label, sigmas) for label, sigmas in made.items()]
+            plans += [_Plan(runner, label, sigmas) for label, sigmas in made.items()]
             if request.preset is not None:
                 own, sigmas = _own_runner(runner, request, runs), preset_run(request.preset, count)[0]
-                plans.append(_PlannedCell(own, preset_label(request.preset), sigmas))
-        plans += [_PlannedCell(runner, label, sigmas) for label, sigmas in lists.items()]
+                plans.append(_Plan(own, preset_label(request.preset), sigmas))
+        plans += [_Plan(runner, label, sigmas) for label, sigmas in lists.items()]
     if len(plans) < 1:
         raise ValueError("schedules is empty; type names such as simple, karras, or connect SIGMAS")
     if len(plans) > MAX_CELLS:
@@ -146,7 +138,7 @@ def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plann
     return plans
 
 
-def _own_runner(runner: Contender, request: CompareRequest, runs: GuiderRuns) -> Contender:
+def _own_runner(runner: Runner, request: CompareRequest, runs: GuiderRuns) -> Runner:
     """The sampler as it runs the connected preset: the fitted one with the preset's coefficients."""
     if runner.label != NAME:
         return runner
@@ -158,10 +150,10 @@ def preset_label(preset: Preset) -> str:
     return f"preset {preset.name or preset.short_hash}"
 
 
-class _ComparisonRun:
+class _Running:
     """A comparison under way."""
 
-    def __init__(self, request: CompareRequest, runs: GuiderRuns, plans: list[_PlannedCell]) -> None:
+    def __init__(self, request: CompareRequest, runs: GuiderRuns, plans: list[_Plan]) -> None:
         self.request, self.runs, self.plans = request, runs, plans
         self.rows = slice(0, runs.noise.shape[0])
         self.message = "reference"
@@ -204,7 +196,7 @@ class _ComparisonRun:
         kept = {name: end[:PICTURED].clone() for name, end in ends.items()}
         return CompareResult(comparison, pictured, kept, self.runs.guider.model_patcher)
 
-    def _target(self, plan: _PlannedCell) -> tuple[Target, Tensor]:
+    def _target(self, plan: _Plan) -> tuple[Target, Tensor]:
         """The end states that the cell's errors are measured from, and how far they can be trusted."""
         levels = self.request.reference_steps
         run = self._noisy_end if plan.runner.noisy else self._solution
@@ -212,17 +204,17 @@ class _ComparisonRun:
         error, converged = agreement(fine, coarse, STOCHASTIC_TOLERANCE if plan.runner.noisy else TOLERANCE)
         return Target(levels, error, converged), fine
 
-    def _solution(self, _: Contender, levels: int) -> Tensor:
+    def _solution(self, _: Runner, levels: int) -> Tensor:
         sigma_range = sigma_range_of(self.runs.guider.model_patcher)
         budget = Budget(self.rows.stop, float(levels), progress=lambda *_: self._called(self.rows.stop))
         teacher = run_teacher(self.runs, teacher_sigmas(levels, sigma_range), self.rows, Sketch(1, 1), budget)
         return teacher.end.float().cpu()
 
-    def _noisy_end(self, runner: Contender, levels: int) -> Tensor:
+    def _noisy_end(self, runner: Runner, levels: int) -> Tensor:
         sigmas = finish_sigmas(teacher_sigmas(levels, sigma_range_of(self.runs.guider.model_patcher)))
         return run_sampler(self.runs, runner.for_rows(self.rows), sigmas, self.rows, self._called)[0]
 
-    def _cell(self, plan: _PlannedCell, target: Tensor) -> tuple[Cell, Tensor | None]:
+    def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
         steps = len(plan.sigmas) - 1
         self.message = f"{plan.runner.label} with {plan.schedule}, {steps} steps"
