@@ -57,7 +57,7 @@ def code_lines(source: str) -> list[tuple[int, str]]:
     left_out: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        if text or isinstance(node, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, ast.stmt) and (text or isinstance(node, (ast.Import, ast.ImportFrom))):
             left_out.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines: dict[int, list[str]] = defaultdict(list)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
