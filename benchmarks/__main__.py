@@ -16,7 +16,7 @@ COMMANDS = {
     "compare": (".promises.run", "every figure promised of schedules (--quick: about 3 minutes)"),
     "adaptive": (".studies.adaptive", "adaptive sampling against dpm_adaptive and against dpmpp_2m"),
     "variance": (".studies.variance", "variance control and DDIM: inversion, noise, composition, overhead"),
-    "feedback": (".studies.feedback", "error map, uncertainty-weighted 2M, refinement by error"),
+    "feedback": (".studies.feedback", "error map, capped 2M, refinement by error"),
     "prompts": (".studies.prompts", "fits judged on classes that they have not seen"),
     "away": (".studies.away", "fits run at step counts that they were not fitted for"),
     "fleet": (".studies.fleet", "how fits over many machines scale, simulated"),

@@ -6,7 +6,6 @@ signature, (x (B, dim), sigma (B,), **extra_args) -> (B, dim), and computes in t
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -110,17 +109,6 @@ def _rows(x: Tensor, factors: Tensor) -> Tensor:
     return x @ factors[0].T if factors.shape[0] == 1 else torch.einsum("bd,bmd->bm", x, factors)
 
 
-def thinned_power_law(dim: int, exponent: float, values: int) -> tuple[Tensor, Tensor]:
-    """(dim,) variances and (dim,) shares of a large latent: `dim` of `values` dimensions, even in the logarithm.
-
-    A megapixel latent has 65,536 values and its largest variance is thousands of times the mean; `power_law` of 128
-    dimensions never reaches that. An error weighs each kept dimension with its share, those that it stands for.
-    """
-    index = torch.logspace(0.0, math.log10(values), dim, dtype=torch.float64)
-    mean = (torch.arange(1, values + 1, dtype=torch.float64) ** -exponent).mean()
-    return index**-exponent / mean, index / index.sum()
-
-
 def random_mixture(
     seed: int,
     spectrum: Tensor,
@@ -135,7 +123,7 @@ def random_mixture(
 
     Args:
         seed: of the mixture; the same seed gives the same mixture on every machine.
-        spectrum: (dim,) variances, `power_law` or `thinned_power_law`.
+        spectrum: (dim,) variances, such as `power_law`.
         between: share of the variance that is between the modes, 0..1. Modes of one class share half of it.
     """
     dim = len(spectrum)

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..cli.subjects import PlainSubject, demo_subject
 from ..demo import DEMO_NAMES
 from ..schedules.core.metrics import geometric_mean, sample_errors
+from ..schedules.core.types import SamplerFunction
 from ..schedules.hosts.schedules import host_schedules
 
 STEPS = (5, 8, 10, 20)
@@ -59,7 +60,7 @@ class Case:
     end: Tensor
     x: Tensor | None = None
 
-    def error(self, sigmas: Tensor, sampler: str = SAMPLER) -> float:
+    def error(self, sigmas: Tensor, sampler: str | SamplerFunction = SAMPLER) -> float:
         """Geometric mean of the RMSE to the reference. A schedule that starts lower starts with that much less noise,
         as in the hosts."""
         start = self.noise * float(sigmas[0]) if self.x is None else self.x
@@ -72,9 +73,13 @@ class Case:
 
 def load_case(key: str, noises: int) -> Case:
     """A case of CASES with `noises` held-out noises."""
-    subject = demo_subject(*CASES[key])
+    return case_of(demo_subject(*CASES[key]), noises)
+
+
+def case_of(subject: PlainSubject, noises: int, levels: int = REFERENCE_LEVELS) -> Case:
+    """A model with `noises` held-out noises; its references have `levels` levels."""
     noise = subject.noise(noises, HELD_OUT_SEED)
-    return Case(subject, noise, subject.teacher_ends(noise * subject.sigma_range.sigma_max, REFERENCE_LEVELS))
+    return Case(subject, noise, subject.teacher_ends(noise * subject.sigma_range.sigma_max, levels))
 
 
 def host_lists(subject: PlainSubject, steps: int) -> dict[str, Tensor]:

@@ -47,9 +47,37 @@ def _case(
     presets: dict[str, Preset],
     args: argparse.Namespace,
 ) -> Table:
+    schedules, own = _chosen(subject, sampler, presets, args)
+    fits_coefficients = sampler[1] == NAME
+    with progress_bar(f"{subject.name}: reference") as bar:
+        reference = run_reference(subject, args.noises, args.seed, bar)
+    with progress_bar(f"{subject.name}: {len(schedules)} schedules") as bar:
+        table = compare(
+            subject,
+            reference,
+            WITHOUT_COEFFICIENTS if fits_coefficients else sampler[1],
+            schedules,
+            args.steps,
+            title=f"{sampler[0]}, {subject.name}, {args.noises} noises",
+            focus=next(iter(schedules)),
+            own=own if fits_coefficients else None,
+            progress=bar,
+        )
+    for line in (*table.lines(), *table.sentences()):
+        print(line)
+    print(f"{reference.in_words}\n")
+    return table
+
+
+def _chosen(
+    subject: PlainSubject,
+    sampler: tuple[str, str | SamplerFunction],
+    presets: dict[str, Preset],
+    args: argparse.Namespace,
+) -> tuple[dict[str, Schedule], dict[str, SamplerFunction]]:
+    """The schedules to compare by name, and the samplers with coefficients of those that have some."""
     schedules: dict[str, Schedule] = {}
     own: dict[str, SamplerFunction] = {}
-    fits_coefficients = sampler[1] == NAME
     texts = args.schedules or [FITTED]
     for text in texts:
         if text in presets:
@@ -74,24 +102,7 @@ def _case(
                 own[text] = multistep_of(None, subject.sigma_range, subject.guidance)
     if all(text in presets or text in (FITTED, FAMILY) for text in texts):
         schedules |= host_schedules(subject.sigma_range)
-    with progress_bar(f"{subject.name}: reference") as bar:
-        reference = run_reference(subject, args.noises, args.seed, bar)
-    with progress_bar(f"{subject.name}: {len(schedules)} schedules") as bar:
-        table = compare(
-            subject,
-            reference,
-            WITHOUT_COEFFICIENTS if fits_coefficients else sampler[1],
-            schedules,
-            args.steps,
-            title=f"{sampler[0]}, {subject.name}, {args.noises} noises",
-            focus=next(iter(schedules)),
-            own=own if fits_coefficients else None,
-            progress=bar,
-        )
-    for line in (*table.lines(), *table.sentences()):
-        print(line)
-    print(f"{reference.in_words}\n")
-    return table
+    return schedules, own
 
 
 def _fitted(subject: PlainSubject, sampler: tuple[str, str | SamplerFunction], args: argparse.Namespace) -> Calibration:

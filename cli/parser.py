@@ -215,7 +215,7 @@ examples:
   python -m sigmasmith search --model digits_eps --reward class:3
   python -m sigmasmith search digits.safetensors --model digits_flow --reward class:7 --budget 16 --judge sharpness""",
     )
-    search.add_argument("schedule", nargs="?", default="fallback", metavar="SCHEDULE", help="(default fallback)")
+    search.add_argument("schedule", nargs="?", default="family", metavar="SCHEDULE", help="(default family)")
     search.add_argument("--model", required=True, metavar="NAME", help="a bundled model, such as digits_eps")
     search.add_argument("--cfg", type=float, metavar="G", help="guidance (default 1, none)")
     search.add_argument("--label", type=whole, metavar="N", help="class that the model draws (default none)")

@@ -49,7 +49,7 @@ def noise_seed_input(name: str, tooltip: str, default: int = 0) -> io.Input:
 
 
 def check_preset(preset: Any) -> Preset:
-    """What a required `preset` input holds: a graph that is sent by a program may leave it null.
+    """The preset of a required `preset` input: a graph that is sent by a program may leave it null.
 
     Raises:
         ValueError: names the input.

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from . import shared_lines
 from .import_graph import ROOT, circles, file_graph, folder_graph, function_imports, imports, named, sources
 
 GRAPH = file_graph()
@@ -101,6 +102,22 @@ def test_no_file_has_a_prefix_for_a_folder():
 
 def test_heavy_imports_are_lazy_in_few_places():
     assert len(function_imports(NODE_FILES)) <= 30
+
+
+def test_few_places_of_the_product_share_lines():
+    """Half of the 27 that the first house had; most are the signature that k-diffusion gives to samplers."""
+    shared = shared_lines.pairs(sources())
+    assert len(shared) <= 13, "\n".join(map(str, shared))
+
+
+def test_a_copy_would_be_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared_lines, "named", lambda path: path.name)
+    body = "".join(f"    x = x + {number}\n" for number in range(7))
+    (tmp_path / "a.py").write_text(f'"""A."""\nimport os\n\n\ndef one(x):\n{body}    return x\n', encoding="utf-8")
+    (tmp_path / "b.py").write_text(f'"""B."""\n\n\ndef two(x):\n    """Two."""\n{body}    # Here.\n', encoding="utf-8")
+    files = [tmp_path / "a.py", tmp_path / "b.py"]
+    assert shared_lines.pairs(files) == [("a.py:6", "b.py:6", 7)]
+    assert shared_lines.code_lines(files[1].read_text(encoding="utf-8"))[0] == (4, "def two ( x ) :")
 
 
 def test_parts_of_the_pack_that_host_tests_name_are_there():

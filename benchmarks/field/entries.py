@@ -15,7 +15,7 @@ BEST, ANY = "best host schedule*", "best of all*"
 
 
 @dataclass(frozen=True)
-class Entry:
+class FieldEntry:
     """One line.
 
     Args:
@@ -41,41 +41,43 @@ class Entry:
 class FieldResults:
     """All entries, the hosts' first, ours last."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[FieldEntry, ...]
     cases: tuple[str, ...]
     steps: tuple[int, ...]
 
-    def find(self, method: str, sampler: str) -> Entry | None:
+    def find(self, method: str, sampler: str) -> FieldEntry | None:
         return next((e for e in self.entries if (e.method, e.sampler) == (method, sampler)), None)
 
     @property
-    def base(self) -> Entry:
+    def base(self) -> FieldEntry:
         """The best host schedule with SAMPLER, which errors are shown beside."""
         return self._host(SAMPLER)
 
     @property
-    def best_of_all(self) -> Entry:
+    def best_of_all(self) -> FieldEntry:
         """The best host schedule with the best of the hosts' samplers."""
         return self._host(ANY)
 
-    def _host(self, sampler: str) -> Entry:
+    def _host(self, sampler: str) -> FieldEntry:
         return next(e for e in self.entries if (e.kind, e.method, e.sampler) == (HOST, BEST, sampler))
 
-    def gain(self, entry: Entry, steps: int, over: Entry | None = None, cases: Sequence[str] | None = None) -> float:
+    def gain(
+        self, entry: FieldEntry, steps: int, over: FieldEntry | None = None, cases: Sequence[str] | None = None
+    ) -> float:
         """How many times lower the entry's error is than that of `over` (default: base), geometric average; NaN where
         it was not run at that step count."""
         ratios = self.gains(entry, steps, over, cases)
         return average(ratios.values())
 
     def gains(
-        self, entry: Entry, steps: int, over: Entry | None = None, cases: Sequence[str] | None = None
+        self, entry: FieldEntry, steps: int, over: FieldEntry | None = None, cases: Sequence[str] | None = None
     ) -> dict[str, float]:
         """The same, case by case."""
         chosen, other = self.cases if cases is None else cases, self.base if over is None else over
         pairs = zip(chosen, other.records(steps, chosen), entry.records(steps, chosen))
         return {case: one.error / mine.error for case, one, mine in pairs}
 
-    def mean(self, entry: Entry, steps: int, figure: Callable[[Record], float]) -> float:
+    def mean(self, entry: FieldEntry, steps: int, figure: Callable[[Record], float]) -> float:
         """Mean of a figure over cases; NaN where it was not run."""
         figures = [figure(record) for record in entry.records(steps, self.cases)]
         return sum(figures) / len(figures) if figures else math.nan
@@ -89,7 +91,7 @@ def compare(records: Sequence[Record]) -> FieldResults:
     return FieldResults(tuple(entries), cases, tuple(sorted({record.steps for record in run})))
 
 
-def _hosts(records: Sequence[Record]) -> list[Entry]:
+def _hosts(records: Sequence[Record]) -> list[FieldEntry]:
     """The hosts' default, and the best of theirs in every cell, in hindsight: with one sampler, and with any."""
     judged = [record for record in records if record.kind == HOST and record.judged]
     default = {_cell(r): r for r in judged if r.method == DEFAULT_HOST and r.sampler == SAMPLER}
@@ -99,16 +101,16 @@ def _hosts(records: Sequence[Record]) -> list[Entry]:
             own.setdefault(_cell(record), record)
         best.setdefault(_cell(record), record)
     return [
-        Entry(HOST, DEFAULT_HOST, SAMPLER, default),
-        Entry(HOST, BEST, SAMPLER, own),
-        Entry(HOST, BEST, ANY, best),
+        FieldEntry(HOST, DEFAULT_HOST, SAMPLER, default),
+        FieldEntry(HOST, BEST, SAMPLER, own),
+        FieldEntry(HOST, BEST, ANY, best),
     ]
 
 
-def _fitted(records: Sequence[Record], kind: str) -> list[Entry]:
+def _fitted(records: Sequence[Record], kind: str) -> list[FieldEntry]:
     names = dict.fromkeys((r.method, r.sampler) for r in records if r.kind == kind)
     return [
-        Entry(kind, *name, {_cell(r): r for r in records if r.kind == kind and (r.method, r.sampler) == name})
+        FieldEntry(kind, *name, {_cell(r): r for r in records if r.kind == kind and (r.method, r.sampler) == name})
         for name in names
     ]
 

@@ -34,7 +34,7 @@ OSS_IMAGES = 8
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Students:
     """The students of a method and their cost.
 
     Attributes:
@@ -51,13 +51,13 @@ class Method:
     """A way to fit schedules.
 
     Args:
-        fit: (model and guidance, noises, step counts) -> Fitted.
+        fit: (model and guidance, noises, step counts) -> Students.
         steps: the step counts that it is asked for; None: all.
     """
 
     name: str
     kind: str
-    fit: Callable[[PlainSubject, Tensor, Sequence[int]], Fitted]
+    fit: Callable[[PlainSubject, Tensor, Sequence[int]], Students]
     steps: tuple[int, ...] | None = None
 
 
@@ -75,10 +75,10 @@ def published_methods() -> list[Method]:
 def ours(sampler: str, effort: str, steps: tuple[int, ...] | None = None) -> Method:
     """Our fit for one sampler at one effort; `steps` as in Method."""
 
-    def fit(subject: PlainSubject, noise: Tensor, counts: Sequence[int]) -> Fitted:
+    def fit(subject: PlainSubject, noise: Tensor, counts: Sequence[int]) -> Students:
         calibration = subject.fit(noise, sampler, tuple(counts), effort=effort)
         function = calibration.sampler_function()
-        return Fitted({sampler: {count: (function, calibration.sigmas(count)) for count in counts}}, calibration.nfe)
+        return Students({sampler: {count: (function, calibration.sigmas(count)) for count in counts}}, calibration.nfe)
 
     return Method(f"ours, {effort}", OURS, fit, steps)
 
@@ -87,11 +87,11 @@ Schedules = Callable[[CountedDenoiser, Tensor, PlainSubject, Sequence[int]], Map
 
 
 def _published(name: str, schedules: Schedules, samplers: Iterable[str]) -> Method:
-    def fit(subject: PlainSubject, noise: Tensor, counts: Sequence[int]) -> Fitted:
+    def fit(subject: PlainSubject, noise: Tensor, counts: Sequence[int]) -> Students:
         model = CountedDenoiser(subject.denoiser, subject.extra_args(len(noise)))
         sigmas, known = schedules(model, noise, subject, counts), host_samplers(subject.sigma_range)
         students = {each: {count: (known[each].run, sigmas[count]) for count in counts} for each in samplers}
-        return Fitted(students, model.rows / len(noise))
+        return Students(students, model.rows / len(noise))
 
     return Method(name, PUBLISHED, fit)
 

@@ -12,7 +12,7 @@ from ..asked import average
 from ..cases import SAMPLER
 from .cases import SHOWN, trained
 from .chart import Line, chart_svg
-from .entries import Entry, FieldResults, compare
+from .entries import FieldEntry, FieldResults, compare
 from .records import OURS, PUBLISHED, read_records
 from .tables import leading_entry
 
@@ -72,7 +72,7 @@ def figure(comparison: FieldResults) -> str:
     return chart_svg(title, "steps (model calls)", lines)
 
 
-def _drawn(comparison: FieldResults, leading: Entry | None) -> list[Entry]:
+def _drawn(comparison: FieldResults, leading: FieldEntry | None) -> list[FieldEntry]:
     """The hosts', the best published one with SAMPLER, and ours: the schedule alone, and all that was fitted."""
     drawn = list(comparison.entries[:3])
     published = [e for e in comparison.entries if e.kind == PUBLISHED and e.sampler == SAMPLER]

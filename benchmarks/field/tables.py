@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..asked import average, verdict
 from ..cases import SAMPLER
 from .cases import SHOWN, TEACHER_STEPS, trained
-from .entries import ANY, Entry, FieldResults
+from .entries import ANY, FieldEntry, FieldResults
 from .hindsight import TWICE
 from .methods import LEADING
 from .records import Record
@@ -33,7 +33,7 @@ def report(comparison: FieldResults) -> Iterator[str]:
     yield from verdicts(comparison, leading)
 
 
-def leading_entry(comparison: FieldResults) -> Entry | None:
+def leading_entry(comparison: FieldResults) -> FieldEntry | None:
     """Ours, at the effort that promises are made for, with the sampler of our own where it was run."""
     return next((e for name in LEADING if (e := comparison.find(*name)) is not None), None)
 
@@ -66,7 +66,7 @@ def main_table(comparison: FieldResults) -> Iterator[str]:
         )
 
 
-def case_table(comparison: FieldResults, entry: Entry, over: Entry) -> Iterator[str]:
+def case_table(comparison: FieldResults, entry: FieldEntry, over: FieldEntry) -> Iterator[str]:
     """Ratios of every case and step count, with what was best there."""
     yield f"Error of {over.name} / error of {entry.name}"
     rows: dict[str, list[str]] = {}
@@ -92,7 +92,7 @@ def quantile_table(comparison: FieldResults) -> Iterator[str]:
             yield f"  {entry.method:<20} {entry.sampler:<45} " + "".join(f"{value:8.4f}" for value in shown)
 
 
-def verdicts(comparison: FieldResults, entry: Entry) -> Iterator[str]:
+def verdicts(comparison: FieldResults, entry: FieldEntry) -> Iterator[str]:
     """Each figure that was asked for beside the figure measured: on all cases, and on the trained models alone, which
     are nearer to what people run than mixtures are."""
     groups = {"all cases": comparison.cases, "trained models alone": tuple(filter(trained, comparison.cases))}
@@ -102,7 +102,7 @@ def verdicts(comparison: FieldResults, entry: Entry) -> Iterator[str]:
             yield from _asked(replace(comparison, cases=cases), entry)
 
 
-def _asked(comparison: FieldResults, entry: Entry) -> Iterator[str]:
+def _asked(comparison: FieldResults, entry: FieldEntry) -> Iterator[str]:
     for over, asked in (
         (comparison.base, {5: 2.3, 8: 4.0, 10: 4.0}),
         (comparison.best_of_all, {5: 1.8, 8: 2.3, 10: 2.3}),
@@ -130,7 +130,7 @@ def _mean(values: Sequence[bool]) -> float:
     return sum(values) / len(values)
 
 
-def _distance(comparison: FieldResults, entry: Entry) -> float:
+def _distance(comparison: FieldResults, entry: FieldEntry) -> float:
     return average(max(r.distance, _FLOOR) for r in entry.records(SHOWN, comparison.cases))
 
 

@@ -44,13 +44,13 @@ def ratios(rows: Rows, sampler: str, fitted_for: Sequence[int], counts: Sequence
         start = rows.start * (float(sigmas[0]) / limits.sigma_max)
         return typical_error(rows.errors(rows.subject.end_states(start, function, sigmas)))
 
-    found = []
+    gains = []
     for count in counts:
         nearest = fit.report.rows[min(fitted_for, key=lambda known: abs(known - count))]
         own = error(lists.sigmas(count))
         hosts = [error(offered[name](count)) for name in (nearest.best_host or "simple", "simple")]
-        found.append((hosts[0] / own, hosts[1] / own))
-    return found
+        gains.append((hosts[0] / own, hosts[1] / own))
+    return gains
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
-from ...cli.subjects import PlainSubject, available_demos, demo_subject
-from ...schedules.core.metrics import geometric_mean, sample_errors
-from ...schedules.core.types import SamplerFunction
+from ...cli.subjects import available_demos, demo_subject
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.samplers.fitted import NAME
-from ..cases import HELD_OUT_SEED, SAMPLER, host_lists
+from ..cases import case_of, host_lists
 from . import study_parser
 
 STEPS, GUIDANCE = (6, 10), 3.0
@@ -34,20 +31,12 @@ def losses(name: str, change: float, old: Calibration, noises: int, effort: str)
     """For every step count: error of the old fit over a new one's, and of the best host schedule over the old fit's."""
     subject = demo_subject(name, GUIDANCE * change)
     new = subject.fit(subject.noise(16, 0), NAME, STEPS, effort=effort)
-    x = subject.noise(noises, HELD_OUT_SEED) * subject.sigma_range.sigma_max
-    end = subject.teacher_ends(x, REFERENCE_LEVELS)
-    rows: list[tuple[float, float]] = []
+    case, rows = case_of(subject, noises, REFERENCE_LEVELS), list[tuple[float, float]]()
     for steps in STEPS:
-        before, anew = (_error(subject, x, end, fit.sampler_function(), fit.sigmas(steps)) for fit in (old, new))
-        lists: Mapping[str, Tensor] = host_lists(subject, steps)
-        host = min(_error(subject, x, end, SAMPLER, sigmas) for sigmas in lists.values())
+        before, anew = (case.error(fit.sigmas(steps), fit.sampler_function()) for fit in (old, new))
+        host = min(case.error(sigmas) for sigmas in host_lists(subject, steps).values())
         rows.append((before / anew, host / before))
     return rows
-
-
-def _error(subject: PlainSubject, x: Tensor, end: Tensor, sampler: str | SamplerFunction, sigmas: Tensor) -> float:
-    start = x * (float(sigmas[0]) / subject.sigma_range.sigma_max)
-    return geometric_mean(sample_errors(subject.end_states(start, sampler, sigmas), end))
 
 
 def main(argv: Sequence[str]) -> int:

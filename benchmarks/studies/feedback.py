@@ -3,7 +3,7 @@
 python -P -m sigmasmith.benchmarks feedback
 
 1. Error map: how well it ranks the pixels of an image and the images of a batch by their true error, and its size.
-2. Uncertainty-weighted 2M: its error over that of dpmpp_2m, and that of 2M with its extrapolation capped everywhere.
+2. Capped 2M: its error over that of dpmpp_2m.
 3. Refine by error: error over that of the run before, of rounds in a region, of the same rounds on all pixels, and of
    one longer run of the same schedule with as many model calls in all.
 4. Whether the spread of the model's outputs over re-noised copies of the result tells more than the error map.
@@ -28,7 +28,6 @@ from ...schedules.core.noise_space import SigmaRange
 from ...schedules.feedback.capped import sample_capped_2m
 from ...schedules.feedback.estimate import RunRecord, observed, root_mean_square
 from ...schedules.feedback.refine import Pass, Refinement, Resample, refine
-from ...schedules.feedback.weighted import sample_weighted_2m
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.by_name import own_sampler
 from ..analytic import GaussianTeacher
@@ -145,17 +144,16 @@ def map_row(case: FeedbackCase) -> str:
     return f"{np.mean(pixels):8.2f} {np.mean(images):8.2f} {np.exp(np.mean(np.log(sizes))):8.2f}"
 
 
-def weighted_ratios(case: FeedbackCase) -> list[tuple[float, float]]:
-    """(weighted, capped) error over that of dpmpp_2m at 5 to 20 steps."""
+def capped_ratios(case: FeedbackCase) -> list[float]:
+    """Error of capped 2M over that of dpmpp_2m at 5 to 20 steps."""
     ratios = []
     for steps in (5, 8, 12, 20):
-        for schedule in SCHEDULES:
-            sigmas = case.sigmas(schedule, steps)
-            plain, weighted, capped = (
+        for sigmas in (case.sigmas(schedule, steps) for schedule in SCHEDULES):
+            plain, capped = (
                 case.error(sampler(case.model, case.x, sigmas, extra_args=case.extra_args))
-                for sampler in (own_sampler("dpmpp_2m"), sample_weighted_2m, sample_capped_2m)
+                for sampler in (own_sampler("dpmpp_2m"), sample_capped_2m)
             )
-            ratios.append((weighted / plain, capped / plain))
+            ratios.append(capped / plain)
     return ratios
 
 
@@ -183,14 +181,13 @@ def print_maps(cases: list[FeedbackCase]) -> None:
         print(f"{case.name:12s} cfg {case.cfg:g} {map_row(case)}", flush=True)
 
 
-def print_weighted(cases: list[FeedbackCase]) -> None:
-    print("\n2. Error over dpmpp_2m's, 5 to 20 steps: uncertainty-weighted (worst), capped extrapolation (worst)")
+def print_capped(cases: list[FeedbackCase]) -> None:
+    print("\n2. Error of capped 2M over dpmpp_2m's, 5 to 20 steps (worst)")
     for kind, flow in (("noise prediction", False), ("flow", True)):
         for cfg in GUIDANCES:
             chosen = [case for case in cases if case.sigma_range.flow == flow and case.cfg == cfg]
-            weighted, capped = np.array([pair for case in chosen for pair in weighted_ratios(case)]).T
-            columns = "   ".join(f"{_mean(each):.2f} ({each.max():.2f})" for each in (weighted, capped))
-            print(f"{kind:16s} cfg {cfg:g}  {columns}", flush=True)
+            ratios = [ratio for case in chosen for ratio in capped_ratios(case)]
+            print(f"{kind:16s} cfg {cfg:g}  {_mean(ratios):.2f} ({max(ratios):.2f})", flush=True)
 
 
 def print_refined(bundled: list[FeedbackCase], analytic: FeedbackCase) -> None:
@@ -229,7 +226,7 @@ def main(argv: Sequence[str]) -> int:
     bundled, analytic = list(demo_cases()), analytic_case()
     print(f"{len(bundled)} cases and an analytic one, {ROWS} noises; references: {time.perf_counter() - start:.0f} s\n")
     print_maps([*bundled, analytic])
-    print_weighted(bundled)
+    print_capped(bundled)
     print_refined(bundled, analytic)
     print_probes(bundled)
     print(f"\n{time.perf_counter() - start:.0f} s")

@@ -36,7 +36,7 @@ Done = Callable[[int], None]
 
 @dataclass(frozen=True)
 class FleetCase:
-    """What is simulated.
+    """A fleet and its work, to simulate.
 
     Args:
         checkpoints: that the fits are of.

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from ...cli.subjects import PlainSubject, available_demos, demo_subject
-from ...schedules.core.metrics import geometric_mean, sample_errors
-from ..cases import GUIDANCES, HELD_OUT_SEED, REFERENCE_LEVELS, SAMPLER, host_lists
+from ..cases import GUIDANCES, SAMPLER, case_of, host_lists
 from . import study_parser
 
 STEPS = (5, 8, 10)
@@ -44,17 +43,10 @@ def prompted(subject: PlainSubject, labels: Sequence[int]) -> PromptedSubject:
 
 def gains(subject: PlainSubject, lists: Sequence[dict[int, Tensor]], noises: int) -> list[list[float]]:
     """For every step count: best host error over that of each of the sigma lists, on held-out noises."""
-    x = subject.noise(noises, HELD_OUT_SEED) * subject.sigma_range.sigma_max
-    end = subject.teacher_ends(x, REFERENCE_LEVELS)
-
-    def error(sigmas: Tensor) -> float:
-        start = x * (float(sigmas[0]) / subject.sigma_range.sigma_max)
-        return geometric_mean(sample_errors(subject.end_states(start, SAMPLER, sigmas), end))
-
-    rows = []
+    case, rows = case_of(subject, noises), []
     for steps in STEPS:
-        best = min(error(sigmas) for sigmas in host_lists(subject, steps).values())
-        rows.append([best / error(schedules[steps]) for schedules in lists])
+        best = min(case.error(sigmas) for sigmas in host_lists(subject, steps).values())
+        rows.append([best / case.error(schedules[steps]) for schedules in lists])
     return rows
 
 

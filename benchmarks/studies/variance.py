@@ -1,16 +1,13 @@
 """Figures of variance control and DDIM: python -P -m sigmasmith.benchmarks variance (about 2 minutes)
 
-Inversion: round-trip error against the plain flipped-sigmas inversion with the same number of model calls. Noise: the
-variance that every mode adds against its formula. Composition: how alike images of other step counts are. Overhead:
-milliseconds per step beyond a bare loop.
+Inversion: round-trip error against the plain flipped-sigmas inversion with the same number of model calls. Composition:
+how alike images of other step counts are. Overhead: milliseconds per step beyond a bare loop.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,96 +18,18 @@ from ...demo.models.network import Architecture, UNet
 from ...schedules.hosting.named_curves import CURVES
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.variance.calls import sample_euler
-from ...schedules.variance.control import Churn, Control, Restart
+from ...schedules.variance.control import Control
 from ...schedules.variance.controlled import RunNoise, sample_controlled
 from ...schedules.variance.ddim import sample_ddim
-from ...schedules.variance.eta_curves import constant, parse_curve
+from ...schedules.variance.eta_curves import constant
 from ...schedules.variance.noise import NoiseKind, NoiseSource
-from ...schedules.variance.noise_steps import Form
-from ...schedules.variance.readout import NoiseLog
-from ...schedules.variance.steppers import OdeStepper, SdeStepper, Stepper
+from ...schedules.variance.steppers import OdeStepper
 from ..asked import verdict
 from ..cases import CASES
 from . import study_parser
 from .inversion import Trip, analytic_trips, demo_trips, report_trips
 
 QUICK_CASES = ("digits_eps:1", "digits_flow:1")
-
-
-# Noise that every mode adds -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Mode:
-    """A way to add noise: settings, stepper and the form its readout goes by."""
-
-    name: str
-    control: Control
-    form: Form = "ddim"
-    sde: bool = False
-    path: bool = False
-
-
-MODES = (
-    Mode("eta 0.5", Control(constant(0.5))),
-    Mode("eta 1", Control(constant(1.0))),
-    Mode("eta cosine 1 to 0", Control(parse_curve("cosine 1 to 0", "eta"))),
-    Mode("eta 0.5, rectified", Control(constant(0.5)), form="rectified"),
-    Mode("eta 0.5, 2M", Control(constant(0.5)), form="sde", sde=True),
-    Mode("s_noise 1.5", Control(constant(1.0), constant(1.5))),
-    Mode("posterior 0.5", Control(constant(1.0), posterior=0.5)),
-    Mode("posterior 1", Control(constant(1.0), posterior=1.0)),
-    Mode("eta 1, one path", Control(constant(1.0)), path=True),
-    Mode("churn", Control(constant(0.0), churn=Churn(3.0))),
-    Mode("restart", Control(constant(0.0), restarts=(Restart(0.1, 0.6),))),
-)
-
-
-class Blank:
-    """A model that answers 0 everywhere: what a run ends with is then its noise alone."""
-
-    def __call__(self, x: Tensor, sigma: Tensor, **_: Any) -> Tensor:
-        return torch.zeros_like(x)
-
-
-def worst_score(mode: Mode, flow: bool) -> float:
-    """Largest distance of an added variance from its formula, in standard errors of that variance.
-
-    The state starts at 0 and the model answers 0, so after the step that adds noise of std s the state has the variance
-    of everything added so far, each piece scaled by the steps since. That sum is predicted from the readout.
-    """
-    sigmas = CURVES["karras"](8, 0.003, 1.0, flow=True) if flow else CURVES["karras"](8, 0.03, 14.6)
-    sigmas = sigmas[1:-1] if flow else sigmas[:-1]  # ends above 0, where nothing is multiplied away
-    x, log, worst = torch.zeros(1, 4, 256, 256), NoiseLog(), 0.0
-    stepper: Stepper = SdeStepper(flow) if mode.sde else OdeStepper(sample_euler, flow, mode.form)
-    rows = NoiseSource("path" if mode.path else "white").start(x, 11, flow=flow)
-    states: list[Tensor] = []
-    run = {"stepper": stepper, "control": mode.control, "noise": RunNoise(rows, rows.fresh), "form": mode.form}
-    watch = lambda step: states.append(step["x"])  # noqa: E731
-    states.append(sample_controlled(Blank(), x, sigmas, None, watch, **run, flow=flow, log=log))
-    predicted = 0.0
-    before = iter(states)  # the states that the model was asked about, and the last
-    for entry in log.steps:
-        if entry.sigma_next > entry.sigma:  # churn or a restart: up, without a model call
-            keep = (1.0 - entry.sigma_next) / (1.0 - entry.sigma) if flow else 1.0
-        else:
-            worst = max(worst, _score(next(before), predicted))
-            # With nothing predicted, x shrinks to what is left of its noise before new noise comes.
-            keep = math.sqrt(max(entry.sigma_next**2 - (_std(entry) / entry.factor) ** 2, 0.0)) / entry.sigma
-        predicted = predicted * keep**2 + _std(entry) ** 2
-    return max(worst, _score(next(before), predicted))
-
-
-def _score(state: Tensor, variance: float) -> float:
-    """Distance of a state's variance from the predicted one, in standard errors."""
-    if variance == 0.0:
-        return float(state.abs().max())  # must be 0
-    return abs(float(state.square().mean()) / variance - 1.0) * math.sqrt(state.numel() / 2.0)
-
-
-def _std(entry: Any) -> float:
-    assert entry.std is not None
-    return entry.std
 
 
 # Overhead -------------------------------------------------------------------------------------------------------------
@@ -193,16 +112,6 @@ def likeness(key: str, kind: NoiseKind, few: int, many: int = 160, images: int =
 # In print -------------------------------------------------------------------------------------------------------------
 
 
-def report_noise() -> Iterator[str]:
-    yield "Added noise: largest distance from the formula, in standard errors of the measured variance"
-    scores = []
-    for mode in MODES:
-        pair = [worst_score(mode, flow) for flow in (False, True)]
-        scores += pair
-        yield f"  {mode.name:<24} VE {pair[0]:5.2f}   flow {pair[1]:5.2f}"
-    yield verdict(f"largest of {len(scores)}", max(scores), 4.0, most=True)
-
-
 def report_composition() -> Iterator[str]:
     yield "Composition: correlation of images of 10, 20, 40 steps with those of 160, eta 1, the same seeds"
     for key in QUICK_CASES:
@@ -221,7 +130,7 @@ def report_overhead() -> Iterator[str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print all four; returns the exit status."""
+    """Print all three; returns the exit status."""
     parser = study_parser("variance", __doc__)
     parser.add_argument("--quick", action="store_true", help="two of the bundled models")
     parser.add_argument("--images", type=int, default=4, help="inverted per case, default %(default)s")
@@ -232,7 +141,7 @@ def main(argv: Sequence[str]) -> int:
     trips: list[Trip] = [*analytic_trips(False, args.images), *analytic_trips(True, args.images)]
     for key in QUICK_CASES if args.quick else CASES:
         trips += demo_trips(key, args.images)
-    for part in (report_trips(trips), report_noise(), report_composition(), report_overhead()):
+    for part in (report_trips(trips), report_composition(), report_overhead()):
         for line in part:
             print(line, flush=True)
         print()

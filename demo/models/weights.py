@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from ...schedules.presets.file import replace_file
 from .network import Architecture, Classifier, Denoiser, EpsDenoiser, FlowDenoiser
 
 FOLDER = Path(__file__).parent
@@ -108,14 +108,7 @@ def write_network(path: Path, state: dict[str, Tensor], settings: dict[str, Any]
     """Write float16 weights and canonical JSON; a reader sees the old file or the whole new one."""
     tensors = {key: value.detach().half().contiguous() for key, value in state.items()}
     metadata = {METADATA_KEY: json.dumps(settings, sort_keys=True, separators=(",", ":"))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile: its files are readable by their owner only, and this one is to be committed.
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(safetensors.torch.save(tensors, metadata=metadata))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    replace_file(path, safetensors.torch.save(tensors, metadata=metadata))
 
 
 def describe(arch: Architecture) -> dict[str, int]:

@@ -35,7 +35,7 @@ def node_output(result: CompareResult, vae: Any, filename_prefix: str, cls: type
 
 
 def _table(comparison: Comparison, saved: str) -> dict[str, Any]:
-    """What the page shows as a table: the best of every step count, and what the comparison shows."""
+    """The table on the page: the best of every step count, and what the comparison shows."""
     rows = [
         [str(cell.steps), cell.sampler, cell.schedule, "failed" if cell.failed else f"{cell.error:.3g}"]
         for cell in sorted_cells(comparison)[:MOST_ENTRIES]

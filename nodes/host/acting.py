@@ -76,7 +76,7 @@ class SampledRun:
 
 @dataclass(frozen=True)
 class ChosenRun:
-    """What runs, and what is said about it.
+    """The run in its place, and what is said about it.
 
     Attributes:
         said: one sentence; a warning where `warns`.

@@ -26,7 +26,7 @@ _SAMPLED = 64  # values of each of a hook's weights
 
 
 def changes_of(model: Any) -> dict[str, Any]:
-    """What hangs on a model, by its place there; empty for a model as it was loaded. Our own watchers do not count."""
+    """All that hangs on a model, by its place there; empty for one as it was loaded. Our own watchers do not count."""
     options = model.model_options
     transformer = options.get("transformer_options", {})
     places: dict[str, Any] = {key: value for key, value in options.items() if key not in _QUIET}
@@ -50,7 +50,7 @@ def hooks_of(conditionings: Mapping[str, Any]) -> list[Any]:
 
 
 def running_facts(guider: Any) -> HowMade:
-    """What a preset keeps of a run beside model, guidance and sampler."""
+    """Facts of a run that a preset keeps beside model, guidance and sampler."""
     changes = [changes_of(guider.model_patcher), hooks_of(conditionings_of(guider))]
     return HowMade(guidance=guidance_facts(guider), on_model=names_of(changes))
 
@@ -66,7 +66,7 @@ def names_of(changes: Any) -> tuple[str, ...]:
 
 
 def plain(value: Any) -> Any:
-    """What a host's object is in plain values, without what it keeps as it runs."""
+    """A host's object in plain values, without what it keeps as it runs."""
     if isinstance(value, comfy.model_patcher.ModelPatcher):
         return [type(value.model).__qualname__, len(value.patches)]
     if isinstance(value, comfy.hooks.WeightHook):

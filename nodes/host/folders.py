@@ -12,7 +12,7 @@ from comfy.cli_args import args
 
 from ...schedules.hosting.preset_store import PresetStore
 from ...schedules.presets.checks import PresetError
-from ...schedules.presets.folder import FolderWalk, free_path
+from ...schedules.presets.folder import free_path
 
 FOLDER_KEY = "sigmasmith"
 SUFFIX = ".safetensors"
@@ -20,7 +20,6 @@ SUFFIX = ".safetensors"
 NO_FILE = "(share code)"
 # Held by whoever writes, renames or removes presets: nodes run in one thread, requests of the page in others.
 changing = threading.RLock()
-_walk = FolderWalk()
 # File systems allow 255; number and suffix of a file need the rest.
 _MAX_PART_BYTES = 200
 # Where records of unfinished fits lie below the user folder.
@@ -77,8 +76,7 @@ def is_shared() -> bool:
 
 def preset_names() -> list[str]:
     """Names of all presets, sorted."""
-    with changing:
-        return sorted(_walk.files(preset_folders()))
+    return preset_store().names()
 
 
 def unfinished_folder() -> Path:

@@ -14,6 +14,7 @@ import comfy.model_sampling
 import torch
 from torch import Tensor
 
+from ...schedules.hosting.model_facts import shift_of, table_hash
 from ...schedules.presets.identity import ModelIdentity, Prediction, bare_name
 from .changes import changes_of, digest, hooks_of
 from .guidance import guidance_curve_of
@@ -41,7 +42,7 @@ def model_identity(model: Any) -> ModelIdentity:
         sigma_max=sigma_range.sigma_max,
         flow=sigma_range.flow,
         table_hash=table_hash(sampling),
-        shift=_shift(sampling) if sigma_range.flow else None,
+        shift=shift_of(sampling) if sigma_range.flow else None,
         parameters=sum(weight.numel() for weight in model.model.parameters()) or None,
         checkpoint=bare_name(path) if path else None,
         patches=patches_digest(model),
@@ -63,20 +64,6 @@ def prediction_of(sampling: Any) -> Prediction | None:
         if hasattr(kinds, name) and isinstance(sampling, getattr(kinds, name)):
             return kind
     return None
-
-
-def table_hash(sampling: Any) -> str | None:
-    """sha256 of the float32 little-endian table of noise levels."""
-    table = getattr(sampling, "sigmas", None)
-    if not isinstance(table, Tensor):
-        return None
-    values = table.detach().cpu().float().contiguous().numpy()
-    return hashlib.sha256(values.astype("<f4").tobytes()).hexdigest()
-
-
-def _shift(sampling: Any) -> float | None:
-    shift = getattr(sampling, "shift", None)
-    return float(shift) if isinstance(shift, (int, float)) and shift > 0 else None
 
 
 def checkpoint_path(model: Any) -> str | None:

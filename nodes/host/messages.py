@@ -46,13 +46,17 @@ def send(event: str, node_id: Any, **data: Any) -> None:
 
 def say_here(text: str, quiet: bool) -> None:
     """As `say`, of the node that runs now."""
+    context = executing_context()
+    say(text, None if context is None else context.node_id, quiet=quiet)
+
+
+def executing_context() -> Any:
+    """The host's prompt_id and node_id of what runs now; None where nothing runs, or an old host does not say."""
     try:
         from comfy_execution.utils import get_executing_context
-
-        context = get_executing_context()
     except ImportError:
-        context = None
-    say(text, None if context is None else context.node_id, quiet=quiet)
+        return None
+    return get_executing_context()
 
 
 def prompt_id() -> Any:

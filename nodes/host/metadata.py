@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
+from . import messages
 from .input_check import look_at
 from .packs import lacking_in_words, packs_lacking
 from .run_records import RunRecords, run_facts, uses_pack
@@ -60,9 +61,7 @@ def _name_packs(graph: Any, classes: Any) -> None:
 def note_run(sigmas: Tensor, preset: Preset | None = None, sampler: str = "") -> None:
     """Note the sigmas of the node that runs now; a saved file without them is better than a failed run."""
     try:
-        from comfy_execution.utils import get_executing_context
-
-        context = get_executing_context()
+        context = messages.executing_context()
         if context is not None:
             facts = run_facts(sigmas.detach().cpu().float().tolist(), preset, sampler)
             _records.note(context.prompt_id, context.node_id, facts)

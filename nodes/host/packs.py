@@ -26,13 +26,13 @@ def packs_lacking(graph: Mapping[str, Any], classes: Mapping[str, Any]) -> list[
     lacking: set[str] = set()
     for kind in kinds:
         pack = str(getattr(classes.get(kind), "RELATIVE_PYTHON_MODULE", ""))
-        if pack.startswith("custom_nodes.") and any(_lacks(choices) for choices in _lists(classes[kind])):
+        if pack.startswith("custom_nodes.") and any(_lacks(choices) for choices in choice_lists(classes[kind])):
             lacking.add(pack.removeprefix("custom_nodes."))
     return sorted(lacking)
 
 
 def lacking_in_words(pack: str) -> str:
-    """What to tell of one of them."""
+    """The warning on one of them."""
     return (
         f"The scheduler list of {pack} was made before Sigmasmith was loaded and lacks {SCHEDULER_NAMES[0]}. Choose "
         "any scheduler there behind Sigmasmith Auto, connect the SIGMAS of Sigmasmith Schedule where the node takes "
@@ -45,8 +45,8 @@ def _lacks(choices: Any) -> bool:
     return held >= _STOCK and SCHEDULER_NAMES[0] not in held
 
 
-def _lists(kind: Any) -> Iterator[Any]:
-    """The choices of every dropdown of a node class, V1 or V3."""
+def choice_lists(kind: Any) -> Iterator[Any]:
+    """The choices of every dropdown of a node class, V1 or V3; another pack's class may raise anything."""
     for group in kind.INPUT_TYPES().values():
         for given in group.values() if isinstance(group, Mapping) else ():
             first = given[0] if isinstance(given, (list, tuple)) and given else None

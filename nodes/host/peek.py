@@ -19,10 +19,12 @@ from torch import Tensor
 import nodes as host_nodes
 
 from ...schedules.hosting import LOGGER_NAME
+from ...schedules.hosting.model_facts import shift_of, table_hash
 from ...schedules.presets.identity import ModelIdentity, bare_name
 from ..graph import NodeValues, RunningModel
-from .identity import prediction_of, table_hash
+from .identity import prediction_of
 from .noise_levels import is_flow, sigma_table_of
+from .packs import choice_lists
 
 # The checker takes our folder of the same name for the host's module.
 _NODE_CLASSES: dict[str, Any] = host_nodes.NODE_CLASS_MAPPINGS  # pyright: ignore[reportAttributeAccessIssue]
@@ -66,21 +68,9 @@ def running_model(chain: tuple[NodeValues, ...]) -> RunningModel | None:
 
 def choices(kind: str) -> Iterator[str]:
     """Every text in the lists of a node type: models, samplers and the like."""
-    known = _NODE_CLASSES.get(kind)
-    if known is None:
-        return
-    try:
-        groups = known.INPUT_TYPES().values()
-    except Exception:  # another pack's class may raise anything
-        return
-    for group in groups:
-        for spec in group.values() if isinstance(group, dict) else ():
-            kinds = spec[0] if isinstance(spec, (list, tuple)) and spec else ()
-            options = kinds
-            if kinds == "COMBO" and len(spec) > 1:
-                options = spec[1].get("options", ())
-            if isinstance(options, (list, tuple)):
-                yield from (option for option in options if isinstance(option, str))
+    if (known := _NODE_CLASSES.get(kind)) is not None:
+        with contextlib.suppress(Exception):  # another pack's class may raise anything
+            yield from (choice for listed in choice_lists(known) for choice in listed if isinstance(choice, str))
 
 
 class _Peeked:
@@ -121,7 +111,6 @@ def _running_model(chain: tuple[NodeValues, ...]) -> RunningModel | None:
 def _described(peeked: _Peeked, path: Path) -> RunningModel:
     sampling = peeked.model_sampling
     flow = is_flow(sampling)
-    shift = getattr(sampling, "shift", None)
     identity = ModelIdentity(
         family=type(peeked.model_config).__name__,
         prediction=prediction_of(sampling),
@@ -129,7 +118,7 @@ def _described(peeked: _Peeked, path: Path) -> RunningModel:
         sigma_max=float(sampling.sigma_max),
         flow=flow,
         table_hash=table_hash(sampling),
-        shift=float(shift) if flow and isinstance(shift, (int, float)) and shift > 0 else None,
+        shift=shift_of(sampling) if flow else None,
         checkpoint=bare_name(str(path)),
     )
     return RunningModel(identity, sigma_table_of(sampling))

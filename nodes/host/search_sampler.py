@@ -86,7 +86,7 @@ class PilotRuns:
     decoder: DecoderOf
 
     def __call__(self, plan: WidthPlan, seeds: Sequence[int]) -> tuple[Tensor, StepRecord]:
-        """What the reward measures on the results, (images, K), and how the search went.
+        """(images, K) measures of the reward on the results, and how the search went.
 
         Raises:
             RewardError: the reward failed.

@@ -56,7 +56,7 @@ class KSamplerInputs:
 
 @dataclass(frozen=True)
 class DraftRule:
-    """What drafts run, and why, in a sentence."""
+    """Sigmas and sampler of the drafts, and why these, in a sentence."""
 
     sigmas: Tensor
     sampler: Any
@@ -124,7 +124,7 @@ class KSamplerRuns:
         return self._drawn(ends, before, self._decode_drafts)
 
     def full(self, seed: int) -> Drawn:
-        """What a KSampler with this seed gives, bit for bit."""
+        """The result of a KSampler with this seed, bit for bit."""
         inputs, before = self._inputs, self._calls
         ends = comfy.sample.sample(
             inputs.model,

@@ -37,21 +37,15 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
     sampling = copy.copy(model_sampling_of(model))
     setattr(sampling, PRESET_ATTRIBUTE, preset)
     patched.add_object_patch("model_sampling", sampling)
-
-    said: dict[str, Any] = {}  # sentence -> the prompt in which it was said last
+    once = messages.OncePerPrompt()
 
     def watch(executor: Any, noise: Tensor, latent_image: Tensor, sampler: Any, sigmas: Tensor, *args: Any, **kw: Any):  # noqa: ANN202
         try:
             note_run(sigmas, preset, sampler_name_of(sampler))
-            # Once per queued prompt: a tiled upscaler runs the model hundreds of times.
-            prompt = messages.prompt_id()
             differences = run_differences(executor.class_obj, preset, noise, sampler, sigmas, kw)
-            for sentence in differences:
-                if said.get(sentence) != prompt:
-                    said[sentence] = prompt
-                    messages.say(sentence, node_id, warning=True)
-            if not differences and said.get("") != prompt:
-                said[""] = prompt
+            for sentence in filter(once.due, differences):
+                messages.say(sentence, node_id, warning=True)
+            if not differences and once.due(""):
                 # In place of a warning of an earlier run, which would stay below the node.
                 top = float(model_sampling_of(executor.class_obj.model_patcher).sigma_max)
                 messages.show(f"{will_run(sigmas)}.{change_of_an_image(preset, noise, sigmas, top)}", node_id)

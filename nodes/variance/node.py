@@ -29,6 +29,11 @@ def noise_inputs(*first: str) -> list[io.Input]:
     ]
 
 
+def sampler_output() -> list[io.Output]:
+    """The output of both nodes."""
+    return [io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and its relatives.")]
+
+
 class SigmasmithVariance(io.ComfyNode):
     """Variance control around a sampler."""
 
@@ -81,7 +86,7 @@ class SigmasmithVariance(io.ComfyNode):
                     "posterior hold to. Without them a spread of 1.",
                 ),
             ],
-            outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and its relatives.")],
+            outputs=sampler_output(),
         )
 
     @classmethod
@@ -127,7 +132,7 @@ class SigmasmithDDIM(io.ComfyNode):
                     "Inversion: also run back and report the round-trip error. One more model call per step.",
                 ),
             ],
-            outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom and its relatives.")],
+            outputs=sampler_output(),
         )
 
     @classmethod

@@ -66,7 +66,7 @@ class _Digest:
             self._feed_object(value, depth)
 
     def _feed_object(self, value: Any, depth: int) -> None:
-        """What holds other values; met a second time it counts by its place, so circles end."""
+        """Count a value that holds others; met a second time it counts by its place, so circles end."""
         if id(value) in self._seen:
             self._say(f"again {self._seen[id(value)][0]}")
             return
@@ -128,7 +128,7 @@ def _closed_over(function: FunctionType) -> list[tuple[str, Any]]:
 
 
 def _content(code: CodeType, name: str, cell: Any) -> Any:
-    """What a function has closed over; what it writes itself (`nonlocal`) is its state and no setting."""
+    """A value that a function has closed over; what it writes itself (`nonlocal`) is its state and no setting."""
     if name in _written(code):
         return None
     try:

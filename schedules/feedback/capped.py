@@ -27,7 +27,7 @@ def sample_capped_2m(model: Denoiser, x: Tensor, sigmas: Tensor, *given: Any, **
     2M replaces the output D by D + c (D - D_old), c = h / (2 h_old); here c <= 1/2, so a step that is longer than its
     last one, as hosts' flow schedules have them at their end, does not lean on a difference that was shorter.
     Source: Lu et al. 2022, arXiv:2211.01095, algorithm 2; the cap is ours. It runs as `sigmasmith_2m_weighted`: the
-        weight per pixel that the name stands for (weighted.py) loses to it (benchmarks/studies/feedback.py, part 2).
+        weight per pixel that the name stands for lost to it, and is gone.
     Differs: equals dpmpp_2m within rounding where no step is longer than the one before it.
     """
     return sample_multistep(model, x, sigmas, *given, rule=_RULE, **options)

@@ -14,7 +14,7 @@ from ..presets.checks import PresetError
 from ..presets.file import MAX_BYTES, file_holds, from_bytes, load_preset, save_preset, to_bytes, workflow_of
 from ..presets.folder import case_collision, preset_file
 from ..presets.identity import ModelIdentity
-from ..presets.index import Entry, PresetIndex
+from ..presets.index import Indexed, PresetIndex
 from ..presets.names import preset_path
 from ..presets.preset import Preset
 from ..presets.share_code import from_share_code
@@ -100,14 +100,14 @@ class Library:
         ranked.sort()
         return [self._card(name, entries[name], running) for *_, name in ranked[:most]], len(ranked), len(entries)
 
-    def _card(self, name: str, entry: Entry[_Listed], running: ModelIdentity | None) -> dict[str, Any]:
+    def _card(self, name: str, entry: Indexed[_Listed], running: ModelIdentity | None) -> dict[str, Any]:
         shown = {"name": name, "changeable": entry.first and not self._is_elsewhere(entry)}
         if entry.value is None:
             return shown | {"problem": entry.problem, "fit": "broken", "differences": []}
         fit, differences = entry.value.fit(running)
         return entry.value.card | shown | {"fit": fit, "differences": differences}
 
-    def _is_elsewhere(self, entry: Entry[_Listed]) -> bool:
+    def _is_elsewhere(self, entry: Indexed[_Listed]) -> bool:
         """Whether a link leads to the file, or out of the folder on the way to it."""
         return entry.linked and (entry.path.is_symlink() or not self._in_first(entry.path))
 
@@ -268,7 +268,7 @@ class Library:
 
 
 def _listed(path: Path) -> _Listed:
-    """What the library keeps of a file.
+    """A file as the library keeps it.
 
     Raises:
         PresetError: it is no preset.

@@ -1,4 +1,4 @@
-"""What a preset gives for a whole run: the list of a fitted count, and what stands in at other counts.
+"""The sigmas of a preset for a whole run: the list of a fitted count, and what stands in at other counts.
 
 A preset that knows where the family lies on its model has the family there. Where the host's schedule was returned
 instead of a fit, that schedule goes on. All else is interpolated between the fitted counts and extended beyond them,

@@ -70,15 +70,15 @@ class FolderWalk:
 
     def files(self, folders: Iterable[Path]) -> dict[str, FoundFile]:
         """Name -> file of every preset below the folders, at most MAX_FILES, each folder's in the order of names."""
-        found: dict[str, FoundFile] = {}
+        files_by_name: dict[str, FoundFile] = {}
         known, self._listings = self._listings, {}
         for number, folder in enumerate(dict.fromkeys(folders)):
             for files in self._walk(_Place(str(folder), "", (), False, number == 0), known):
                 for name, file in files.items():
-                    found.setdefault(name, file)
-                if len(found) > MAX_FILES:
-                    return dict(islice(found.items(), MAX_FILES))
-        return found
+                    files_by_name.setdefault(name, file)
+                if len(files_by_name) > MAX_FILES:
+                    return dict(islice(files_by_name.items(), MAX_FILES))
+        return files_by_name
 
     def _walk(self, root: _Place, known: dict[_Place, _Listing]) -> Iterator[dict[str, FoundFile]]:
         """The files of every folder below one, in the order of their names, depth first."""

@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Entry(Generic[Value]):
+class Indexed(Generic[Value]):
     """A preset file as it was read.
 
     Attributes:
@@ -50,7 +50,7 @@ class PresetIndex(Generic[Value]):
     def __init__(self, folders: Callable[[], Iterable[Path]], read: Callable[[Path], Value]) -> None:
         self._folders, self._read = folders, read
         self._walk = FolderWalk()
-        self._entries: dict[str, Entry[Value]] = {}
+        self._entries: dict[str, Indexed[Value]] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
@@ -58,20 +58,20 @@ class PresetIndex(Generic[Value]):
         with self._lock:
             return sorted(self._walk.files(self._folders()))
 
-    def entries(self) -> dict[str, Entry[Value]]:
+    def entries(self) -> dict[str, Indexed[Value]]:
         """Every file by its name, as it is now."""
         with self._lock:
             now, known, kept = time.time_ns(), self._entries, {}
-            found: dict[str, Entry[Value]] = {}
+            by_name: dict[str, Indexed[Value]] = {}
             for name, file in self._walk.files(self._folders()).items():
                 stamp = _stamp(file.path)
                 entry = known.get(file.path)
                 if entry is None or not entry.is_at(stamp, file.linked, file.first):
                     lasting = max(stamp[2:]) < now - YOUNG_NS
-                    entry = Entry(Path(file.path), *self._value(file.path), file.linked, file.first, stamp, lasting)
-                found[name] = kept[file.path] = entry
+                    entry = Indexed(Path(file.path), *self._value(file.path), file.linked, file.first, stamp, lasting)
+                by_name[name] = kept[file.path] = entry
             self._entries = kept
-        return found
+        return by_name
 
     def _value(self, path: str) -> tuple[Value | None, str]:
         try:

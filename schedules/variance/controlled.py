@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,27 +37,32 @@ class RunNoise:
     scale: float = 1.0
 
 
+class HostArguments(NamedTuple):
+    """Arguments of k-diffusion's samplers behind the state; there is no progress bar to `disable`."""
+
+    extra_args: dict[str, Any] | None = None
+    callback: Callback | None = None
+    disable: bool | None = None
+
+
 @torch.no_grad()
 def sample_controlled(
     model: Any,
     x: Tensor,
     sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
-    *,
+    *given: Any,
     stepper: Stepper,
     control: Control,
     noise: RunNoise,
     form: Form = "ddim",
     flow: bool = False,
     log: NoiseLog | None = None,
+    **options: Any,
 ) -> Tensor:
     """Run a stepper under a control.
 
     Args:
-        model, x, sigmas, extra_args, callback: as for every k-diffusion sampler; sigmas (steps + 1,) falls.
-        disable: ignored, there is no progress bar.
+        model, x, sigmas, given, options: as for every k-diffusion sampler; sigmas (steps + 1,) falls.
         stepper: takes the steps.
         control: its `eta` is 0 where it names none.
         form: of the stepper's noise, for the readout.
@@ -72,20 +77,8 @@ def sample_controlled(
     levels = [float(sigma) for sigma in sigmas]
     if direction(levels) > 0:
         raise ValueError("sigmas must fall for this sampler; only Sigmasmith DDIM runs them upwards")
-    run = _ControlledRun(
-        model=FiniteModel(model),
-        sigmas=sigmas,
-        levels=levels,
-        extra_args=extra_args or {},
-        callback=callback,
-        stepper=stepper,
-        control=control,
-        noise=noise,
-        form=form,
-        flow=flow,
-        log=NoiseLog() if log is None else log,
-    )
-    return run.all(x)
+    log, host = NoiseLog() if log is None else log, HostArguments(*given, **options)
+    return _ControlledRun(FiniteModel(model), sigmas, levels, host, stepper, control, noise, form, flow, log).all(x)
 
 
 @dataclass
@@ -93,8 +86,7 @@ class _ControlledRun:
     model: FiniteModel
     sigmas: Tensor
     levels: list[float]
-    extra_args: dict[str, Any]
-    callback: Callback | None
+    host: HostArguments
     stepper: Stepper
     control: Control
     noise: RunNoise
@@ -138,7 +130,7 @@ class _ControlledRun:
             return value if factor == 1.0 else value * factor
 
         step = Step(sigma, self.sigmas[i + 1], start, end, self.eta[i], noise)
-        x = self.stepper.take(self.model, x, step, self.extra_args, self._reporter(i))
+        x = self.stepper.take(self.model, x, step, self.host.extra_args or {}, self._reporter(i))
         factor = noise_factor(self.control, self.s_noise[i], start, end, flow=self.flow)
         std = noisy_step(start, end, self.eta[i], flow=self.flow, form=self.form).std
         std = std * factor * self.noise.scale if std else 0.0
@@ -171,8 +163,8 @@ class _ControlledRun:
         """The host's callback with the step's own number: a one-step sampler counts from 0 every time."""
 
         def report(told: dict[str, Any]) -> None:
-            if self.callback is not None:
-                self.callback({**told, "i": i})
+            if self.host.callback is not None:
+                self.host.callback({**told, "i": i})
 
         return report
 

@@ -10,10 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from ..core.finite import FiniteModel
-from ..core.types import Callback
 from .calls import direction
 from .control import Control
-from .controlled import RunNoise, noise_factor, sample_controlled
+from .controlled import HostArguments, RunNoise, noise_factor, sample_controlled
 from .noise_steps import churn_level, noisy_step, raise_level
 from .readout import NoiseLog, StepNoise, rms
 from .routes import HostSampler, Route
@@ -27,18 +26,16 @@ def run_route(
     model: Any,
     x: Tensor,
     sigmas: Tensor,
-    extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None,
-    disable: bool | None = None,
-    *,
+    *given: Any,
     flow: bool,
     log: NoiseLog,
+    **options: Any,
 ) -> Tensor:
     """Run `host` under `control` as `route` says.
 
     Args:
         noise: `scale` is the model's own factor; the sampler's s_noise comes from the route.
-        model, x, sigmas, extra_args, callback, disable: as for every k-diffusion sampler.
+        model, x, sigmas, given, options: as for every k-diffusion sampler.
         log: written to.
     Returns:
         (B, ...) state at sigmas[-1].
@@ -51,7 +48,7 @@ def run_route(
         route.stepper.forget()
         settings = replace(control, eta=route.eta)
         return sample_controlled(
-            model, x, sigmas, extra_args, callback,
+            model, x, sigmas, *given, **options,
             stepper=route.stepper, control=settings, noise=scaled, form=route.form or "ddim", flow=flow, log=log,
         )  # fmt: skip
     keywords = dict(route.keywords)
@@ -59,8 +56,8 @@ def run_route(
         keywords["noise_sampler"] = _Wrapped(route, control, scaled, sigmas, flow, log)
     if "s_churn" in keywords:
         log.steps.extend(_planned_churn(control, sigmas))
-    given = {"extra_args": extra_args or {}, "callback": callback, "disable": disable}
-    return host.bound(*keywords)(FiniteModel(model), x, sigmas, **given, **keywords)
+    named = HostArguments(*given, **options)._asdict()
+    return host.bound(*keywords)(FiniteModel(model), x, sigmas, **named, **keywords)
 
 
 def _planned_churn(control: Control, sigmas: Tensor) -> Iterator[StepNoise]:

@@ -42,6 +42,11 @@ def test_the_command_prints_the_winner_and_what_it_cost(capsys):
     assert "brightness, which chose nothing" in out
 
 
+def test_without_a_schedule_the_family_s_list_runs(capsys):
+    assert main(["search", "--model", "digits_eps", "--steps", "5", "--draft-steps", "2", "--budget", "2"]) == 0
+    assert "follow family, with dpmpp_2m" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -7,10 +7,10 @@ import torch
 from sigmasmith.benchmarks.studies.feedback import (
     SHARES,
     analytic_case,
+    capped_ratios,
     map_row,
     rank_correlation,
     refine_row,
-    weighted_ratios,
 )
 from sigmasmith.schedules.feedback.capped import sample_capped_2m
 from sigmasmith.schedules.samplers.by_name import own_sampler
@@ -47,8 +47,8 @@ def test_a_map_of_independent_pixels_ranks_them_nearly_right():
     assert 0.5 < size < 2.0
 
 
-def test_weighted_ratios_cover_every_step_count_and_schedule():
-    assert len(weighted_ratios(analytic_case())) == 8
+def test_capped_ratios_cover_every_step_count_and_schedule():
+    assert len(capped_ratios(analytic_case())) == 8
 
 
 def test_rank_correlation_is_of_ranks():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from sigmasmith.benchmarks.cases import host_lists
 from sigmasmith.benchmarks.studies.prompts import STEPS, gains, prompted
@@ -16,6 +17,7 @@ def test_rows_go_through_the_classes_given():
     assert subject.noise(2, 0).shape == (2, 1, 8, 8)
 
 
+@pytest.mark.slow
 def test_the_best_host_schedule_gains_nothing_over_itself():
     subject = prompted(demo_subject("digits_flow"), (0, 5))
     every = host_lists(subject, 5)

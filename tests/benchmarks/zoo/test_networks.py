@@ -23,6 +23,7 @@ def test_a_network_was_better_than_the_linear_denoiser_on_pictures_held_out_of_i
     assert member.held_out_loss < member.wiener_loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in NETWORKS if not MEMBERS[name].distilled and name not in NOT_ON_OTHER_PICTURES]
 )

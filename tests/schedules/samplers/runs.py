@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from sigmasmith.schedules.adaptive.pilot import run_pilot
 from sigmasmith.schedules.core.noise_space import SigmaRange
-from sigmasmith.schedules.feedback.weighted import sample_weighted_2m
 from sigmasmith.schedules.fitting.direct import DirectRun
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
@@ -95,9 +94,6 @@ def _runs_of(kind: str) -> dict[str, Callable[[Report], Tensor]]:
     runs["fitted, other sigmas"] = run(fitted, x, sigmas[1:])
     runs["variance, euler"] = run(sample_euler, x, sigmas)
     runs["variance, euler upwards"] = run(sample_euler, 0.1 * x, sigmas[:-1].flip(0))
-    for scale in (0.5, float("inf")):
-        runs[f"weighted {scale}"] = run(partial(sample_weighted_2m, scale=scale), x, sigmas)
-        runs[f"weighted {scale}, part"] = run(partial(sample_weighted_2m, scale=scale), x, middle, gain=0.75)
     runs["pilot"] = lambda report: _pilot(x, kind)
     return runs
 

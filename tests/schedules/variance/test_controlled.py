@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sigmasmith.benchmarks.studies.variance import MODES, worst_score
 from sigmasmith.schedules.core.finite import ModelError
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.variance.calls import sample_euler
@@ -15,6 +14,8 @@ from sigmasmith.schedules.variance.eta_curves import constant, parse_curve
 from sigmasmith.schedules.variance.noise import NoiseSource
 from sigmasmith.schedules.variance.readout import NoiseLog
 from sigmasmith.schedules.variance.steppers import OdeStepper
+
+from .added_noise import MODES, worst_score
 
 SIGMAS = {False: CURVES["karras"](8, 0.03, 14.6), True: CURVES["karras"](8, 0.003, 1.0)}
 FINE = {False: CURVES["karras"](400, 0.03, 14.6), True: CURVES["karras"](400, 0.003, 1.0)}
