@@ -19,7 +19,7 @@ from ..fitting.fits import mixture, normal
 LOW, HIGH, ROWS = 0.03, 15.0, 4
 
 
-class Stop(Exception):
+class StopError(Exception):
     """The person's Interrupt."""
 
 
@@ -36,7 +36,7 @@ def cell(sampler: str = "euler", steps: int = 6, **changed: Any) -> CellRun:
 def runner(*cells: CellRun, told: list[tuple[int, int, str]] | None = None, **changed: Any) -> CellRunner:
     run = DirectRun(mixture(), normal(ROWS) * HIGH, {}, HIGH)
     inputs: dict[str, Any] = {"progress": lambda *said: None if told is None else told.append(said)}
-    inputs |= {"passes": lambda error: isinstance(error, Stop)}
+    inputs |= {"passes": lambda error: isinstance(error, StopError)}
     return CellRunner(run, cells, ROWS, SigmaRange(LOW, HIGH, False), 40, **(inputs | changed))
 
 
@@ -88,7 +88,7 @@ def test_a_run_that_breaks_down_is_a_result_and_the_others_stand():
     assert list(result.ends) == [("euler", "karras", 6)]
 
 
-@pytest.mark.parametrize("error", [Stop(), MemoryError()])
+@pytest.mark.parametrize("error", [StopError(), MemoryError()])
 def test_an_interrupt_and_the_end_of_the_memory_end_the_comparison(error):
     with pytest.raises(type(error)):
         runner(cell("broken", function=raising(error)), cell()).result()
