@@ -107,12 +107,14 @@ class Cost:
     Args:
         minutes: wall-clock limit, or None.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
+        afterwards: model calls for every row of the batch that the caller makes once the fit is done, within `minutes`.
     Raises:
         ValueError: names the argument.
     """
 
     minutes: float | None = None
     progress: Progress | None = None
+    afterwards: float = 0.0
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0.0 < self.minutes < math.inf:
