@@ -295,3 +295,11 @@ def test_a_grid_goes_over_presets_and_their_step_counts(server):
 def test_a_plain_generation_is_not_touched_by_us(server):
     reply = server.txt2img(sampler_name="Euler", scheduler="Karras")
     assert "Sigmasmith" not in reply.infotext
+
+
+@pytest.mark.parametrize("chosen", ["mine", "None (the family)"])
+def test_images_add_one_line_to_the_log_at_most(server, chosen):
+    put(server, preset("mine", 5, 10))
+    before = server.log().count("Sigmasmith: ")
+    server.txt2img([chosen], sampler_name="Euler", scheduler="Sigmasmith Optimal", n_iter=2, batch_size=2)
+    assert server.log().count("Sigmasmith: ") - before == 1
