@@ -25,6 +25,7 @@ class Budget:
         clock: seconds, replaced in tests.
         reserve: evaluations per sample that the search leaves for what comes after it.
         reserve_in_time: as many of those as must still fit into the minutes.
+        afterwards: evaluations per sample that the caller makes once the fit is done, and that must fit in, too.
     """
 
     rows: int
@@ -35,6 +36,7 @@ class Budget:
     message: str = "reference"
     reserve: float = 0.0
     reserve_in_time: float = 0.0
+    afterwards: float = 0.0
     rows_evaluated: int = 0
     rows_planned: int = 0
     _rows_here: int = field(init=False, default=0)
@@ -62,7 +64,8 @@ class Budget:
         """Raise OutOfTimeError once the minutes, less the time that the reserve takes, are used up."""
         if self.minutes is None or self.rows_planned == 0:
             return
-        if self.seconds * (1.0 + self.reserve_in_time / self.spent) > 60.0 * self.minutes:
+        later = self.reserve_in_time + self.afterwards
+        if self.seconds * (1.0 + later / self.spent) > 60.0 * self.minutes:
             raise OutOfTimeError
 
     @property

@@ -56,6 +56,7 @@ def calibrate(
     denoise: float = 1.0,
     start_sigma: float | None = None,
     guidance: float = 1.0,
+    afterwards: float = 0.0,
 ) -> Calibration:
     """Fit sigma schedules to a model, for one sampler and several step counts.
 
@@ -94,6 +95,8 @@ def calibrate(
             int(steps / denoise). See partial.py.
         start_sigma: where runs below denoise 1 start; default: where the schedule `simple` starts at this denoise.
         guidance: classifier-free guidance inside the denoiser; the family that a fit starts from depends on it.
+        afterwards: model calls for every row of `noise` that the caller makes once the fit is done; `minutes` keep time
+            for them.
     Returns:
         a Calibration; where a host schedule wins on held-out rows it holds that one, and its report says so. With a
         teacher that does not converge (distilled few-step models) nothing is fitted: the best host schedules return.
@@ -126,7 +129,7 @@ def calibrate(
         state = noise.float() * sigma_range.sigma_max if x is None else x.float()
         run = DirectRun(denoiser, state, extra_args or {}, top, second, flow)
     searching = Searching(hosts if start is None else start.cut_all(hosts), effort, method)
-    cost, batch = Cost(minutes, progress, calls), noise if x is None else x
+    cost, batch = Cost(minutes, progress, calls, afterwards), noise if x is None else x
     if isinstance(journal, Records):
         return solve_schedules(run, batch, sampling, searching, cost, journal)
     with Records(journal, digest_of(extra_args)) as records:
@@ -172,7 +175,7 @@ def solve_schedules(
     if effort.rows is not None and run.splits:  # others would pay for all rows anyhow
         rows = min(rows, effort.rows)
     limit = effort.limit(sampling.steps, rows=rows, coefficients=sampling.fits_coefficients)
-    budget = Budget(rows, limit, cost.minutes, cost.progress)
+    budget = Budget(rows, limit, cost.minutes, cost.progress, afterwards=cost.afterwards * batch.shape[0] / rows)
     journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget, suspects))
     shape = tuple(batch.shape[1:])
     held = held_out_of(rows)

@@ -155,14 +155,14 @@ class Search:
     def run(self, later: float) -> None:
         """Search, keeping `later` evaluations per sample for what comes after it and its check."""
         problem, budget = self.problem, self.problem.budget
-        along = along_teacher(problem, self.reference.teacher)
-        self.hosts = compared_hosts(problem, along)
         one_schedule = sum(problem.steps) * problem.share(problem.held_out)
-        budget.reserve = one_schedule * (len(self.hosts) + problem.finds) + later
         # What was solved and one host's; others can be skipped.
         budget.reserve_in_time = (problem.finds + 1.0) * one_schedule
         held_out = problem.objective(self.reference.end, problem.held_out)
         try:
+            along = along_teacher(problem, self.reference.teacher)
+            self.hosts = compared_hosts(problem, along)
+            budget.reserve = one_schedule * (len(self.hosts) + problem.finds) + later
             if can_race(problem):
                 self._race()
             if problem.effort.refines or not can_race(problem):

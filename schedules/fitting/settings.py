@@ -108,6 +108,7 @@ class Cost:
         minutes: wall-clock limit, or None.
         calls: limit on model calls in all, rows counted, in place of the effort's; or None.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
+        afterwards: model calls for every row of the batch that the caller makes once the fit is done, within `minutes`.
     Raises:
         ValueError: names the argument.
     """
@@ -115,6 +116,7 @@ class Cost:
     minutes: float | None = None
     progress: Progress | None = None
     calls: int | None = None
+    afterwards: float = 0.0
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0.0 < self.minutes < math.inf:
