@@ -11,6 +11,8 @@ GAINS = (1.0, 0.75, 0.5)
 # Rows of a fit that is bounded in calls: the least and the most of a race, those of a refinement of every step, and
 # those that are better than a dearer effort.
 _LEAST_ROWS, _MOST_ROWS, _REFINED_ROWS, _MANY_ROWS = 6, 24, 16, 8
+# Levels of a race's reference: so many, so many a step, and at most so many.
+_LEVELS = (20, 2, 64)
 # Share of the distance between samples by which two solutions of one model may differ.
 TOLERANCE = 0.05
 
@@ -77,7 +79,7 @@ _COEFFICIENTS_FACTOR = 2.0
 EFFORTS: dict[str, Effort] = {
     # Two judge, four race: the least that a choice between places of the family and the hosts' schedules needs.
     "quick": Effort(
-        24, 18, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(80.0, 70.0), tolerance=0.12, refines=False
+        24, 12, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(80.0, 70.0), tolerance=0.12, refines=False
     ),
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
@@ -104,9 +106,15 @@ def effort_for(
     if calls is not None:
         return effort_within(calls, steps, coefficients=coefficients, more=more)
     effort = effort_named(name)
-    if name == "fast" and coefficients:
-        return RACED
+    if name == "quick" or (name == "fast" and coefficients):
+        return _with_levels(effort if name == "quick" else RACED, max(steps))
     return SINGLE if name == "fast" and len(steps) == 1 and not more else effort
+
+
+def _with_levels(effort: Effort, longest: int) -> Effort:
+    """A race whose reference has levels enough for so many steps: else its own error decides, not the steps'."""
+    nodes = max(effort.teacher_nodes, min(_LEVELS[0] + _LEVELS[1] * longest, _LEVELS[2]))
+    return replace(effort, teacher_nodes=nodes, check_nodes=nodes // 2)
 
 
 def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = False, more: bool = False) -> Effort:
@@ -123,7 +131,7 @@ def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = Fals
         least = 150 + 30 * longest
         a_row, refined = 17 + 20 * longest, 5 * longest**2
         rows = min(max(calls // a_row, _LEAST_ROWS), _MOST_ROWS)
-        effort = RACED if calls >= _LEAST_ROWS * a_row else EFFORTS["quick"]
+        effort = _with_levels(RACED if calls >= _LEAST_ROWS * a_row else EFFORTS["quick"], longest)
         if calls >= _REFINED_ROWS * (a_row + refined):
             effort, rows = EFFORTS["balanced"], min(max(calls // (a_row + refined), _REFINED_ROWS), _MOST_ROWS)
     else:

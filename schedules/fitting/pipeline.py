@@ -177,9 +177,8 @@ class Search:
 
     def _race(self) -> None:
         """Find where the family lies on the model, and run it there at every count that it has."""
-        problem, rows = self.problem, self.problem.search
-        some = slice(rows.start, rows.start + max(1, (rows.stop - rows.start) // 2))
-        race = Race(problem, self.objective, problem.objective(self.reference.end, some))
+        problem = self.problem
+        race = Race(problem, self.objective)
         # A quick fit has nothing else for counts that the family has no coefficients for.
         counts = family_counts(problem) if problem.effort.refines else problem.steps
         runs = sum(counts) * self.objective.share

@@ -1,7 +1,7 @@
 """The race: where the family lies on one model, by true runs on few rows.
 
-First scales alone on a part of the rows, far apart. Then, from the best, scale, stretch and as many directions in which
-models differ as the calls allow, by the Gauss-Newton method on all rows (place.py says what is minimised). A dozen
+First scales alone, far apart. Then, from the best, scale, stretch and as many directions in which
+models differ as the calls allow, by the Gauss-Newton method (place.py says what is minimised). A dozen
 numbers that are pulled to what models mostly have are few enough for four rows; the usual place stays where the gain
 over it, row by row, is not larger than its own standard error.
 """
@@ -18,12 +18,12 @@ from .place import PULL, FamilyCoordinates, FamilyPlace, FamilyRuns
 from .problem import Problem
 from .refine.gauss_newton import descend
 
-# Factors of the typical scale that are tried first.
-_FIRST = (1.0, 0.6, 1.6, 2.5, 0.4)
+# Factors of the typical scale that are tried beside it: two far apart, and two more where little else can be run.
+_FIRST, _FAR_APART = (0.5, 2.0, 0.7, 1.4), 2
 # The race runs at the count nearest to this: fewer steps say little, more cost more.
 _RACED_STEPS = 8
 # Runs after the Jacobian that make it worth its calls.
-_RUNS_AFTER = 3
+_RUNS_AFTER = 2
 
 
 @dataclass
@@ -32,13 +32,11 @@ class Race:
 
     Args:
         problem: what is fitted.
-        objective: of all search rows.
-        some: of a part of them.
+        objective: of the search rows.
     """
 
     problem: Problem
     objective: Objective
-    some: Objective
     runs: FamilyRuns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,33 +47,34 @@ class Race:
         problem, budget, usual = self.problem, self.problem.budget, self.runs.usual
         steps = min(family_counts(problem), key=lambda count: abs(count - _RACED_STEPS))
         budget.message = f"{steps} steps: scale and stretch"
-        cost = steps * self.objective.share
-        stop = budget.spent + allowance - cost  # for the comparison with the usual place
-        scores: dict[FamilyPlace, float] = {}
-        for factor in _FIRST:
-            if scores and budget.spent + steps * self.some.share + cost > stop:
+        stop = budget.spent + allowance
+        tried = {usual: self.trial(steps, usual)}
+        best = usual
+        for number, factor in enumerate(_FIRST):
+            spare = stop - steps * self.objective.share
+            if budget.spent > spare or (number >= _FAR_APART and self._columns(steps, spare) >= 2):
                 break
             scale = min(max(math.exp(usual.log_scale) * factor, SCALES[0]), SCALES[1])
             place = replace(usual, log_scale=whole_hundredths(scale, usual.stretch)[0])
-            if place not in scores:
-                scores[place] = self._score(steps, place)
-        return self._walk(steps, min(scores, key=lambda place: scores[place]), stop)
+            if place in tried:
+                continue
+            tried[place] = self.trial(steps, place)
+            worse = place
+            if self._score(place, tried[place]) < self._score(best, tried[best]):
+                best, worse = place, best
+            tried[worse].rollout.forget()
+        return self._walk(steps, tried[usual], best, tried[best], stop)
 
     def trial(self, steps: int, place: FamilyPlace) -> Trial:
-        """A run on all search rows."""
+        """A run at a step count."""
         return self.runs.trial(self.objective, steps, place)
 
-    def _walk(self, steps: int, start: FamilyPlace, stop: float) -> FamilyPlace:
+    def _walk(self, steps: int, usual: Trial, start: FamilyPlace, first: Trial, stop: float) -> FamilyPlace:
         """The best place near a start, or the usual one where that is not shown to be worse."""
-        budget, cost = self.problem.budget, (steps - 1) * self.objective.share
-        usual = self.trial(steps, self.runs.usual)
-        first = usual if start == self.runs.usual else self.trial(steps, start)
-        runs = int((stop - budget.spent) / cost) - _RUNS_AFTER
-        columns = min(runs, 2 + self.runs.directions)
-        best, place = first, start
+        best, place, columns = first, start, self._columns(steps, stop)
         if columns >= 2:
             coordinates = FamilyCoordinates(self.runs, steps, start, columns)
-            best, z = descend(self.objective, self.objective.with_outputs(first), coordinates, stop, cost)
+            best, z = descend(self.objective, self.objective.with_outputs(first), coordinates, stop, self._cost(steps))
             place = coordinates.at(z)
         gains = (usual.errors / best.errors).log()
         for trial in (usual, first, best):
@@ -83,9 +82,16 @@ class Race:
         shown = len(gains) < 2 or float(gains.mean()) > float(gains.std()) / len(gains) ** 0.5
         return place if shown else self.runs.usual
 
-    def _score(self, steps: int, place: FamilyPlace) -> float:
-        trial = self.runs.trial(self.some, steps, place)
-        trial.rollout.forget()  # neighbours differ from the first step on
+    def _columns(self, steps: int, stop: float) -> int:
+        """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""
+        runs = int((stop - self.problem.budget.spent) / self._cost(steps)) - _RUNS_AFTER
+        return min(runs, 2 + self.runs.directions)
+
+    def _cost(self, steps: int) -> float:
+        """Evaluations per sample of a run whose first call is known."""
+        return (steps - 1) * self.objective.share
+
+    def _score(self, place: FamilyPlace, trial: Trial) -> float:
         return math.log(trial.error) + PULL * float((self.runs.away(place) ** 2).sum())
 
 

@@ -10,7 +10,8 @@ from .fits import Counted, mixture, normal, small_fit
 
 
 def test_fast_races_where_coefficients_are_fitted():
-    assert effort_for("fast", (5,), coefficients=True) is RACED
+    assert effort_for("fast", (5,), coefficients=True) == RACED
+    assert effort_for("fast", (20,), coefficients=True).teacher_nodes == 60
     assert effort_for("fast", (5, 8)) is EFFORTS["fast"]
     assert RACED.limit((5,)) * 6 == pytest.approx(680)
     assert RACED.limit((5, 10)) * 6 == pytest.approx(1.5 * RACED.limit((10,)) * 6)
@@ -27,7 +28,7 @@ def test_calls_bound_a_fit_and_choose_its_rows(calls, sampler):
 
 
 def test_more_calls_take_more_noises():
-    rows = [effort_for("fast", (5,), coefficients=True, calls=calls).rows for calls in (700, 1500, 3000)]
+    rows = [effort_for("fast", (5,), coefficients=True, calls=calls).rows or 0 for calls in (700, 1500, 3000)]
     assert rows == sorted(rows)
     assert rows[0] == 6
     assert rows[-1] == 24
