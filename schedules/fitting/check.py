@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.metrics import mode_switches
+from ..core.frequencies import fine_part, has_detail
+from ..core.metrics import geometric_mean, mode_switches, sample_errors
 from ..core.sigmas import check_sigmas
 from .budget import OutOfTimeError
 from .claims import claimed_gain
@@ -65,8 +66,15 @@ def held_out_check(
             rival = min(rivals, key=lambda trial: trial.error)
             gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, least)
         end = trials[best].rollout.end.cpu() if best in trials else None
-        rows[count] = StepReport(count, errors, switched, best, gain, end)
+        pictures = trials if has_detail(problem.shape) else {}
+        fine = {name: _fine_error(trial, objective) for name, trial in pictures.items()}
+        rows[count] = StepReport(count, errors, switched, best, gain, end, fine)
     return chosen, rows
+
+
+def _fine_error(trial: Trial, objective: Objective) -> float:
+    """Geometric mean of the RMSE in fine detail alone."""
+    return geometric_mean(sample_errors(fine_part(trial.rollout.end), fine_part(objective.reference)))
 
 
 def winner(trials: Mapping[str, Trial], sampler: str = "") -> str:
