@@ -226,7 +226,7 @@ def _how_made(sampling: Sampling, searching: Searching, solution: Solution, refi
     method = "" if searching.method == "gauss_newton" else searching.method
     rows = {steps_before_truncation(steps, denoise): row for steps, row in solution.report.rows.items()}
     gains = {str(steps): gain_facts(row.gain) for steps, row in rows.items() if row.gain is not None}
-    known = {FAMILY: solution.family.facts} if solution.family is not None else {}
+    known: dict[str, Any] = {FAMILY: solution.family.facts} if solution.family is not None else {}
     if searching.frequency_weight != 1.0:
         known[FREQUENCY_WEIGHT] = searching.frequency_weight
     return HowMade(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -240,7 +242,7 @@ def test_an_output_that_records_leave_out_is_asked_for_once_and_by_those_who_nee
     rows, answer = slice(0, 4), torch.ones(1, 4, dtype=torch.float64)
     last, inner = moved(schedule(), STEPS - 1), moved(schedule(), STEPS - 2)
 
-    def runs(model, journal):
+    def runs(model, journal) -> Iterator[Any]:
         rollouts = replace(rollouts_of(model, 4), journal=journal)
         first = rollouts(schedule(), rows)
         second = rollouts(last, rows, first)
