@@ -8,15 +8,18 @@ const WIDGET = "sigmasmith_curve";
 const MAX_BATCH = 64;
 // Nodes that write presets, which others draw.
 export const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
+// They hold a search plan, which is drawn over the share of noise.
+const PLANS = new Set(["SigmasmithSearchPlan", "SigmasmithSearchSampler"]);
 // It takes a preset as one of many schedules, and shows a table of them.
 const COMPARISON = "SigmasmithCompare";
 // It gives a model out, and every sampler behind it runs a schedule of ours.
 const AUTO = "SigmasmithAuto";
 
-/** Whether a node shows a curve: Auto, or one of ours that takes or gives a preset or sigmas, but for the comparison. */
+/** Whether a node shows a curve: Auto, a search plan, or what takes or gives a preset or sigmas, but the comparison. */
 export function hasCurve(node) {
   if (node.comfyClass === AUTO) return true;
   if (!(node.comfyClass ?? "").startsWith("Sigmasmith") || node.comfyClass === COMPARISON) return false;
+  if (PLANS.has(node.comfyClass)) return true;
   const types = new Set(["SIGMAS", "SIGMASMITH_PRESET"]);
   const takesPreset = (node.inputs ?? []).some((input) => input.type === "SIGMASMITH_PRESET");
   return takesPreset || (node.outputs ?? []).some((output) => types.has(output.type));

@@ -24,6 +24,7 @@ from .inputs import (
     before_after_output,
     boundary_input,
     denoise_input,
+    frequency_weight_input,
     latent_input,
     method_input,
     outputs,
@@ -145,6 +146,7 @@ class SigmasmithFit(FitNode):
                 denoise_input(),
                 method_input(),
                 vae_input(),
+                frequency_weight_input(),
             ],
             outputs=[*outputs(), before_after_output()],
         )
@@ -200,6 +202,7 @@ class SigmasmithFitGuider(FitNode):
                 denoise_input(),
                 method_input(),
                 vae_input(),
+                frequency_weight_input(),
             ],
             outputs=[*outputs(), before_after_output()],
         )

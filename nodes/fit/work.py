@@ -241,7 +241,7 @@ def _calibrated(
                 runs,
                 runs.noise,
                 sampling,
-                Searching(baselines, request.effort, request.method),
+                Searching(baselines, request.effort, request.method, frequency_weight=request.frequency_weight),
                 cost,
                 records,
                 suspects_in_words(request.guiders),
@@ -266,5 +266,6 @@ def _fit_key(request: FitRequest, subject: Subject, steps: tuple[int, ...]) -> s
         request.calibration_seed,
         request.denoise,
         request.method,
+        request.frequency_weight,
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]

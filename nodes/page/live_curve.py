@@ -15,12 +15,15 @@ from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.preset import Preset
+from ...schedules.presets.share_code import to_share_code
+from ...schedules.search.widths import WidthPlan
 from ..edits import derived_name, same_guidance
 from ..graph import NodeValues, RunningModel
 from ..registration import OPTIMAL
 from ..schedule.words import MODES, schedule_info
 from ..text import parse_settings, will_run
 from .live_auto import auto_drawn
+from .live_plan import PLANS, live_plan, plan_answer
 from .live_plot import Drawn, answer
 from .live_request import LiveRequest, Sources
 
@@ -39,9 +42,26 @@ def live_curve(request: LiveRequest, sources: Sources) -> dict[str, Any]:
         `plot`, `cut`, `summary`, `warnings`, `hint`, `aria`; or `problem` alone, a sentence, where there is no curve.
     """
     try:
+        if request.node.kind in PLANS:
+            return plan_answer(_plan(request, sources))
         return answer(draw(request, sources))
     except ValueError as error:
         return {"problem": str(error)}
+
+
+def share_code(request: LiveRequest, sources: Sources) -> str:
+    """What the page copies: the share code of a node's schedule, or of a search plan its line.
+
+    Raises:
+        ValueError: the node has neither; names the input.
+    """
+    if request.node.kind in PLANS:
+        return _plan(request, sources).text()
+    return to_share_code(shared_preset(request, sources))
+
+
+def _plan(request: LiveRequest, sources: Sources) -> WidthPlan:
+    return live_plan(request.node, _preset_of(request.preset, sources) if request.preset else None)
 
 
 def shared_preset(request: LiveRequest, sources: Sources) -> Preset:

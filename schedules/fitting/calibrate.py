@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.digest import digest_of
+from ..core.frequencies import has_detail
 from ..core.noise_space import SigmaRange
 from ..core.run import Run, StartsFromImages
 from ..core.sigmas import steps_before_truncation
@@ -27,7 +28,7 @@ from .partial import partial_start
 from .pipeline import Solution, solve
 from .probe import ask
 from .problem import Problem
-from .report import FAMILY
+from .report import FAMILY, FREQUENCY_WEIGHT
 from .settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 
 
@@ -57,6 +58,7 @@ def calibrate(
     start_sigma: float | None = None,
     guidance: float = 1.0,
     afterwards: float = 0.0,
+    frequency_weight: float = 1.0,
 ) -> Calibration:
     """Fit sigma schedules to a model, for one sampler and several step counts.
 
@@ -97,6 +99,8 @@ def calibrate(
         guidance: classifier-free guidance inside the denoiser; the family that a fit starts from depends on it.
         afterwards: model calls for every row of `noise` that the caller makes once the fit is done; `minutes` keep time
             for them.
+        frequency_weight: how many times more an error in the finest detail counts than one in flat areas (core/
+            frequencies.py), in the search and in the report; 1: all alike, the plain RMSE.
     Returns:
         a Calibration; where a host schedule wins on held-out rows it holds that one, and its report says so. With a
         teacher that does not converge (distilled few-step models) nothing is fitted: the best host schedules return.
@@ -128,7 +132,9 @@ def calibrate(
         top = sigma_range.sigma_max if x is None else None
         state = noise.float() * sigma_range.sigma_max if x is None else x.float()
         run = DirectRun(denoiser, state, extra_args or {}, top, second, flow)
-    searching = Searching(hosts if start is None else start.cut_all(hosts), effort, method)
+    searching = Searching(
+        hosts if start is None else start.cut_all(hosts), effort, method, frequency_weight=frequency_weight
+    )
     cost, batch = Cost(minutes, progress, calls, afterwards), noise if x is None else x
     if isinstance(journal, Records):
         return solve_schedules(run, batch, sampling, searching, cost, journal)
@@ -167,6 +173,8 @@ def solve_schedules(
         raise ValueError(
             f"method: {searching.method} solves schedules alone; to fit coefficients too give gauss_newton"
         )
+    if searching.frequency_weight != 1.0 and not has_detail(tuple(batch.shape[1:])):
+        raise ValueError("frequency_weight: rows of plain numbers have no frequencies; give 1")
     identity = _identity(batch, sampling, searching)
     more = sampling.draws_noise or searching.method != "gauss_newton"
     effort = effort_for(
@@ -189,6 +197,7 @@ def solve_schedules(
             effort=effort,
             method=searching.method,
             family=searching.family,
+            frequency_weight=searching.frequency_weight,
             budget=budget,
             journal=journal,
             search=slice(0, rows - held),
@@ -219,7 +228,8 @@ def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
     """A text that tells the records of this fit from those of another one in the same folder."""
     functions = digest_of(sampling.samplers)
     asked = [part_text(batch), list(sampling.samplers), functions, sampling.steps, searching.effort, searching.method]
-    return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
+    asked += [sampling.seed, sampling.boundary, sampling.start, searching.frequency_weight]
+    return f"{part_text(asked)} {sampling.sigma_range}"
 
 
 def _how_made(sampling: Sampling, searching: Searching, solution: Solution, refines: bool, denoise: float) -> HowMade:
@@ -227,7 +237,9 @@ def _how_made(sampling: Sampling, searching: Searching, solution: Solution, refi
     method = "" if searching.method == "gauss_newton" else searching.method
     rows = {steps_before_truncation(steps, denoise): row for steps, row in solution.report.rows.items()}
     gains = {str(steps): gain_facts(row.gain) for steps, row in rows.items() if row.gain is not None}
-    known = {FAMILY: solution.family.facts} if solution.family is not None else {}
+    known: dict[str, Any] = {FAMILY: solution.family.facts} if solution.family is not None else {}
+    if searching.frequency_weight != 1.0:
+        known[FREQUENCY_WEIGHT] = searching.frequency_weight
     return HowMade(
         method=method if solution.family is None or refines else FAMILY,
         more=known | ({GAIN: gains} if gains else {}),

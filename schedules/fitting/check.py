@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..core.metrics import mode_switches
+from ..core.frequencies import fine_part, has_detail
+from ..core.metrics import geometric_mean, mode_switches, sample_errors
 from ..core.sigmas import check_sigmas
 from ..hosts.schedules import DEFAULT_HOST
 from .budget import OutOfTimeError
@@ -70,7 +71,9 @@ def held_out_check(
             rival = min(rivals, key=lambda trial: trial.error)
             gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, least)
         end = trials[best].rollout.end.cpu() if best in trials else None
-        rows[count] = StepReport(count, errors, switched, best, gain, end)
+        pictures = trials if has_detail(problem.shape) else {}
+        fine = {name: _fine_error(trial, objective) for name, trial in pictures.items()}
+        rows[count] = StepReport(count, errors, switched, best, gain, end, fine=fine)
     # What is left once everything is checked.
     return chosen, {count: replace(row, worth=_worth(problem, objective, row, least)) for count, row in rows.items()}
 
@@ -97,6 +100,11 @@ def _worth(problem: Problem, objective: Objective, row: StepReport, least: float
         return float(steps)
     order = max((first - second) / math.log(2.0), 1e-9)
     return min(steps * math.exp(min((first - own) / order, 10.0)), _MOST_WORTH * steps)
+
+
+def _fine_error(trial: Trial, objective: Objective) -> float:
+    """Geometric mean of the RMSE in fine detail alone."""
+    return geometric_mean(sample_errors(fine_part(trial.rollout.end), fine_part(objective.reference)))
 
 
 def winner(trials: Mapping[str, Trial], sampler: str = "") -> str:

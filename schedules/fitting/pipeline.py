@@ -243,6 +243,11 @@ def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     name, (coarse, fine) = problem.sampler_name, reference.levels
     notes: list[str] = [] if problem.sampling.start is None else [problem.sampling.start.in_words()]
     notes += problem.verdict.notes
+    if problem.frequency_weight != 1.0:
+        notes.append(
+            f"An error in the finest detail counted {problem.frequency_weight:g} times as much as one in flat areas, "
+            "in the search and in the errors told."
+        )
     if not problem.splits:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     if problem.stochastic:

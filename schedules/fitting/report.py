@@ -20,6 +20,8 @@ _NOT_SMALL = 0.2
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
 # The family at this model's scale and stretch, which a refined fit started from.
 FAMILY = "family"
+# The fact of a preset that says how much more errors in fine detail counted in its fit.
+FREQUENCY_WEIGHT = "frequency_weight"
 OURS = (FITTED, FAMILY, WITHOUT_COEFFICIENTS)
 
 
@@ -36,6 +38,8 @@ class StepReport:
             a host's is returned, or nothing was checked.
         end: (held out, ...) end states of the schedule returned, on the CPU, to look at; None where it was not run.
         worth: steps of the host's default schedule that end as near, at most four times its own; None where not known.
+        fine: schedule name -> as `errors`, of the finer half of the frequencies alone and without a weight; empty for
+            rows that are no pictures.
     """
 
     steps: int
@@ -45,6 +49,7 @@ class StepReport:
     gain: Ratio | None = None
     end: Tensor | None = field(default=None, compare=False, repr=False)
     worth: float | None = None
+    fine: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def for_preset(self) -> tuple[str, dict[str, float]]:
         """(origin, errors) as a preset holds them: of what was fitted only what is returned, as "fitted"."""
@@ -112,6 +117,16 @@ class Report:
         time = f", which saves {duration(saved)} an image here" if saved >= 1.0 else ""
         return f"{row.steps} fitted steps end as near as {steps} of {DEFAULT_HOST}{time}."
 
+    def _fine_residual(self) -> str:
+        """A sentence on the errors of high frequency, which people see as noise; or ""."""
+        told = []
+        for steps, row in sorted(self.rows.items()):
+            if row.chosen in row.fine:
+                host = row.best_host
+                beside = f" ({host} {row.fine[host]:.3g})" if host and host != row.chosen else ""
+                told.append(f"{steps} steps {row.fine[row.chosen]:.3g}{beside}")
+        return f"In fine detail alone (waves of up to four values): {', '.join(told)}." if told else ""
+
     def _reference_error(self) -> str:
         """A sentence on the reference where its error is not small beside those of the schedules; or ""."""
         errors = [row.errors[row.chosen] for row in self.rows.values() if row.chosen in row.errors]
@@ -147,7 +162,7 @@ class Report:
         if self.rows:
             said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")
             said.append("Gain: with what fits of other models showed; nine of ten such intervals hold the true one.")
-        said += filter(None, [self._reference_error()])
+        said += filter(None, [self._fine_residual(), self._reference_error()])
         if self.skipped:
             said.append("Not compared at this effort: " + ", ".join(self.skipped) + ".")
         return said + list(self.notes)
