@@ -61,7 +61,7 @@ def share_code(request: LiveRequest, sources: Sources) -> str:
 
 
 def _plan(request: LiveRequest, sources: Sources) -> WidthPlan:
-    return live_plan(request.node, _preset_of(request.preset, sources) if request.preset else None)
+    return live_plan(request.node, _preset_of(request, sources) if request.preset else None)
 
 
 def shared_preset(request: LiveRequest, sources: Sources) -> Preset:
