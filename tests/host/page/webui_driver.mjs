@@ -89,7 +89,7 @@ class Page {
     for (let seen = -1; seen !== this.requests.length || this.unanswered.size > 0; await sleep(2000)) {
       seen = this.requests.length;
       // On a busy machine the page is long at work on an answer before it asks on.
-      await this.in(() => new Promise((done) => requestIdleCallback(done, { timeout: 60_000 })));
+      await this.in(() => new Promise((done) => requestIdleCallback(() => done(), { timeout: 60_000 }))).catch(() => null); // the page may be left
     }
   }
 
