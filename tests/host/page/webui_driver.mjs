@@ -131,6 +131,7 @@ class Page {
     await this.until("a generation begins", (id) => document.getElementById(id).style.display === "block", `${tab}_skip`);
     await this.until("the generation ends", (id) => document.getElementById(id).style.display !== "block", `${tab}_skip`);
     await sleep(1000);
+    await this.quiet();
   }
 
   /** The text of a part of our panel. */
