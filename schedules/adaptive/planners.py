@@ -9,7 +9,7 @@ import numpy as np
 from ..core.noise_space import Array
 from .controller import PIDController
 from .expected import ORDER, Ahead, StepDensity
-from .rows import Mask, Rows
+from .rows import Mask, RowStates
 from .settings import Settings
 
 # The first step has no history: a shorter one costs little where the model is as expected and saves the run where it
@@ -38,7 +38,7 @@ class Place:
     """
 
     density: StepDensity
-    rows: Rows
+    rows: RowStates
     t: Array
     steps_left: Array
     tolerance: Array

@@ -18,7 +18,7 @@ from .expected import StepDensity, state_weight
 from .planners import Place, planner_for
 from .quadrature import StepTerms, step_terms
 from .report import AdaptiveReport
-from .rows import Counts, Mask, Rows, choose, combine, row_rms
+from .rows import Counts, Mask, RowStates, choose, combine, row_rms
 from .settings import Settings
 from .step_variable import StepVariable
 
@@ -68,7 +68,7 @@ class AdaptiveRun:
         self.report = report
         self.tell = tell
         self.variable = StepVariable(settings.flow)
-        self.rows = Rows(x, np.zeros(x.shape[0]))
+        self.rows = RowStates(x, np.zeros(x.shape[0]))
         self.planner = planner_for(settings, x.shape[0])
         self.last_x, self.last_sigma = x, self.rows.sigma
 
