@@ -132,7 +132,7 @@ def method_input() -> io.Input:
 
 
 def vae_input() -> io.Input:
-    """What makes the pictures before and after."""
+    """The VAE that makes the pictures before and after."""
     return io.Vae.Input(
         "vae",
         optional=True,

@@ -30,7 +30,7 @@ _GUIDANCE_UNIT = math.log(3.0)
 
 @dataclass(frozen=True)
 class Learned:
-    """What was learned for one step count.
+    """The lists and coefficients learned for one step count.
 
     Args:
         levels: (steps - 1,) falling log levels (VE sigma; flow: odds) on the family's own scale.
@@ -62,7 +62,7 @@ class Family:
     spread: tuple[float, float]
 
     def at(self, steps: int, *, flow: bool) -> Learned:
-        """What is known for 3 to 30 steps: as learned, between its neighbours, or faded out above the most learned."""
+        """The family at 3 to 30 steps: as learned, between its neighbours, or faded out above the most learned."""
         known = self.spaces["flow" if flow else "ve"]
         if steps in known:
             return known[steps]
