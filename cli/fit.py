@@ -14,9 +14,10 @@ from ..schedules.core.types import SamplerFunction
 from ..schedules.core.words import duration, in_bytes
 from ..schedules.fitting.budget import OutOfTimeError
 from ..schedules.fitting.calibration import Calibration
-from ..schedules.fitting.effort import effort_named
+from ..schedules.fitting.effort import effort_for
 from ..schedules.fitting.journal import Records
 from ..schedules.fitting.memory import FitSize
+from ..schedules.fitting.settings import MAX_FREQUENCY_WEIGHT
 from ..schedules.hosting.version import VERSION
 from ..schedules.presets.file import save_preset
 from ..schedules.presets.names import SUFFIX, check_name
@@ -43,6 +44,10 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--denoise must be above 0 and at most 1, got {args.denoise:g}")
     if args.method != "gauss_newton" and args.sampler == NAME:
         raise ValueError(f"--method {args.method} solves schedules alone, and {NAME} needs gauss_newton")
+    if not 0.0 < args.frequency_weight <= MAX_FREQUENCY_WEIGHT:
+        raise ValueError(
+            f"--frequency-weight must be above 0 and at most {MAX_FREQUENCY_WEIGHT:g}, got {args.frequency_weight:g}"
+        )
     if args.minutes is not None and not 0.0 < args.minutes < math.inf:
         raise ValueError(f"--minutes must be above 0 and finite, got {args.minutes:g}")
     if args.journal is not None and os.path.exists(args.journal) and not os.path.isdir(args.journal):
@@ -55,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
         noise.shape[1:],
         len(noise),
         args.steps,
-        effort_named(args.effort),
+        effort_for(args.effort, args.steps, coefficients=name == NAME),
         calls_per_step=2,
         method=args.method,
         coefficients=name == NAME,
@@ -90,6 +95,7 @@ def _fitted(
                 denoise=args.denoise,
                 method=args.method,
                 journal=records,
+                frequency_weight=args.frequency_weight,
             )
     except OutOfTimeError as error:
         raise ValueError(

@@ -103,6 +103,13 @@ example:
         help="how schedules are sought: first candidates refined by Gauss-Newton (default), or oss, the recursive "
         "search of Optimal Stepsize, mended; its calls depend on the step counts alone, not on the effort",
     )
+    run.add_argument(
+        "--frequency-weight",
+        type=float,
+        default=1.0,
+        metavar="W",
+        help="times that an error in the finest detail counts beside one in flat areas (default 1: all alike)",
+    )
     run.add_argument("--seed", type=seed, default=0, metavar="N", help="of the noises (default 0)")
     run.add_argument(
         "--denoise",

@@ -106,6 +106,7 @@ class PlainSubject:
         start_sigma: float | None = None,
         method: str = "gauss_newton",
         journal: Records | None = None,
+        frequency_weight: float = 1.0,
     ) -> Calibration:
         """`calibrate` on this model; what the model itself raises keeps its traceback."""
         try:
@@ -126,6 +127,7 @@ class PlainSubject:
                 method=method,
                 guidance=1.0 if self.guidance is None else self.guidance,
                 journal=journal,
+                frequency_weight=frequency_weight,
             )
         except SelfTestError as error:
             if error.__cause__ is None:

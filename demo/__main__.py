@@ -221,7 +221,7 @@ def _samples(
         shown = min(others, key=lambda name: table.errors[name][steps], default=best)
         label = f"next host unlike it: {shown}"
     rows = [
-        Row(f"teacher, {COARSE_LEVELS} steps", "where all should end", teacher),
+        Row(f"reference, {COARSE_LEVELS} steps", "where all should end", teacher),
         row(SIMPLE if shown == best else f"{SIMPLE} (best host)", SIMPLE),
         row(label, shown),
         row(FITTED, FITTED),

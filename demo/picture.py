@@ -33,11 +33,12 @@ class Row:
     target: Tensor | None = None
 
 
-def sample_sheet(title: str, remark: str, rows: Sequence[Row], *, tile: int = 80) -> bytes:
+def sample_sheet(title: str, remark: str, rows: Sequence[Row], *, tile: int = 80, label: int = _LABEL) -> bytes:
     """PNG bytes of a sheet of samples.
 
     Args:
         title, remark: two lines above the rows.
+        label: pixels of the words beside a row.
         tile: pixels per side of one image; small images are scaled up so that each of their pixels is seen.
     Raises:
         ValueError: there is nothing to show.
@@ -45,7 +46,7 @@ def sample_sheet(title: str, remark: str, rows: Sequence[Row], *, tile: int = 80
     if not rows or not len(rows[0].images):
         raise ValueError("rows must hold at least one row with one image")
     columns = max(len(row.images) for row in rows)
-    width = 2 * _EDGE + _LABEL + columns * (tile + _GAP) - _GAP
+    width = 2 * _EDGE + label + columns * (tile + _GAP) - _GAP
     strip = tile // 2
     tall = [tile + _GAP + (0 if row.target is None else strip + 2) for row in rows]
     height = 2 * _EDGE + _TITLE + sum(tall) - _GAP
@@ -59,8 +60,8 @@ def sample_sheet(title: str, remark: str, rows: Sequence[Row], *, tile: int = 80
         draw.text((_EDGE, top + tile / 2 - 20), row.label, _TEXT, font=ImageFont.load_default(17))
         draw.text((_EDGE, top + tile / 2 + 4), row.remark, _QUIET, font=plain)
         for column, image in enumerate(row.images):
-            left = _EDGE + _LABEL + column * (tile + _GAP)
-            sheet.paste(_tile(image, tile), (left, top))
+            left = _EDGE + label + column * (tile + _GAP)
+            sheet.paste(tile_of(image, tile), (left, top))
             if row.target is not None:
                 sheet.paste(
                     _difference(image - row.target[column], strip), (left + (tile - strip) // 2, top + tile + 2)
@@ -71,7 +72,7 @@ def sample_sheet(title: str, remark: str, rows: Sequence[Row], *, tile: int = 80
     return buffer.getvalue()
 
 
-def _tile(image: Tensor, size: int) -> Image.Image:
+def tile_of(image: Tensor, size: int) -> Image.Image:
     """One image (C, H, W) in [-1, 1], clipped as a viewer would, in the tile's size."""
     pixels = ((image.detach().cpu().float().clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8).numpy()
     grey = pixels.shape[0] == 1

@@ -9,8 +9,7 @@ from comfy_api.latest import io
 from ..schedules.presets.preset import Preset
 from .host.samplers import sampler_names
 from .schema import choice, number, whole
-
-USES = ("fitted", "as set in the sampler")
+from .text import USES
 
 
 def conditioned_model(model: str, positive: str, negative: str) -> list[io.Input]:

@@ -11,6 +11,9 @@ from ..schedules.core.words import duration, in_words, parse_steps, plain_list, 
 
 __all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence", "will_run"]
 
+# What the switch of a node that puts something on a model chooses between.
+USES = ("fitted", "as set in the sampler")
+
 
 def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve: str) -> dict[str, float]:
     """Settings of a curve from "rho=7, c=0.5".

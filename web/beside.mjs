@@ -1,5 +1,6 @@
 // Two pictures of the same noise behind one slider, and which two of several.
 import { make } from "./curve_view.mjs";
+import { say } from "./words.mjs";
 
 const STEP = 0.5; // percent of the width
 
@@ -14,12 +15,12 @@ export class Beside {
     this.line = make("div", "ss-divider");
     this.slider = make("input");
     Object.assign(this.slider, { type: "range", min: 0, max: 100, step: STEP, value: 50 });
-    this.slider.setAttribute("aria-label", "Where the left picture ends");
+    this.slider.setAttribute("aria-label", say("slider"));
     this.stage.append(...this.pictures, this.line, this.slider);
     this.choices = [make("select"), make("select")];
     this.errors = [make("div", "ss-error"), make("div", "ss-error")];
     const sides = make("div", "ss-sides");
-    this.choices.forEach((choice, side) => choice.setAttribute("aria-label", side ? "Right picture" : "Left picture"));
+    this.choices.forEach((choice, side) => choice.setAttribute("aria-label", say(side ? "rightPicture" : "leftPicture")));
     for (const side of [0, 1]) {
       const row = make("div", "ss-side");
       row.append(make("span", "ss-mark", side ? "▐" : "▌"), this.choices[side], this.errors[side]);
@@ -50,7 +51,7 @@ export class Beside {
   }
 
   noiseButton(number) {
-    const button = make("button", "", `noise ${number + 1}`);
+    const button = make("button", "", say("noise", { number: number + 1 }));
     button.type = "button";
     button.addEventListener("click", () => {
       this.noise = number;
@@ -67,9 +68,10 @@ export class Beside {
       this.pictures[layer].alt = entry.label;
     }
     const [left, right] = shown.map((entry) => entry.error);
-    const times = left && right && left > right ? ` · ${(left / right).toPrecision(2)}× nearer` : "";
-    this.errors[0].textContent = left === null ? "" : `error ${left.toPrecision(3)}`;
-    this.errors[1].textContent = right === null ? "" : `error ${right.toPrecision(3)}${times}`;
+    const nearer = left && right && left > right ? say("nearer", { times: (left / right).toPrecision(2) }) : "";
+    const words = (error) => (error === null ? "" : say("error", { error: error.toPrecision(3) }));
+    this.errors[0].textContent = words(left);
+    this.errors[1].textContent = [words(right), nearer].filter(Boolean).join(" · ");
     for (const [number, button] of [...this.noises.children].entries()) button.setAttribute("aria-pressed", String(number === this.noise));
   }
 

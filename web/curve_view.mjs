@@ -1,5 +1,6 @@
 // One curve on the page: the picture, its words and its button. Draws answers of Python, knows no graph.
 import { curveMarkup, frameOf, hoverMarkup, readout } from "./curve_svg.mjs";
+import { say } from "./words.mjs";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PICTURE = 140; // with the space around the words
@@ -17,7 +18,7 @@ export class CurveView {
     this.svg.setAttribute("role", "img");
     this.copy = make("button", "ss-copy");
     this.copy.type = "button";
-    this.copy.title = "Copy this schedule as a share code";
+    this.copy.title = say("copyCurve");
     this.copy.setAttribute("aria-label", this.copy.title);
     this.copy.innerHTML = '<i class="pi pi-share-alt" aria-hidden="true"></i>';
     this.words = make("div", "ss-words");

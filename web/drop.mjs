@@ -2,6 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { ask, confirmed, tell, tellProblem } from "./host.mjs";
 import { setPreset } from "./load_preset.mjs";
+import { say } from "./words.mjs";
 import { isPreset, oneSmallFile } from "./preset_file.mjs";
 
 // Drops that were handed back: the host must have them as if we had never been there.
@@ -12,7 +13,7 @@ export async function addFile(file, changed) {
   try {
     const { name, workflow } = await ask("/sigmasmith/library/file", file);
     changed();
-    tell(`Preset ${name} is in the library.`, "success");
+    tell(say("added", { name }), "success");
     return { name, workflow };
   } catch (error) {
     tellProblem(error);
@@ -22,10 +23,7 @@ export async function addFile(file, changed) {
 
 /** Ask whether to open the workflow that a preset file carries. */
 export async function offerWorkflow(file) {
-  const agreed = await confirmed(
-    "Open the workflow?",
-    `${file.name} carries a workflow that uses the preset. Open it?`,
-  );
+  const agreed = await confirmed(say("openWorkflow"), say("carriesWorkflow", { file: file.name }));
   if (agreed) await app.handleFile(file);
 }
 

@@ -3,7 +3,7 @@
 const MAX_NODES = 64;
 const SUBGRAPH_INPUT = -10;
 // Inputs that a model passes through, by their type; a guider holds a model.
-const MODEL_TYPES = new Set(["MODEL", "GUIDER"]);
+export const MODEL_TYPES = new Set(["MODEL", "GUIDER"]);
 const PRESET_TYPE = "SIGMASMITH_PRESET";
 
 /** Everything that decides a node's curve: the body of one entry of POST /sigmasmith/curves. */
@@ -122,7 +122,8 @@ export function samplerBehind(node) {
   return undefined;
 }
 
-function isSampler(node) {
+/** Whether a node has a scheduler to choose. */
+export function isSampler(node) {
   return (node.widgets ?? []).some((widget) => widget.name === "scheduler");
 }
 
@@ -130,12 +131,14 @@ function plain(value) {
   return value === null || ["string", "number", "boolean"].includes(typeof value);
 }
 
-function linkOf(graph, id) {
+/** A link of a graph by its id; both kinds of link stores that hosts have. */
+export function linkOf(graph, id) {
   const links = graph?.links ?? graph?._links;
   return typeof links?.get === "function" ? links.get(id) : links?.[id];
 }
 
-function slotOf(node, wanted) {
+/** Number of the first connected input of a wanted type; -1 where there is none. */
+export function slotOf(node, wanted) {
   return (node.inputs ?? []).findIndex((input) => wanted(input.type) && input.link != null);
 }
 

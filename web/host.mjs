@@ -1,6 +1,7 @@
 // What we need of the host's page: requests, messages, questions, the clipboard.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { say } from "./words.mjs";
 
 /** What the parts of the page tell each other: "library" and "graph", where these have changed. */
 export const news = new EventTarget();
@@ -24,11 +25,11 @@ async function send(path, body) {
   try {
     reply = await api.fetchApi(path, { method: "POST", headers, body: bytes ? body : JSON.stringify(body) });
   } catch {
-    throw new Error("The server does not answer.");
+    throw new Error(say("noAnswer"));
   }
   if (reply.ok) return reply;
   const said = await reply.json().catch(() => ({}));
-  throw new Error(said.error ?? `The server answered ${reply.status}.`);
+  throw new Error(said.error ?? say("answered", { status: reply.status }));
 }
 
 export function rootGraph() {
@@ -58,16 +59,16 @@ export function confirmed(title, message, type = "default") {
 export async function copyText(text, what) {
   try {
     await navigator.clipboard.writeText(text);
-    tell(`${what} copied.`, "success");
+    tell(say("copied", { what }), "success");
   } catch {
-    await askText(what, "Copy this line:", text);
+    await askText(what, say("copyByHand"), text);
   }
 }
 
 export async function copyCode(path, body) {
   try {
     const { code } = await ask(path, body);
-    await copyText(code, "Share code");
+    await copyText(code, say("shareCode"));
   } catch (error) {
     tellProblem(error);
   }

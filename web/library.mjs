@@ -4,25 +4,28 @@ import { api } from "../../scripts/api.js";
 import { ask, askBlob, askText, confirmed, copyCode, news, rootGraph, tell, tellProblem } from "./host.mjs";
 import { addFile, offerWorkflow } from "./drop.mjs";
 import { modelOfGraph } from "./graph.mjs";
-import { cardElement } from "./library_card.mjs";
+import { cardElement, statusElement } from "./library_card.mjs";
 import { matches } from "./library_search.mjs";
-import { usePreset } from "./load_preset.mjs";
+import { usePreset } from "./use_preset.mjs";
 import { make } from "./curve_view.mjs";
+import { say } from "./words.mjs";
 
 const SEARCH_FROM = 2; // presets from which a search field is of use
-const EMPTY =
-  "No presets yet. Fit one with Sigmasmith Fit Schedule, drop a preset file on the page, or paste a share code that somebody sent you.";
 
 export class LibraryPanel {
-  constructor(element, changed) {
-    this.changed = changed;
+  /**
+   * @param changed to be called when files have changed.
+   * @param fits gives what runs or waits to go on, by node id; goOn lets it.
+   */
+  constructor(element, { changed, fits, goOn }) {
+    Object.assign(this, { changed, fits, goOn });
     this.presets = [];
     this.total = this.left = 0; // presets there are, and those of them that a search finds and the page does not hold
     this.open = null;
     this.mayRemove = true;
     this.root = make("section", "sigmasmith sigmasmith-library");
-    this.root.setAttribute("aria-label", "Sigmasmith presets");
-    this.root.append(this.header(), (this.list = make("ul", "ss-list")));
+    this.root.setAttribute("aria-label", say("presets"));
+    this.root.append(this.header(), (this.running = make("ul", "ss-running")), (this.list = make("ul", "ss-list")));
     element.replaceChildren(this.root);
     element.style.height = "100%";
     this.reload = () => void this.load();
@@ -34,6 +37,9 @@ export class LibraryPanel {
     api.addEventListener("graphChanged", this.graphChanged);
     news.addEventListener("graph", this.graphChanged);
     news.addEventListener("library", this.reload);
+    this.showFits = () => this.running.replaceChildren(...[...this.fits.values()].map((fit) => statusElement(fit, this.goOn)));
+    news.addEventListener("fits", this.showFits);
+    this.showFits();
     this.reload();
   }
 
@@ -42,6 +48,7 @@ export class LibraryPanel {
     api.removeEventListener("graphChanged", this.graphChanged);
     news.removeEventListener("graph", this.graphChanged);
     news.removeEventListener("library", this.reload);
+    news.removeEventListener("fits", this.showFits);
     this.root.remove();
   }
 
@@ -49,20 +56,21 @@ export class LibraryPanel {
     const header = make("header");
     this.search = make("input");
     this.search.type = "search";
-    this.search.placeholder = "Search names, models, samplers, authors";
-    this.search.setAttribute("aria-label", "Search presets");
+    this.search.placeholder = say("searchPresets");
+    this.search.title = say("searchHint");
+    this.search.setAttribute("aria-label", say("searchPresets"));
     this.search.addEventListener("input", () => {
       this.render();
       if (this.total > this.presets.length) this.reload(); // the page holds a part; Python searches among all
     });
     const tools = make("div", "ss-tools");
     tools.append(
-      button("Import file", "Add a preset file", () => this.chooseFile()),
-      button("Paste share code", "Add a preset from a line that begins with sigmasmith1:", () => this.pasteCode()),
-      button("Refresh", "Look again", this.reload),
+      button(say("importFile"), say("importFileHint"), () => this.chooseFile()),
+      button(say("pasteCode"), say("pasteCodeHint"), () => this.pasteCode()),
+      button(say("refresh"), say("refreshHint"), this.reload),
     );
     this.model = make("div", "ss-model");
-    header.append(make("h2", "", "Sigmasmith presets"), this.search, tools, this.model);
+    header.append(make("h2", "", say("presets")), this.search, tools, this.model);
     return header;
   }
 
@@ -79,7 +87,7 @@ export class LibraryPanel {
       this.left = answer.found - answer.presets.length;
       this.total = answer.total;
       this.mayRemove = answer.may_remove;
-      this.model.textContent = answer.model ? `Those that fit ${answer.model} come first.` : "";
+      this.model.textContent = answer.model ? say("fitFirst", { model: answer.model }) : "";
       this.render();
     } catch (error) {
       this.list.replaceChildren(make("li", "ss-none", error.message));
@@ -96,10 +104,10 @@ export class LibraryPanel {
   render() {
     this.search.hidden = this.total < SEARCH_FROM;
     const found = this.presets.filter((preset) => matches(preset, this.search.value));
-    const nothing = this.total ? "Nothing found." : EMPTY;
+    const nothing = say(this.total ? "nothingFound" : "noPresets");
     this.list.replaceChildren(
       ...(found.length ? found.map((preset) => this.card(preset)) : [make("li", "ss-none", nothing)]),
-      ...(this.left ? [make("li", "ss-none", `${this.left} more of ${this.total} presets: search to find them.`)] : []),
+      ...(this.left ? [make("li", "ss-none", say("more", { left: this.left, total: this.total }))] : []),
     );
   }
 
@@ -111,15 +119,20 @@ export class LibraryPanel {
         this.open = this.open === preset.name ? null : preset.name;
         this.render();
       },
-      use: () => {
-        usePreset(preset.name);
-      },
+      use: () => this.use(preset),
       code: () => copyCode("/sigmasmith/library/share", { name: preset.name }),
       exportFile: (withWorkflow) => this.exportFile(preset, withWorkflow),
-      duplicate: () => this.act("duplicate", { name: preset.name }, ({ name }) => `Copied as ${name}.`),
+      duplicate: () => this.act("duplicate", { name: preset.name }, ({ name }) => say("copiedAs", { name })),
       rename: () => this.rename(preset),
       remove: () => this.remove(preset),
     });
+  }
+
+  use(preset) {
+    const { name } = preset;
+    const samplers = usePreset(preset);
+    if (samplers.length) tell(say("used", { name, sampler: samplers.map((node) => node.title).join(", ") }), "success");
+    else tell(say("usedAlone", { name }), "success");
   }
 
   /** One change of the library, told and shown. */
@@ -135,22 +148,22 @@ export class LibraryPanel {
   }
 
   async rename(preset) {
-    const to = await askText("Rename preset", "New name; a/b puts it into a folder a.", preset.name);
+    const to = await askText(say("renamePreset"), say("newName"), preset.name);
     if (to && to.trim() !== preset.name) {
-      await this.act("rename", { name: preset.name, to }, ({ name }) => `Renamed to ${name}. Workflows that load ${preset.name} must be set anew.`);
+      await this.act("rename", { name: preset.name, to }, ({ name }) => say("renamed", { to: name, name: preset.name }));
     }
   }
 
   async remove(preset) {
-    if (await confirmed("Delete preset?", `${preset.name} is removed from the disk for good.`, "delete")) {
+    if (await confirmed(say("deletePreset"), say("deleteForGood", preset), "delete")) {
       this.open = null;
-      await this.act("delete", { name: preset.name }, () => `${preset.name} is deleted.`);
+      await this.act("delete", { name: preset.name }, () => say("deleted", preset));
     }
   }
 
   async pasteCode() {
-    const code = await askText("Paste share code", "The line that begins with sigmasmith1:");
-    if (code) await this.act("code", { code }, ({ name }) => `Preset ${name} is in the library.`);
+    const code = await askText(say("pasteCode"), say("pasteCodeHint"));
+    if (code) await this.act("code", { code }, ({ name }) => say("added", { name }));
   }
 
   chooseFile() {

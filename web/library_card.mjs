@@ -1,12 +1,13 @@
 // One preset of the library as an element.
 import { make } from "./curve_view.mjs";
+import { say } from "./words.mjs";
 import { escaped, thumbnailMarkup } from "./curve_svg.mjs";
 
 const FITS = {
-  yes: ["fits", "Made for this model"],
-  noise: ["same noise levels", "Made for other weights with the same noise levels"],
-  no: ["other model", "Made for another kind of model"],
-  broken: ["broken", "This file cannot be used"],
+  yes: ["fits", "fitsHint"],
+  noise: ["sameNoise", "sameNoiseHint"],
+  no: ["otherModel", "otherModelHint"],
+  broken: ["broken", "brokenHint"],
 };
 const WIDTH = 84;
 const HEIGHT = 52;
@@ -22,6 +23,16 @@ export function cardElement(preset, does) {
   return card;
 }
 
+/** A fit that runs, with its bar; or one that is kept, with a button by which it goes on. */
+export function statusElement({ title, text, done, kept }, goOn) {
+  const card = make("li", "ss-card ss-open ss-status");
+  const bar = make("div", "ss-bar");
+  bar.style.setProperty("--ss-done", `${100 * done}%`);
+  card.append(make("div", "ss-name", title), make("div", "ss-line", text), bar);
+  if (kept) card.append(tools(action(say("goOn"), say("goOnHint"), goOn, "ss-first")));
+  return card;
+}
+
 function head(preset, does) {
   const button = make("button", "ss-head");
   button.type = "button";
@@ -31,18 +42,18 @@ function head(preset, does) {
   const name = make("div", "ss-name", preset.name);
   if (FITS[preset.fit]) {
     const [text, title] = FITS[preset.fit];
-    const mark = make("span", `ss-fit ss-fit-${preset.fit}`, text);
-    mark.title = title;
+    const mark = make("span", `ss-fit ss-fit-${preset.fit}`, say(text));
+    mark.title = say(title);
     name.append(mark);
   }
   words.append(name);
   if (preset.problem) {
     words.append(make("div", "ss-line", preset.problem));
   } else {
-    const about = [preset.family, preset.sampler, `${preset.steps.join(", ")} steps`].filter(Boolean);
+    const about = [preset.family, preset.sampler, say("stepsOf", { steps: preset.steps.join(", ") })].filter(Boolean);
     words.append(make("div", "ss-line", about.join(" · ")));
     const gain = preset.gains[Math.floor((preset.gains.length - 1) / 2)];
-    if (gain) words.append(make("div", gain[1].startsWith("no gain") ? "ss-line" : "ss-gain", `${gain[1]} at ${gain[0]} steps`));
+    if (gain) words.append(make("div", gain[1].startsWith("no gain") ? "ss-line" : "ss-gain", say("gainAt", { gain: gain[1], steps: gain[0] })));
   }
   button.append(picture(preset), words);
   return button;
@@ -51,7 +62,7 @@ function head(preset, does) {
 function picture(preset) {
   const holder = make("div");
   const markup = preset.thumbnail ? thumbnailMarkup(preset.thumbnail, WIDTH, HEIGHT) : "";
-  const label = preset.thumbnail ? `Curve of ${preset.name}` : "No curve";
+  const label = preset.thumbnail ? say("curveOf", preset) : say("noCurve");
   holder.innerHTML = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${markup}</svg>`;
   return holder.firstElementChild;
 }
@@ -64,13 +75,13 @@ function body(preset, does) {
     const withWorkflow = make("input");
     withWorkflow.type = "checkbox";
     const label = make("label");
-    label.title = "Prompts, notes, titles and paths are taken out of it";
-    label.append(withWorkflow, "with the open workflow, without its prompts");
+    label.title = say("withWorkflowHint");
+    label.append(withWorkflow, say("withWorkflow"));
     element.append(
       tools(
-        action("Use in the graph", "Set the selected Load Preset node, or add one", does.use, "ss-first"),
-        action("Copy share code", "One line of text that holds the schedules", does.code),
-        action("Export", "Save the file to give it away", () => does.exportFile(withWorkflow.checked)),
+        action(say("use"), say("useHint"), does.use, "ss-first"),
+        action(say("copyShareCode"), say("copyShareCodeHint"), does.code),
+        action(say("export"), say("exportHint"), () => does.exportFile(withWorkflow.checked)),
         label,
       ),
     );
@@ -81,19 +92,17 @@ function body(preset, does) {
 
 function changes(preset, does) {
   const fixed = !preset.changeable || !does.mayRemove;
-  const why = does.mayRemove
-    ? "This file lies in a folder that is only read"
-    : "Off with --multi-user: the library is shared by all";
-  const rename = action("Rename", fixed ? why : "Give it another name", does.rename);
-  const remove = action("Delete", fixed ? why : "Remove the file", does.remove);
+  const why = say(does.mayRemove ? "readOnly" : "shared");
+  const rename = action(say("rename"), fixed ? why : say("renameHint"), does.rename);
+  const remove = action(say("delete"), fixed ? why : say("deleteHint"), does.remove);
   rename.disabled = remove.disabled = fixed;
   if (preset.problem) return tools(remove);
-  return tools(action("Duplicate", "Make a copy", does.duplicate), rename, remove);
+  return tools(action(say("duplicate"), say("duplicateHint"), does.duplicate), rename, remove);
 }
 
 function facts(preset) {
   const list = make("dl");
-  for (const [steps, text] of preset.gains) list.append(make("dt", "", `${steps} steps`), make("dd", "", text));
+  for (const [steps, text] of preset.gains) list.append(make("dt", "", say("stepsOf", { steps })), make("dd", "", text));
   for (const [label, text] of preset.facts) list.append(make("dt", "", label), make("dd", "", text));
   return list;
 }

@@ -2,18 +2,24 @@
 import { describe } from "./graph.mjs";
 import { CurveView } from "./curve_view.mjs";
 import { addView, after, grow } from "./widgets.mjs";
+import { say } from "./words.mjs";
 
 const WIDGET = "sigmasmith_curve";
 const MAX_BATCH = 64;
-const MAX_REMEMBERED = 256;
 // Nodes that write presets, which others draw.
 export const WRITERS = new Set(["SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule", "SigmasmithSavePreset"]);
+// They hold a search plan, which is drawn over the share of noise.
+const PLANS = new Set(["SigmasmithSearchPlan", "SigmasmithSearchSampler"]);
 // It takes a preset as one of many schedules, and shows a table of them.
 const COMPARISON = "SigmasmithCompare";
+// It gives a model out, and every sampler behind it runs a schedule of ours.
+const AUTO = "SigmasmithAuto";
 
-/** Whether a node shows a curve: one of ours that takes or gives a preset or sigmas, but for the comparison. */
+/** Whether a node shows a curve: Auto, a search plan, or what takes or gives a preset or sigmas, but the comparison. */
 export function hasCurve(node) {
+  if (node.comfyClass === AUTO) return true;
   if (!(node.comfyClass ?? "").startsWith("Sigmasmith") || node.comfyClass === COMPARISON) return false;
+  if (PLANS.has(node.comfyClass)) return true;
   const types = new Set(["SIGMAS", "SIGMASMITH_PRESET"]);
   const takesPreset = (node.inputs ?? []).some((input) => input.type === "SIGMASMITH_PRESET");
   return takesPreset || (node.outputs ?? []).some((output) => types.has(output.type));
@@ -32,9 +38,9 @@ export class LiveCurves {
     this.copyCode = copyCode;
     this.wheel = wheel;
     this.shown = new Map(); // node -> { view, key: what is drawn, wanted: what is to be }
-    this.answers = new Map(); // key -> answer, the latest last
     this.waiting = false;
     this.busy = false;
+    this.age = 0; // how often files may have changed
   }
 
   attach(node) {
@@ -49,7 +55,6 @@ export class LiveCurves {
       if (other !== widget) other.callback = after(other.callback, () => this.soon());
     }
     node.onConnectionsChange = after(node.onConnectionsChange, () => this.soon());
-    if (WRITERS.has(node.comfyClass)) node.onExecuted = after(node.onExecuted, () => this.forget());
     node.onRemoved = after(node.onRemoved, () => this.detach(node));
     this.shown.set(node, { view, key: "", wanted: "" });
     grow(node);
@@ -76,11 +81,17 @@ export class LiveCurves {
     });
   }
 
-  /** Forget all answers: files may have changed. */
+  /** Ask for all curves anew: files may have changed. */
   forget() {
-    this.answers.clear();
+    this.age += 1;
     for (const state of this.shown.values()) state.key = "";
     this.soon();
+  }
+
+  /** A run is over: it may have written presets. */
+  ran() {
+    const writes = ({ comfyClass }) => WRITERS.has(comfyClass) || comfyClass === AUTO;
+    if ([...this.shown.keys()].some(writes)) this.forget();
   }
 
   /** Draw what has changed; asks for one batch at a time and takes the latest values after it. */
@@ -92,17 +103,17 @@ export class LiveCurves {
       const key = JSON.stringify(request);
       if (key === state.key) continue;
       state.wanted = key;
-      const known = this.answers.get(key);
-      if (known) this.show(state, known);
-      else if (missing.size < MAX_BATCH) missing.set(key, request);
+      // No answer is kept for later: the file behind a name may be another one by then.
+      if (missing.size < MAX_BATCH) missing.set(key, request);
     }
     if (!missing.size || this.busy) return;
     this.busy = true;
+    const age = this.age;
     try {
       const { curves } = await this.ask("/sigmasmith/curves", { nodes: [...missing.values()] });
-      [...missing.keys()].forEach((key, index) => this.remember(key, curves[index] ?? { problem: "The server gave no curve." }));
+      const answers = new Map([...missing.keys()].map((key, index) => [key, curves[index] ?? { problem: say("noCurveGiven") }]));
       // Drawn at once; the values of all nodes, which may have changed meanwhile, are looked at after that.
-      for (const state of this.shown.values()) if (missing.has(state.wanted)) this.show(state, this.answers.get(state.wanted));
+      for (const state of this.shown.values()) if (answers.has(state.wanted)) this.show(state, answers.get(state.wanted), age);
     } catch (error) {
       // Not remembered for good: the server may be back at the next change.
       for (const state of this.shown.values()) {
@@ -116,13 +127,9 @@ export class LiveCurves {
     this.soon();
   }
 
-  show(state, answer) {
-    state.key = state.wanted;
+  show(state, answer, age) {
+    // Files that have changed since it was asked for: it will be asked for once more.
+    state.key = age === this.age ? state.wanted : "";
     state.view.show(answer);
-  }
-
-  remember(key, answer) {
-    this.answers.set(key, answer);
-    while (this.answers.size > MAX_REMEMBERED) this.answers.delete(this.answers.keys().next().value);
   }
 }

@@ -2,7 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { ask, rootGraph } from "./host.mjs";
 
-const LOADER = "SigmasmithLoadPreset";
+export const LOADER = "SigmasmithLoadPreset";
 
 /** Every Load Preset node, those inside subgraphs too. */
 function* loaders(graph = rootGraph()) {
@@ -50,21 +50,4 @@ function set(node, widget, value) {
   widget.callback?.(value, app.canvas, node);
   node.onWidgetChanged?.(widget.name, value, before, widget);
   node.graph?.setDirtyCanvas(true, true);
-}
-
-/** Use a preset: in the selected Load Preset node, else in a new one in the middle of the view. */
-export function usePreset(name) {
-  const selected = [...(app.canvas.selectedItems ?? [])].find((item) => item.comfyClass === LOADER);
-  if (selected) {
-    setPreset(selected, name);
-    return selected;
-  }
-  const node = window.LiteGraph.createNode(LOADER);
-  const { ds, canvas } = app.canvas;
-  const scale = ds.scale * (window.devicePixelRatio || 1);
-  node.pos = [canvas.width / 2 / scale - ds.offset[0] - node.size[0] / 2, canvas.height / 2 / scale - ds.offset[1] - 120];
-  (app.canvas.graph ?? rootGraph()).add(node);
-  setPreset(node, name);
-  app.canvas.selectNode?.(node);
-  return node;
 }

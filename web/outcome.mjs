@@ -1,6 +1,7 @@
 // What a node of ours says and shows while it runs and after: a line of progress, pictures, a table. Python words it.
 import { make } from "./curve_view.mjs";
 import { Beside } from "./beside.mjs";
+import { say } from "./words.mjs";
 import { addView, after, grow, nodeOf } from "./widgets.mjs";
 
 const WIDGET = "sigmasmith_outcome";
@@ -42,13 +43,14 @@ class OutcomeView {
     this.onTaller();
   }
 
-  status({ text, done, offer }) {
+  status({ text, done, offer, kept }) {
     this.said.textContent = text;
     this.bar.hidden = done === undefined;
     this.bar.style.setProperty("--ss-done", `${100 * (done ?? 0)}%`);
     this.minutes = offer;
-    this.offer.hidden = offer === undefined;
-    this.offer.textContent = `Tune now, up to ${offer} minutes`;
+    this.offer.hidden = offer === undefined && !kept;
+    this.offer.textContent = kept ? say("goOn") : say("tuneNow", { minutes: offer });
+    this.offer.title = kept ? say("goOnHint") : "";
   }
 
   pictures(data) {
@@ -76,12 +78,14 @@ export class Outcomes {
   /**
    * @param rootGraph gives the outermost graph.
    * @param urlOf gives the address of an image that the server has.
-   * @param onOffer called with a node and the minutes that its tuning may take.
+   * @param onOffer called with a node and the minutes that its tuning may take; without minutes, to go on as it was.
+   * @param onChange called when `fits` has changed.
    * @param wheel takes wheel events over a view, and its element that may scroll.
    */
-  constructor({ rootGraph, urlOf, onOffer, wheel }) {
-    Object.assign(this, { rootGraph, urlOf, onOffer, wheel });
+  constructor({ rootGraph, urlOf, onOffer, onChange, wheel }) {
+    Object.assign(this, { rootGraph, urlOf, onOffer, onChange, wheel });
     this.views = new WeakMap(); // node -> its view
+    this.fits = new Map(); // node id -> { title, text, done, kept } of a fit that runs, or was interrupted and is kept
   }
 
   /** Follow a node's results; nothing stands in it before there is something to say. */
@@ -92,6 +96,17 @@ export class Outcomes {
 
   status(detail) {
     this.of(detail.node)?.status(detail);
+    const { node, text, done, kept = false } = detail;
+    if (done === undefined && !this.fits.has(node)) return;
+    const title = nodeOf(node, this.rootGraph())?.title ?? "";
+    this.fits.set(node, { title, text, done: done ?? this.fits.get(node).done, kept });
+    this.onChange();
+  }
+
+  /** A run is over: fits that are kept for later stay. */
+  ran() {
+    for (const [node, { kept }] of this.fits) if (!kept) this.fits.delete(node);
+    this.onChange();
   }
 
   /** Pictures of a run that a node behind another one made. */

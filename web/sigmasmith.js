@@ -2,14 +2,15 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { ask, copyCode, news, rootGraph, tell } from "./host.mjs";
+import { say, speak } from "./words.mjs";
+import { foldAdvanced } from "./fold.mjs";
 import { fitOnce } from "./fit_once.mjs";
 import { LiveCurves, WRITERS, hasCurve } from "./live.mjs";
 import { acceptDrops, acceptGraphDrops } from "./drop.mjs";
-import { offerPresets, setWidget } from "./load_preset.mjs";
+import { LOADER, offerPresets, setWidget } from "./load_preset.mjs";
 import { Outcomes } from "./outcome.mjs";
 
 const SECONDS = { warning: 12, news: 6 };
-const LOADER = "SigmasmithLoadPreset";
 
 function wheel(event, words) {
   // Nodes 2.0 passes the wheel on itself; on the classic canvas a page element keeps it.
@@ -29,10 +30,15 @@ const outcomes = new Outcomes({
   wheel,
   urlOf: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
   onOffer(node, minutes) {
-    setWidget(node, "minutes", minutes);
-    void app.queuePrompt(0);
+    if (minutes !== undefined) setWidget(node, "minutes", minutes);
+    queue();
   },
+  onChange: () => news.dispatchEvent(new Event("fits")),
 });
+
+function queue() {
+  void app.queuePrompt(0);
+}
 
 /** Files of the library have changed. */
 function libraryChanged() {
@@ -50,6 +56,7 @@ app.registerExtension({
     await style.replace(await text.text());
   },
   setup() {
+    speak(() => app.extensionManager.setting.get("Comfy.Locale"));
     api.addEventListener("sigmasmith.message", ({ detail }) => {
       const { text, warning, quiet } = detail;
       if (!quiet) tell(text, warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
@@ -57,17 +64,19 @@ app.registerExtension({
     api.addEventListener("sigmasmith.status", ({ detail }) => outcomes.status(detail));
     api.addEventListener("sigmasmith.pictures", ({ detail }) => outcomes.pictures(detail));
     api.addEventListener("graphChanged", () => curves.soon());
+    api.addEventListener("execution_success", () => curves.ran());
+    for (const end of ["execution_success", "execution_error", "execution_interrupted"]) api.addEventListener(end, () => outcomes.ran());
     acceptGraphDrops(libraryChanged);
     let panel = null;
     app.extensionManager.registerSidebarTab({
       id: "sigmasmith",
       icon: "pi pi-chart-line",
       title: "Sigmasmith",
-      tooltip: "Sigmasmith presets",
+      tooltip: say("presets"),
       type: "custom",
       async render(element) {
         const { LibraryPanel } = await import("./library.mjs");
-        panel = new LibraryPanel(element, libraryChanged);
+        panel = new LibraryPanel(element, { changed: libraryChanged, fits: outcomes.fits, goOn: queue });
       },
       destroy() {
         panel?.destroy();
@@ -76,6 +85,7 @@ app.registerExtension({
     });
   },
   nodeCreated(node) {
+    if (node.comfyClass?.startsWith("Sigmasmith")) foldAdvanced(node);
     if (node.comfyClass === LOADER) acceptDrops(node, libraryChanged);
     if (WRITERS.has(node.comfyClass)) fitOnce(node);
     if (hasCurve(node)) curves.attach(node);
@@ -83,6 +93,9 @@ app.registerExtension({
   },
   loadedGraphNode(node) {
     curves.loaded(node);
+  },
+  refreshComboInNodes() {
+    curves.forget(); // the person has pressed R: files may have come
   },
   afterConfigureGraph() {
     curves.soon();

@@ -176,6 +176,7 @@ def _calibrated(
             progress=progress_bar(runs.timer, request.minutes, say),
             run=runs,
             minutes=request.minutes,
+            afterwards=request.running[0],  # the pictures
             journal=records,
             denoise=request.denoise,
             start_sigma=None if start is None else start.sigma,

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..schedules.core.words import parse_steps
-from ..schedules.fitting.effort import effort_for, effort_named
+from ..schedules.fitting.effort import effort_for
 from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
@@ -67,7 +67,8 @@ class FitInputs:
         if self.effort == PILOT_EFFORT:
             return PILOT_CALLS + (2.0 + len(PILOT_COMPARED)) * sum(self.steps)
         coefficients = self.sampler == MULTISTEP
-        return effort_for(self.effort, self.running, more=coefficients).limit(self.running, coefficients=coefficients)
+        effort = effort_for(self.effort, self.running, coefficients=coefficients)
+        return effort.limit(self.running, coefficients=coefficients)
 
 
 def fit_inputs(
@@ -88,14 +89,14 @@ def fit_inputs(
     Raises:
         ValueError: names the input to change.
     """
-    most = None if effort == PILOT_EFFORT else effort_named(effort).rows
+    counts = parse_steps(steps)
+    most = None if effort == PILOT_EFFORT else effort_for(effort, counts, coefficients=sampler == MULTISTEP).rows
     limit = _number("Minutes", minutes)
     if limit < 0.0:
         raise ValueError(f"Minutes must be 0 (no limit) or more, got {limit:g}")
     rows = _number("Noises", noises)
     if rows != int(rows) or not 4 <= rows <= 64:
         raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
-    counts = parse_steps(steps)
     further = tuple(filter(None, (line.strip() for line in (prompts or "").splitlines())))
     if len(further) >= (most or rows):
         raise ValueError(f"Further prompts: {len(further)} and the page's are more than {most or int(rows)} noises")

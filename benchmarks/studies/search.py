@@ -5,7 +5,8 @@ python -P -m sigmasmith.benchmarks search
 1. Seeds by drafts: how many full images best-of-N needs for the same reward, over the budget in full images; rank
    correlation of draft and full scores, with fitted drafts and with a host's; diversity of the winners.
 2. Search inside a run at equal model calls: rewards and, where there is one, hits of a judge that chose nothing, for
-   best of N, Feynman-Kac steering at every step, uniform widths, and widths that stop at a share of noise.
+   best of N, Feynman-Kac steering at every step, uniform widths, and widths that stop at a share of noise; beside it
+   diversity of the results, images scored for one, seconds, and the difference from Feynman-Kac steering.
 
 Rewards: log-probability of a class by a small classifier trained on the spot, judged by the bundled classifier; colour,
 brightness and sharpness of pictures. Noises and seeds are those of no fit and no choice.
@@ -46,8 +47,10 @@ STEPS, DRAFT_STEPS, CALLS = 16, 4, 48
 # Choices (draft steps, keep, the rule of the step, plans) were made on digits alone.
 CHOSEN_ON = ("digits_eps", "digits_flow")
 UNSEEN = ("glyphs_eps", "glyphs_flow", "clipart16_eps", "photographs16_flow", "emoji16_v")
+STEP_MODELS = ("digits_eps", "digits_flow", "glyphs_eps", "clipart16_eps", "photographs16_flow")
 BUDGETS = {4: 2.4, 8: 2.7, 16: 2.9}
 PLANS = ("uniform", "until 0.5", "until 0.4", "until 0.3")
+STEERED = "Feynman-Kac"
 _SEED = 2_000_003
 _TRIALS = 300
 
@@ -247,26 +250,47 @@ def fk_steering(
     return denoised[best]
 
 
-def step_results(case: SearchCase, reward: ScoreReward, rows: int, plans: Sequence[str]) -> dict[str, Tensor]:
-    """Method -> (rows, ...) results with CALLS model calls an image; `none` is one run."""
+@dataclass(frozen=True)
+class Searched:
+    """The results of a method.
+
+    Attributes:
+        end: (rows, ...).
+        scored: images that the reward looked at for each of them.
+        seconds: of all.
+    """
+
+    end: Tensor
+    scored: int
+    seconds: float
+
+    def beside(self, case: SearchCase) -> str:
+        """What it cost, and how unlike each other the results are."""
+        spread = diversity(list(case.images(self.end[:64])))
+        return f"diversity {spread:4.1f}, {self.scored:2d} scored, {self.seconds:4.1f} s"
+
+
+def step_results(case: SearchCase, reward: ScoreReward, rows: int, plans: Sequence[str]) -> dict[str, Searched]:
+    """Method -> its results with CALLS model calls an image; `none` is one run."""
     particles, sigmas = CALLS // STEPS, case.host(STEPS)
     x, many = case.start(rows), case.start(rows * particles, _SEED + 1)
-    results = {
-        "none": stepwise(case, x, sigmas, reward, STEPS + 1, parse_widths("until 0.999")),
-        f"best of {particles}": fk_steering(case, many, sigmas, reward, particles, 0.0, 1),
-    }
-    for strength in (1.0, 10.0):
-        results[f"Feynman-Kac {strength:g}"] = fk_steering(case, many, sigmas, reward, particles, strength, 1)
+    results = {"none": stepwise(case, x, sigmas, reward, STEPS + 1, parse_widths("until 0.999"))}
+    for name, strength in ((f"best of {particles}", 0.0), (f"{STEERED} 1", 1.0), (f"{STEERED} 10", 10.0)):
+        start = time.perf_counter()
+        end = fk_steering(case, many, sigmas, reward, particles, strength, 1)
+        scored = particles * (STEPS if strength else 1)  # without a strength only the choice at the end needs it
+        results[name] = Searched(end, scored, time.perf_counter() - start)
     for plan in plans:
         results[plan] = stepwise(case, x, sigmas, reward, CALLS, parse_widths(plan))
     return results
 
 
-def stepwise(case: SearchCase, x: Tensor, sigmas: Tensor, reward: ScoreReward, calls: int, plan: WidthPlan) -> Tensor:
-    """(B, ...) end of a search inside a run."""
-    search, record = StepSearch(reward, case.images, calls, plan), StepRecord()
+def stepwise(case: SearchCase, x: Tensor, sigmas: Tensor, reward: ScoreReward, calls: int, plan: WidthPlan) -> Searched:
+    """A search inside a run."""
+    search, record, start = StepSearch(reward, case.images, calls, plan), StepRecord(), time.perf_counter()
     flow = case.subject.sigma_range.flow
-    return case.run(x, sigmas, sample_search, search=search, flow=flow, seed=31, record=record)
+    end = case.run(x, sigmas, sample_search, search=search, flow=flow, seed=31, record=record)
+    return Searched(end, record.rewarded, time.perf_counter() - start)
 
 
 def print_steps(names: Sequence[str], rows: int) -> None:
@@ -277,16 +301,34 @@ def print_steps(names: Sequence[str], rows: int) -> None:
             labels = torch.arange(rows) % len(DATA_SETS[data].classes)
             judge, reward = load_classifier(data), class_reward(small_classifier(data), labels)
             print(f"{name}: hits of the judge, log-probability searched on, and the judge's")
-            for method, end in step_results(case, reward, rows, PLANS).items():
-                logits = judge(end.clamp(-1.0, 1.0))[0].log_softmax(dim=1)
-                hits = (logits.argmax(dim=1) == labels).float()
-                searched, judged = reward.measure(case.images(end)).mean(), logits.gather(1, labels[:, None]).mean()
-                print(f"   {method:15s} {in_numbers(hits)}   {searched:6.2f} {judged:6.2f}", flush=True)
+            values: dict[str, Tensor] = {}
+            for method, result in step_results(case, reward, rows, PLANS).items():
+                logits = judge(result.end.clamp(-1.0, 1.0))[0].log_softmax(dim=1)
+                values[method] = (logits.argmax(dim=1) == labels).float()
+                searched = reward.measure(case.images(result.end)).mean()
+                judged = logits.gather(1, labels[:, None]).mean()
+                scores = f"{in_numbers(values[method])}   {searched:6.2f} {judged:6.2f}"
+                print(f"   {method:15s} {scores}   {result.beside(case)}", flush=True)
+            print(against_steering(values), flush=True)
         else:
             for reward in list(case.rewards.values())[:2]:
                 print(f"{name}: {reward.name}")
-                for method, end in step_results(case, reward, rows, PLANS).items():
-                    print(f"   {method:15s} {in_numbers(reward.measure(case.images(end))[:, 0])}", flush=True)
+                values = {}
+                for method, result in step_results(case, reward, rows, PLANS).items():
+                    values[method] = reward.measure(case.images(result.end))[:, 0]
+                    print(f"   {method:15s} {in_numbers(values[method])}   {result.beside(case)}", flush=True)
+                print(against_steering(values), flush=True)
+
+
+def against_steering(values: Mapping[str, Tensor]) -> str:
+    """Each plan against the better Feynman-Kac steering, in standard errors of the difference, image by image."""
+    steered = max((name for name in values if name.startswith(STEERED)), key=lambda name: float(values[name].mean()))
+    told = []
+    for plan in PLANS:
+        difference = values[plan] - values[steered]
+        error = float(difference.std()) / len(difference) ** 0.5
+        told.append(f"{plan} {float(difference.mean()):+.3f} ({float(difference.mean()) / max(error, 1e-9):+.1f})")
+    return f"   beside {steered} (in standard errors): {', '.join(told)}"
 
 
 def in_numbers(values: Tensor) -> str:
@@ -298,6 +340,7 @@ def main(argv: Sequence[str]) -> int:
     parser = study_parser("search", __doc__)
     parser.add_argument("--rows", type=int, default=768, help="noises of the drafts (default 768)")
     parser.add_argument("--images", type=int, default=200, help="images of the searches inside a run (default 200)")
+    parser.add_argument("--models", nargs="+", default=STEP_MODELS, help="of the searches inside a run")
     parser.add_argument("--part", choices=("drafts", "steps", "both"), default="both")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
@@ -305,6 +348,6 @@ def main(argv: Sequence[str]) -> int:
     if args.part != "steps":
         print_drafts([*CHOSEN_ON, *UNSEEN], args.rows)
     if args.part != "drafts":
-        print_steps(["digits_eps", "digits_flow", "glyphs_eps", "clipart16_eps", "photographs16_flow"], args.images)
+        print_steps(args.models, args.images)
     print(f"\n{time.perf_counter() - start:.0f} s")
     return 0

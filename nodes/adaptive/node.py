@@ -10,6 +10,7 @@ from ..fit.inputs import outputs
 from ..fit.node import node_output
 from ..host import folders
 from ..host.guiders import cfg_guider
+from ..host.input_check import InputCheck
 from ..host.samplers import check_sampler
 from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
 from ..presets.written import preset_fingerprint
@@ -92,6 +93,15 @@ class SigmasmithAdaptiveSampler(io.ComfyNode):
         return io.NodeOutput(adaptive_sampler(cls.hidden.unique_id, **settings))
 
 
+def _check_typed(sampler_name: str | None = None, steps: str | None = None, name: str | None = None) -> None:
+    if name is not None:
+        folders.checked_path(name)
+    if sampler_name is not None:
+        check_sampler(sampler_name)
+    if steps is not None:
+        parse_steps(steps)
+
+
 class SigmasmithAdaptiveSchedule(io.ComfyNode):
     """Schedules from a pilot run."""
 
@@ -145,20 +155,7 @@ class SigmasmithAdaptiveSchedule(io.ComfyNode):
             outputs=outputs(),
         )
 
-    @classmethod
-    def validate_inputs(
-        cls, sampler_name: str | None = None, steps: str | None = None, name: str | None = None
-    ) -> bool | str:
-        try:
-            if name is not None:
-                folders.checked_path(name)
-            if sampler_name is not None:
-                check_sampler(sampler_name)
-            if steps is not None:
-                parse_steps(steps)
-        except ValueError as error:
-            return str(error)
-        return True
+    validate_inputs = InputCheck(_check_typed)
 
     @classmethod
     def fingerprint_inputs(cls, name: str = "", refit: bool = False, **_: Any) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...schedules.adaptive.equidistribution import frozen_sigmas, order_of
 from ...schedules.adaptive.pilot import Pilot, run_pilot
+from ...schedules.core.counted import CountedModel
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import Baselines
@@ -22,7 +23,6 @@ from ...schedules.presets.preset import FITTED, Preset
 from ..fit.existing import existing_in_words, existing_preset
 from ..fit.request import FitRequest, FitResult
 from ..host import folders
-from ..host.counted import CountedModel
 from ..host.guard import check_fittable
 from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.fitting.report import FAMILY
 from ...schedules.hosting.lists import at_sigma_max
-from ...schedules.hosting.whole_runs import family_pair, preset_run
+from ...schedules.hosting.whole_runs import family_place, preset_run
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.made import HowMade
 from ...schedules.presets.matching import SAME_NAME, best_match, grade_of
@@ -117,7 +117,7 @@ def preset_name(facts: RunFacts) -> str:
 def _suits(preset: Preset, facts: RunFacts) -> bool:
     fitted, running = preset.model.patches, facts.identity.patches
     same_patches = fitted == running or (facts.patches != "" and preset.made.more.get(PATCHES) == facts.patches)
-    by_family = facts.whole and LEAST_STEPS <= facts.steps <= MOST_STEPS and family_pair(preset) is not None
+    by_family = facts.whole and LEAST_STEPS <= facts.steps <= MOST_STEPS and family_place(preset) is not None
     return (
         preset.sampler in facts.samplers
         and preset.made.boundary is None

@@ -7,8 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..fit.loader import loaded_file
-from ..inputs import USES, use_input
+from ..inputs import use_input
 from ..schema import CATEGORY, choice, number, schema, switch
+from ..text import USES
 
 
 class SigmasmithAuto(io.ComfyNode):

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..host.folders import check_csv
 from ..host.guiders import cfg_guider
+from ..host.input_check import InputCheck
 from ..host.samplers import sampler_names
 from ..inputs import cfg_input, conditioned_model, noise_seed_input
 from ..schema import CATEGORY, PresetType, schema, text, whole
@@ -16,6 +17,15 @@ from .grid import parse_samplers
 
 GIVEN_SIGMAS = tuple(f"sigmas_{number}" for number in (1, 2, 3, 4))
 GIVEN_SAMPLERS = ("sampler_1", "sampler_2")
+
+
+def _check_typed(samplers: str | None = None, steps: str = "", filename_prefix: str | None = None) -> None:
+    if filename_prefix is not None:
+        check_csv(filename_prefix)
+    if samplers is not None:
+        parse_samplers(samplers, sampler_names())
+    if steps.strip():
+        parse_steps(steps)
 
 
 class SigmasmithCompare(io.ComfyNode):
@@ -44,21 +54,7 @@ class SigmasmithCompare(io.ComfyNode):
             ],
         )
 
-    @classmethod
-    def validate_inputs(
-        cls, samplers: str | None = None, steps: str | None = None, filename_prefix: str | None = None
-    ) -> bool | str:
-        # A linked input is None here; it is checked when the node runs.
-        try:
-            if filename_prefix is not None:
-                check_csv(filename_prefix)
-            if samplers is not None:
-                parse_samplers(samplers, sampler_names())
-            if steps is not None and steps.strip():
-                parse_steps(steps)
-        except ValueError as error:
-            return str(error)
-        return True
+    validate_inputs = InputCheck(_check_typed)
 
     @classmethod
     def execute(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from ...schedules.core.run import StartSampler
 from ...schedules.core.types import SamplerFunction
 from ...schedules.fitting.self_test.runs import starter
 from ...schedules.fitting.self_test.samplers import SamplerFor
 from ...schedules.hosting.named_curves import CURVES
 from ...schedules.hosts.schedules import published_lists
 from ...schedules.samplers.brownian import BrownianPath, on_path
-from ..host.counted import CountedModel
 from ..host.noise_levels import model_sampling_of, noise_levels_of, sigma_range_of
 from ..host.runs import GuiderRuns
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, fit_sampler
@@ -135,25 +132,3 @@ def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tens
         return make(steps)
     except Exception as error:  # another pack's function may raise anything
         raise ValueError(f"schedules: {choice.name} gives no {steps} steps for this model: {error}") from error
-
-
-def run_sampler(
-    runs: StartSampler, function: SamplerFunction, sigmas: Tensor, rows: slice, called: Callable[[int], None]
-) -> tuple[Tensor, float]:
-    """(end states (rows, ...) float32 on the CPU, seconds) of one run.
-
-    Args:
-        called: told the number of rows of every model call after it.
-    """
-    ends: list[Tensor] = []
-    seconds = [0.0]
-
-    def sample(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
-        start = time.perf_counter()
-        end = function(CountedModel(model, after=called), x, sigmas, **kwargs)
-        ends.append(end.detach().float().cpu())  # waits for the device
-        seconds[0] = time.perf_counter() - start
-        return end
-
-    runs(sample, sigmas.clone(), rows)
-    return ends[-1], seconds[0]

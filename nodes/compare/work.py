@@ -1,23 +1,16 @@
-"""The comparison behind Sigmasmith Compare Schedules: targets, then one run of all seeds per cell."""
+"""The comparison behind Sigmasmith Compare Schedules: its cells, and what to know of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
-from ...schedules.comparison.comparison import SOLUTION, Cell, Comparison, Target
-from ...schedules.core.finite import ModelError, check_finite
-from ...schedules.core.metrics import mode_switches, sample_errors
-from ...schedules.core.sigmas import check_sigmas, finish_sigmas
-from ...schedules.fitting.budget import Budget
-from ...schedules.fitting.effort import TOLERANCE
-from ...schedules.fitting.sketch import Sketch
-from ...schedules.fitting.teacher.reference import STOCHASTIC_TOLERANCE, agreement
-from ...schedules.fitting.teacher.teacher import run_teacher
-from ...schedules.fitting.teacher_levels import teacher_sigmas
+from ...schedules.comparison.comparison import Comparison
+from ...schedules.comparison.running import CellRun, CellRunner
+from ...schedules.core.sigmas import check_sigmas
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
@@ -34,7 +27,7 @@ from ..registration import SCHEDULER_NAMES
 from ..text import parse_steps
 from .grid import parse_samplers, parse_schedules
 from .notes import fallbacks, low_starts, preset_differences
-from .runners import Runner, behaviour, chosen_schedule, given_runner, named_runner, run_sampler, schedule_names
+from .runners import Runner, behaviour, chosen_schedule, given_runner, named_runner, schedule_names
 
 MAX_CELLS = 200
 # Samples that are kept for the pictures.
@@ -82,20 +75,6 @@ class CompareResult:
     model: Any
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """One cell to run."""
-
-    runner: Runner
-    schedule: str
-    sigmas: Tensor
-
-    @property
-    def target(self) -> str:
-        """Name of the target of its errors."""
-        return f"{self.runner.label} itself on its noise path" if self.runner.noisy else SOLUTION
-
-
 def compare(request: CompareRequest) -> CompareResult:
     """Run everything.
 
@@ -106,12 +85,35 @@ def compare(request: CompareRequest) -> CompareResult:
     model = request.guider.model_patcher
     latents = latent_rows(model, request.latent, request.seeds)
     runs = GuiderRuns(request.guider, latents, request.first_seed)
-    plans = _plans(request, model, runs)
-    return _Running(request, runs, plans).result()
+    planned = _planned(request, model, runs)
+    runners = {runner.label: runner for runner, _ in planned}
+    cells = [cell for _, cell in planned]
+    running = CellRunner(
+        runs,
+        cells,
+        request.seeds,
+        sigma_range_of(model),
+        request.reference_steps,
+        progress=progress_bar(runs, request.node_id, None, "the comparison", " more"),
+        passes=messages.is_interrupt,
+        kept=PICTURED,
+    )
+    notes = list(dict.fromkeys(runner.note for runner, _ in planned if runner.note))
+    tests = [behaviour(runner, runs) for runner in runners.values()]
+    running.message = "self-test"
+    tests += try_model(runs, running.called)
+    result = running.result()
+    own = {*request.given_sigmas, *SCHEDULER_NAMES}
+    if request.preset is not None:
+        own.add(preset_label(request.preset))
+    seeds = tuple(range(request.first_seed, request.first_seed + request.seeds))
+    notes += [*_notes(request, runs, cells), *filter(None, tests)]
+    comparison = Comparison(result.cells, seeds, result.targets, frozenset(own), tuple(notes))
+    return CompareResult(comparison, result.ends, result.target_ends, runs.guider.model_patcher)
 
 
-def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]:
-    """The cells to run, checked before the first model call."""
+def _planned(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[tuple[Runner, CellRun]]:
+    """The cells to run with their samplers, checked before the first model call."""
     lists = {name: check_sigmas(sigmas, name=name) for name, sigmas in request.given_sigmas.items()}
     typed = request.steps.strip() or ", ".join(dict.fromkeys(str(len(sigmas) - 1) for sigmas in lists.values()))
     runners = [named_runner(name, runs) for name in parse_samplers(request.samplers, sampler_names())]
@@ -122,20 +124,24 @@ def _plans(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[_Plan]
     if request.preset is not None:
         check_same_noise(model, request.preset)
     counts = parse_steps(typed) if choices or request.preset else ()
-    plans: list[_Plan] = []
+    plans: list[tuple[Runner, str, Tensor]] = []
     for runner in runners:
         for count in counts:
             made = {choice.label: chosen_schedule(model, choice, count, runner.drops) for choice in choices}
-            plans += [_Plan(runner, label, sigmas) for label, sigmas in made.items()]
+            plans += [(runner, label, sigmas) for label, sigmas in made.items()]
             if request.preset is not None:
                 own, sigmas = _own_runner(runner, request, runs), preset_run(request.preset, count)[0]
-                plans.append(_Plan(own, preset_label(request.preset), sigmas))
-        plans += [_Plan(runner, label, sigmas) for label, sigmas in lists.items()]
+                plans.append((own, preset_label(request.preset), sigmas))
+        plans += [(runner, label, sigmas) for label, sigmas in lists.items()]
     if len(plans) < 1:
         raise ValueError("schedules is empty; type names such as simple, karras, or connect SIGMAS")
     if len(plans) > MAX_CELLS:
         raise ValueError(f"schedules: this makes {len(plans)} runs, at most {MAX_CELLS} are compared at once")
-    return plans
+    rows = slice(0, request.seeds)
+    return [
+        (runner, CellRun(runner.label, label, sigmas, runner.for_rows(rows), runner.noisy))
+        for runner, label, sigmas in plans
+    ]
 
 
 def _own_runner(runner: Runner, request: CompareRequest, runs: GuiderRuns) -> Runner:
@@ -150,116 +156,14 @@ def preset_label(preset: Preset) -> str:
     return f"preset {preset.name or preset.short_hash}"
 
 
-class _Running:
-    """A comparison under way."""
-
-    def __init__(self, request: CompareRequest, runs: GuiderRuns, plans: list[_Plan]) -> None:
-        self.request, self.runs, self.plans = request, runs, plans
-        self.rows = slice(0, runs.noise.shape[0])
-        self.message = "reference"
-        self._rows_called = 0
-        self._bar = progress_bar(runs, request.node_id, None, "the comparison", " more")
-        self._left = sum(len(plan.sigmas) - 1 for plan in plans)
-        self._tests: list[str] = []
-        self._left += len({plan.target for plan in plans}) * (request.reference_steps + request.reference_steps // 2)
-
-    def result(self) -> CompareResult:
-        """Samplers and model tried, then targets, then the cells in order."""
-        runners = {plan.runner.label: plan.runner for plan in self.plans}
-        self._tests = [behaviour(runner, self.runs) for runner in runners.values()]
-        self.message = "self-test"
-        self._tests += try_model(self.runs, self._called)
-        self.message = "reference"
-        targets: dict[str, Target] = {}
-        ends: dict[str, Tensor] = {}
-        for plan in self.plans:
-            if plan.target not in targets:
-                targets[plan.target], ends[plan.target] = self._target(plan)
-        cells: list[Cell] = []
-        pictured: dict[tuple[str, str, int], Tensor] = {}
-        for plan in self.plans:
-            cell, end = self._cell(plan, ends[plan.target])
-            cells.append(cell)
-            if end is not None:
-                pictured[(cell.sampler, cell.schedule, cell.steps)] = end[:PICTURED].clone()
-        own = {*self.request.given_sigmas, *SCHEDULER_NAMES}
-        if self.request.preset is not None:
-            own.add(preset_label(self.request.preset))
-        first = self.request.first_seed
-        comparison = Comparison(
-            tuple(cells),
-            tuple(range(first, first + self.request.seeds)),
-            targets,
-            frozenset(own),
-            tuple(self._notes()),
-        )
-        kept = {name: end[:PICTURED].clone() for name, end in ends.items()}
-        return CompareResult(comparison, pictured, kept, self.runs.guider.model_patcher)
-
-    def _target(self, plan: _Plan) -> tuple[Target, Tensor]:
-        """The end states that the cell's errors are measured from, and how far they can be trusted."""
-        levels = self.request.reference_steps
-        run = self._noisy_end if plan.runner.noisy else self._solution
-        coarse, fine = run(plan.runner, levels // 2), run(plan.runner, levels)
-        error, converged = agreement(fine, coarse, STOCHASTIC_TOLERANCE if plan.runner.noisy else TOLERANCE)
-        return Target(levels, error, converged), fine
-
-    def _solution(self, _: Runner, levels: int) -> Tensor:
-        sigma_range = sigma_range_of(self.runs.guider.model_patcher)
-        budget = Budget(self.rows.stop, float(levels), progress=lambda *_: self._called(self.rows.stop))
-        teacher = run_teacher(self.runs, teacher_sigmas(levels, sigma_range), self.rows, Sketch(1, 1), budget)
-        return teacher.end.float().cpu()
-
-    def _noisy_end(self, runner: Runner, levels: int) -> Tensor:
-        sigmas = finish_sigmas(teacher_sigmas(levels, sigma_range_of(self.runs.guider.model_patcher)))
-        return run_sampler(self.runs, runner.for_rows(self.rows), sigmas, self.rows, self._called)[0]
-
-    def _cell(self, plan: _Plan, target: Tensor) -> tuple[Cell, Tensor | None]:
-        """One cell; a run that breaks down is a result, not the end of the comparison."""
-        steps = len(plan.sigmas) - 1
-        self.message = f"{plan.runner.label} with {plan.schedule}, {steps} steps"
-        before = self._rows_called
-        try:
-            end, seconds = run_sampler(self.runs, plan.runner.for_rows(self.rows), plan.sigmas, self.rows, self._called)
-            if end.shape != target.shape:
-                raise ValueError(f"it returned the shape {tuple(end.shape)} for {tuple(target.shape)}")
-            check_finite(end, 0.0, steps - 1)
-        except MemoryError:
-            raise
-        except Exception as error:  # another pack's sampler may raise anything
-            if messages.is_interrupt(error):
-                raise
-            said = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
-            none = target.new_zeros(0).double()
-            return Cell(plan.runner.label, plan.schedule, steps, none, failed=said, target=plan.target), None
-        rows = self.rows.stop
-        cell = Cell(
-            plan.runner.label,
-            plan.schedule,
-            steps,
-            sample_errors(end, target),
-            (self._rows_called - before) / rows,
-            seconds / rows,
-            mode_switches(end, target),
-            target=plan.target,
-        )
-        return cell, end
-
-    def _called(self, rows: int) -> None:
-        self._rows_called += rows
-        done = round(self._rows_called / self.rows.stop)
-        self._bar(done, max(done, self._left), self.message)
-
-    def _notes(self) -> list[str]:
-        request, model = self.request, self.runs.guider.model_patcher
-        starts = {plan.schedule: float(plan.sigmas[0]) for plan in reversed(self.plans)}
-        notes = list(dict.fromkeys(plan.runner.note for plan in self.plans if plan.runner.note))
-        notes += low_starts(starts, sigma_range_of(model).sigma_max)
-        notes += fallbacks(model, starts)
-        if request.preset is not None:
-            shape = tuple(self.runs.noise.shape[1:])
-            notes += preset_differences(request.preset, preset_label(request.preset), request.guider, shape)
-        notes += self._tests
-        if "noise_mask" in request.latent:
-            notes.append("The mask of the latent was not used: whole images are compared.")
-        return list(filter(None, notes))
+def _notes(request: CompareRequest, runs: GuiderRuns, cells: Sequence[CellRun]) -> list[str]:
+    """What else to know, in sentences."""
+    model = runs.guider.model_patcher
+    starts = {cell.schedule: float(cell.sigmas[0]) for cell in reversed(cells)}
+    notes = [*low_starts(starts, sigma_range_of(model).sigma_max), *fallbacks(model, starts)]
+    if request.preset is not None:
+        shape = tuple(runs.noise.shape[1:])
+        notes += preset_differences(request.preset, preset_label(request.preset), request.guider, shape)
+    if "noise_mask" in request.latent:
+        notes.append("The mask of the latent was not used: whole images are compared.")
+    return list(filter(None, notes))

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...schedules.comparison.running import run_sampler
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.types import Progress
 from ...schedules.fitting.calibration import Calibration
@@ -19,7 +20,7 @@ from ...schedules.hosting.call_timer import CallTimer
 from ...schedules.hosting.progress import share_in_words
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.samplers.fitted import NAME, WITHOUT_COEFFICIENTS
-from ..compare.runners import named_runner, run_sampler
+from ..compare.runners import named_runner
 from ..host import messages
 from ..host.experts import ExpertRuns
 from ..host.noise_levels import noise_levels_of
@@ -89,6 +90,11 @@ class Counting:
             self._resumed = f" (went on at {share_in_words(self._recalled, total + self._calls)})"
         self._done, self._total, self._timed = done, total + self._calls, self._timer.calls
         self._progress(done, self._total, message + self._resumed)
+
+    @property
+    def fraction(self) -> float:
+        """The share that is done, 0 to 1."""
+        return self._done / max(self._total, 1)
 
     @property
     def share(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...schedules.fitting.report import FREQUENCY_WEIGHT
 from ...schedules.presets.file import load_preset
 from ...schedules.presets.preset import Preset
 from ..edits import same_guidance
@@ -66,6 +67,9 @@ def _edits(request: FitRequest, preset: Preset, subject: Subject, steps: Sequenc
     if missing and preset.denoise == request.denoise:
         be = "is" if len(missing) == 1 else "are"
         said.append(f"It holds {preset.counts_in_words}; {in_words(list(map(str, missing)))} {be} interpolated.")
+    counted = preset.made.more.get(FREQUENCY_WEIGHT, 1.0)
+    if counted != request.frequency_weight:
+        said.append(f"It was fitted with frequency_weight {counted:g}, not {request.frequency_weight:g}.")
     guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
     said += preset.differences(None, None, guidance, subject.latent_shape)
     return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]

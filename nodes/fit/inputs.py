@@ -141,6 +141,21 @@ def vae_input() -> io.Input:
     )
 
 
+def frequency_weight_input() -> io.Input:
+    """What errors in fine detail count; last, so that saved graphs keep their values."""
+    return advanced(
+        number(
+            "frequency_weight",
+            1.0,
+            (0.1, 100.0, 0.1),
+            "How many times more an error in the finest detail of the latent counts than one in flat areas, in the "
+            "search and in the errors of the report. 1: all alike. Errors in fine detail are what people see as noise.",
+            round=0.01,
+            optional=True,
+        )
+    )
+
+
 def outputs() -> list[io.Output]:
     """The outputs that all nodes share which make a preset."""
     return [

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..host import folders
 from ..host.decoding import decoder_of
 from ..host.guiders import cfg_guider
+from ..host.input_check import InputCheck
 from ..host.samplers import check_fit_sampler
 from ..inputs import cfg_input, conditioned_model
 from ..pictures.beside import for_page, pictures_of, sheet_of
@@ -23,6 +24,7 @@ from .inputs import (
     before_after_output,
     boundary_input,
     denoise_input,
+    frequency_weight_input,
     latent_input,
     method_input,
     outputs,
@@ -69,28 +71,22 @@ def node_output(result: FitResult, cls: type[io.ComfyNode], pictures: Sequence[T
     return io.NodeOutput(*given, sheet_of(result.beside, pictures), ui=shown)
 
 
+def check_typed(
+    sampler_name: str | None = None, steps: str | None = None, choose_sampler: bool = False, name: str = ""
+) -> None:
+    """Raise ValueError, which names the input, where what is typed into a Fit node cannot be."""
+    if name.strip():
+        folders.checked_path(name)
+    if sampler_name is not None:
+        check_fit_sampler(sampler_name, choose_sampler)
+    if steps is not None:
+        parse_steps(steps)
+
+
 class FitNode(io.ComfyNode):
     """The checks of both Fit nodes that the host asks for before it runs them."""
 
-    @classmethod
-    def validate_inputs(
-        cls,
-        sampler_name: str | None = None,
-        steps: str | None = None,
-        choose_sampler: bool | None = None,
-        name: str | None = None,
-    ) -> bool | str:
-        # A linked input is None here; it is checked when the node runs.
-        try:
-            if name is not None and name.strip():
-                folders.checked_path(name)
-            if sampler_name is not None:
-                check_fit_sampler(sampler_name, bool(choose_sampler))
-            if steps is not None:
-                parse_steps(steps)
-        except ValueError as error:
-            return str(error)
-        return True
+    validate_inputs = InputCheck(check_typed)
 
     @classmethod
     def fingerprint_inputs(cls, name: str | None = None, refit: bool | None = None, **_: Any) -> str:
@@ -150,6 +146,7 @@ class SigmasmithFit(FitNode):
                 denoise_input(),
                 method_input(),
                 vae_input(),
+                frequency_weight_input(),
             ],
             outputs=[*outputs(), before_after_output()],
         )
@@ -205,6 +202,7 @@ class SigmasmithFitGuider(FitNode):
                 denoise_input(),
                 method_input(),
                 vae_input(),
+                frequency_weight_input(),
             ],
             outputs=[*outputs(), before_after_output()],
         )

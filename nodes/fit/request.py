@@ -37,6 +37,7 @@ class FitRequest:
         checkpoint: file of the model, for hosts whose models do not know it.
         facts: further facts for the preset's `made`.
         in_use: what the fit is to be seen beside.
+        frequency_weight: how many times more an error in the finest detail counts than one in flat areas.
     """
 
     guider: Any
@@ -61,6 +62,7 @@ class FitRequest:
     checkpoint: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     in_use: InUse = field(default_factory=InUse)
+    frequency_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.low_guider is not None and self.sampler_name == NAME:

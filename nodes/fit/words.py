@@ -40,6 +40,7 @@ def say_memory(kept: int, recorded: int, runs: GuiderRuns | ExpertRuns, node_id:
             f"({in_bytes(kept)}); lower noises, the step counts or the size of the latent if it slows down",
             node_id,
             warning=True,
+            quiet=True,
         )
     return said
 

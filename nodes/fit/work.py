@@ -15,7 +15,7 @@ from ...schedules.core.types import Baselines, Progress
 from ...schedules.fitting.budget import OutOfTimeError
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
-from ...schedules.fitting.effort import effort_named
+from ...schedules.fitting.effort import Effort, effort_for
 from ...schedules.fitting.experts import switch_sentences
 from ...schedules.fitting.journal import Records
 from ...schedules.fitting.memory import FitSize
@@ -56,9 +56,9 @@ def fit(request: FitRequest) -> FitResult:
     Raises:
         ValueError: names the input to change.
     """
-    noises = effort_named(request.effort).rows or request.noises
-    request = replace(request, name=request.name.strip(), noises=noises)
     steps = parse_steps(request.steps)
+    noises = _effort(request, steps).rows or request.noises
+    request = replace(request, name=request.name.strip(), noises=noises)
     check_fit_sampler(request.sampler_name, request.choose_sampler)
     subject = subject_of(
         request.guiders, request.latent, request.noises, request.sampler_name, request.boundary, request.low_input
@@ -140,7 +140,8 @@ def _told_if_interrupted(counting: Counting, node_id: Any) -> Iterator[None]:
         yield
     except BaseException as error:
         if messages.is_interrupt(error) and folders.records_limit():
-            messages.show(f"Interrupted at {counting.share}: kept, and goes on from there when queued again.", node_id)
+            said = f"Interrupted at {counting.share}: kept, and goes on from there when queued again."
+            messages.show(said, node_id, done=counting.fraction, kept=True)
         raise
 
 
@@ -151,6 +152,10 @@ def _progress(request: FitRequest, runs: GuiderRuns | ExpertRuns) -> Progress:
     return only_within(runs, request.minutes, progress_bar(runs, request.node_id, None))
 
 
+def _effort(request: FitRequest, steps: tuple[int, ...]) -> Effort:
+    return effort_for(request.effort, steps, coefficients=NAME in request.samplers)
+
+
 def _say_sizes(request: FitRequest, steps: tuple[int, ...], subject: Subject, runs: GuiderRuns | ExpertRuns) -> str:
     """A sentence on the memory and the disk that the fit takes at most, said before it begins."""
     # Two calls per step: how often a sampler calls the model is not known before it runs.
@@ -158,7 +163,7 @@ def _say_sizes(request: FitRequest, steps: tuple[int, ...], subject: Subject, ru
         subject.latent_shape,
         request.noises,
         steps,
-        effort_named(request.effort),
+        _effort(request, steps),
         samplers=len(request.samplers),
         calls_per_step=2,
         method=request.method,
@@ -236,7 +241,7 @@ def _calibrated(
                 runs,
                 runs.noise,
                 sampling,
-                Searching(baselines, request.effort, request.method),
+                Searching(baselines, request.effort, request.method, frequency_weight=request.frequency_weight),
                 cost,
                 records,
                 suspects_in_words(request.guiders),
@@ -261,5 +266,6 @@ def _fit_key(request: FitRequest, subject: Subject, steps: tuple[int, ...]) -> s
         request.calibration_seed,
         request.denoise,
         request.method,
+        request.frequency_weight,
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]

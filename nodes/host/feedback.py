@@ -13,10 +13,10 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ...schedules.core.counted import CountedModel
 from ...schedules.feedback.estimate import RunRecord, observed
 from ...schedules.feedback.refine import Pass
 from . import messages
-from .counted import CountedModel
 from .guiders import cfg_guider
 from .latents import latent_rows
 from .noise_levels import model_sampling_of

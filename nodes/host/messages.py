@@ -30,7 +30,8 @@ def show(text: str, node_id: Any, **more: Any) -> None:
     """Put lines into the node on the page of whoever queued; the log is not told.
 
     Args:
-        more: `done`, the share of a bar, or `offer`, what a button in the node is for.
+        more: `done`, the share of a bar; `offer`, the minutes that a button in the node is for; `kept`, whether a
+            button lets interrupted work go on.
     """
     send(STATUS, node_id, text=text, **more)
 

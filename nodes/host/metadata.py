@@ -15,6 +15,7 @@ from torch import Tensor
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
 from . import messages
+from .input_check import look_at
 from .packs import lacking_in_words, packs_lacking
 from .run_records import RunRecords, run_facts, uses_pack
 
@@ -33,7 +34,9 @@ def on_prompt(data: dict[str, Any]) -> dict[str, Any]:
     graph = data.get("prompt")
     if graph is None or not uses_pack(graph):
         return data
-    _name_packs(graph)
+    classes = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", {})  # the host's module of that name
+    look_at(graph, classes)
+    _name_packs(graph, classes)
     if data.get("prompt_id") is None:
         data["prompt_id"] = str(uuid.uuid4())  # as the host itself would choose one
     extra = data.setdefault("extra_data", {})
@@ -43,11 +46,10 @@ def on_prompt(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _name_packs(graph: Any) -> None:
+def _name_packs(graph: Any, classes: Any) -> None:
     """Say once of every pack in a graph that its dropdown lacks our names; a graph is queued all the same."""
     log = logging.getLogger(LOGGER_NAME)
     try:
-        classes = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", {})  # the host's module of that name
         for pack in packs_lacking(graph, classes):
             if pack not in _named_packs:
                 _named_packs.add(pack)

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ...schedules.search.rewards import measured
 from ...schedules.search.stepwise import StepRecord, StepSearch, sample_search
-from ...schedules.search.widths import WidthPlan
+from ...schedules.search.widths import UNIFORM, WidthPlan, plan_of_preset
 from ...schedules.search.words import steps_in_words
+from ..registration import PRESET_ATTRIBUTE
 from . import messages
 from .decoding import DecodeLatents
 from .latents import latent_rows
@@ -25,12 +26,19 @@ from .noise_levels import is_flow
 DecoderOf = Callable[[Any], DecodeLatents]
 
 
-def search_sampler(search: StepSearch, decoder: DecoderOf, told: Callable[[StepSearch, StepRecord], None]) -> Any:
+def search_sampler(
+    search: StepSearch,
+    decoder: DecoderOf,
+    told: Callable[[StepSearch, StepRecord], None],
+    *,
+    plan_of_model: bool = False,
+) -> Any:
     """A SAMPLER that searches inside its run.
 
     Args:
         search: its `decode` is exchanged for that of the run's model.
         told: hears of every run after it.
+        plan_of_model: whether the plan is that of the preset on the run's model, else uniform.
     """
 
     def sample_sigmasmith_search(
@@ -48,6 +56,7 @@ def search_sampler(search: StepSearch, decoder: DecoderOf, told: Callable[[StepS
             reward=_KeepsModel(search.reward, patcher),
             decode=images_of,
             noise_scale=float(getattr(sampling, "noise_scale", 1.0)),
+            plan=_plan_on(sampling) if plan_of_model else search.plan,
         )
         seed, flow = int((extra_args or {}).get("seed") or 0), is_flow(sampling)
         given = (model, x, sigmas, extra_args, callback, disable)
@@ -56,6 +65,12 @@ def search_sampler(search: StepSearch, decoder: DecoderOf, told: Callable[[StepS
         return end
 
     return comfy.samplers.KSAMPLER(sample_sigmasmith_search)
+
+
+def _plan_on(sampling: Any) -> WidthPlan:
+    """The plan that the preset on a model keeps; uniform where there is none."""
+    preset = getattr(sampling, PRESET_ATTRIBUTE, None)
+    return UNIFORM if preset is None else plan_of_preset(preset.made.more) or UNIFORM
 
 
 def tell_search(node_id: Any) -> Callable[[StepSearch, StepRecord], None]:

@@ -15,11 +15,15 @@ from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.identity import ModelIdentity
 from ...schedules.presets.preset import Preset
-from ..edits import same_guidance
+from ...schedules.presets.share_code import to_share_code
+from ...schedules.search.widths import WidthPlan
+from ..edits import derived_name, same_guidance
 from ..graph import NodeValues, RunningModel
 from ..registration import OPTIMAL
 from ..schedule.words import MODES, schedule_info
 from ..text import parse_settings, will_run
+from .live_auto import auto_drawn
+from .live_plan import PLANS, live_plan, plan_answer
 from .live_plot import Drawn, answer
 from .live_request import LiveRequest, Sources
 
@@ -38,9 +42,26 @@ def live_curve(request: LiveRequest, sources: Sources) -> dict[str, Any]:
         `plot`, `cut`, `summary`, `warnings`, `hint`, `aria`; or `problem` alone, a sentence, where there is no curve.
     """
     try:
+        if request.node.kind in PLANS:
+            return plan_answer(_plan(request, sources))
         return answer(draw(request, sources))
     except ValueError as error:
         return {"problem": str(error)}
+
+
+def share_code(request: LiveRequest, sources: Sources) -> str:
+    """What the page copies: the share code of a node's schedule, or of a search plan its line.
+
+    Raises:
+        ValueError: the node has neither; names the input.
+    """
+    if request.node.kind in PLANS:
+        return _plan(request, sources).text()
+    return to_share_code(shared_preset(request, sources))
+
+
+def _plan(request: LiveRequest, sources: Sources) -> WidthPlan:
+    return live_plan(request.node, _preset_of(request, sources) if request.preset else None)
 
 
 def shared_preset(request: LiveRequest, sources: Sources) -> Preset:
@@ -78,7 +99,7 @@ def _model(request: LiveRequest, sources: Sources) -> RunningModel | None:
 
 def _schedule(request: LiveRequest, sources: Sources) -> Drawn:
     node = request.node
-    preset = _preset_of(request.preset, sources)
+    preset = _preset_of(request, sources)
     steps, denoise = int(node.number("steps", 10)), node.number("denoise", 1.0)
     mode = MODES.get(node.text("mode"), "steps")
     return _of_preset(preset, steps, denoise, mode, None, hint=_linked(node, "steps", "denoise"))
@@ -121,15 +142,15 @@ def _linked(node: NodeValues, *names: str) -> str:
     return f"{' and '.join(linked)} {are} through a link; drawn for the default."
 
 
-def _preset_of(chain: tuple[NodeValues, ...], sources: Sources) -> Preset:
+def _preset_of(request: LiveRequest, sources: Sources) -> Preset:
     """The preset that comes through a node's preset input."""
-    for node in chain:
+    for node in request.preset:
         if node.kind == "SigmasmithLoadPreset":
             return _loaded(node, sources)
         if node.kind in _WRITERS:
-            return _fitted(node, sources)
-    if chain:
-        raise ValueError(f"preset: {chain[-1].kind} has to run before its preset can be drawn")
+            return _fitted(node, _model(request, sources), sources)
+    if request.preset:
+        raise ValueError(f"preset: {request.preset[-1].kind} has to run before its preset can be drawn")
     raise ValueError("preset: connect Sigmasmith Load Preset or Fit Schedule to see the curve")
 
 
@@ -139,12 +160,20 @@ def _loaded(node: NodeValues, sources: Sources) -> Preset:
     return sources.load_preset(node.text("preset"), node.text("share_code"))
 
 
-def _fitted(node: NodeValues, sources: Sources) -> Preset:
+def _fitted(node: NodeValues, model: RunningModel | None, sources: Sources) -> Preset:
+    """The preset that a Fit node has saved.
+
+    Args:
+        model: whose file names the preset where nobody types a name.
+    """
     name = node.text("name").strip()
+    if not name and model is not None:
+        name = derived_name([model.identity.checkpoint], node.text("sampler_name"), node.number("denoise", 1.0))
     try:
         return sources.load_preset(name, "")
     except ValueError:
-        raise ValueError(f"Nothing is fitted under the name {name or '(empty)'} yet. Queue it once.") from None
+        under = f" under the name {name}" if name else ""
+        raise ValueError(f"Nothing is fitted{under} yet. Queue it once.") from None
 
 
 def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes: Sequence[str] = ()) -> Drawn:
@@ -170,7 +199,7 @@ def _load(request: LiveRequest, sources: Sources) -> Drawn:
 
 def _fit(request: LiveRequest, sources: Sources) -> Drawn:
     node = request.node
-    preset = _fitted(node, sources)
+    preset = _fitted(node, _model(request, sources), sources)
     notes: list[str] = []
     if not node.linked & {"sampler_name"}:
         notes += preset.differences(sampler=node.text("sampler_name"))
@@ -182,11 +211,11 @@ def _fit(request: LiveRequest, sources: Sources) -> Drawn:
 
 def _save(request: LiveRequest, sources: Sources) -> Drawn:
     """Nodes that take a preset as it is."""
-    return _whole_preset(_preset_of(request.preset, sources), request, sources)
+    return _whole_preset(_preset_of(request, sources), request, sources)
 
 
 def _apply(request: LiveRequest, sources: Sources) -> Drawn:
-    preset, model, run = _preset_of(request.preset, sources), _model(request, sources), request.run
+    preset, model, run = _preset_of(request, sources), _model(request, sources), request.run
     if model is not None and model.identity.flow != preset.model.flow:
         raise ValueError(" ".join(preset.model.differences(model.identity)[:2]))
     if run is None or "steps" not in run.values:
@@ -247,6 +276,7 @@ _KINDS: dict[str, Callable[[LiveRequest, Sources], Drawn]] = {
     "SigmasmithMultistep": _save,
     **dict.fromkeys(_WRITERS, _fit),
     "SigmasmithApply": _apply,
+    "SigmasmithAuto": auto_drawn,
     "SigmasmithCosine": _cosine,
     "SigmasmithCurve": _any_curve,
 }

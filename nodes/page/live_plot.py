@@ -32,6 +32,7 @@ class Drawn:
         summary: one sentence. notes: warnings. hint: what to do to see more.
         others: further lists, drawn faintly. own: a stock name that this very curve is.
         preset: the preset it comes from.
+        learned: whether it is the family's.
     """
 
     sigmas: Tensor
@@ -45,6 +46,7 @@ class Drawn:
     others: Mapping[str, Tensor] = field(default_factory=dict)
     own: str = ""
     preset: Preset | None = None
+    learned: bool = False
 
     @property
     def run(self) -> Tensor:
@@ -65,7 +67,7 @@ def answer(drawn: Drawn) -> dict[str, Any]:
         _said(int(point[0] or 0), drawn.cut, len(run) - 1, text) for point, text in zip(first["points"], first["texts"])
     ]
     top = None if drawn.partial else ends.sigma_max
-    measured = drawn.preset is not None and not drawn.preset.exact
+    measured = drawn.learned or (drawn.preset is not None and not drawn.preset.exact)
     plain = run.double().numpy()
     warnings = [*drawn.notes, *schedule_warnings(plain, flow=ends.flow, sigma_max=top, measured=measured)]
     warnings = [_sentence(text) for text in warnings]

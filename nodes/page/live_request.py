@@ -40,6 +40,10 @@ class Sources(Protocol):
         """As the Load Preset node; ValueError names the input."""
         ...
 
+    def library(self) -> Mapping[str, Preset]:
+        """Every preset that can be read, by its name."""
+        ...
+
     def running_model(self, chain: tuple[NodeValues, ...]) -> RunningModel | None:
         """None where the model cannot be told without loading it."""
         ...

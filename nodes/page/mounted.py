@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 from ...schedules.hosting.library import Library
 from ...schedules.presets.preset import Preset
@@ -17,6 +18,9 @@ class HostSources:
 
     def load_preset(self, choice: str, share_code: str) -> Preset:
         return store.load(choice, share_code)
+
+    def library(self) -> Mapping[str, Preset]:
+        return folders.preset_store().presets()
 
     def running_model(self, chain: tuple[NodeValues, ...]) -> RunningModel | None:
         return peek.running_model(chain)

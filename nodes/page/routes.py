@@ -17,7 +17,7 @@ from ...schedules.hosting.library import Library, LibraryError
 from ...schedules.hosting.version import build
 from ...schedules.presets.share_code import to_share_code
 from . import ROUTE_PREFIX
-from .live_curve import live_curve, shared_preset
+from .live_curve import live_curve, share_code
 from .live_request import Sources, parse_chain, parse_request
 from .stripped_workflow import Choices, stripped_workflow
 
@@ -159,8 +159,8 @@ class Routes:
             return {"problem": "The curve could not be drawn; the log of ComfyUI says why."}
 
     def code(self, request: Mapping[str, Any]) -> Answer:
-        """Share code of a node's schedule."""
-        return Answer(value={"code": to_share_code(shared_preset(parse_request(request.get("node")), self.sources))})
+        """Share code of a node's schedule, or line of its search plan."""
+        return Answer(value={"code": share_code(parse_request(request.get("node")), self.sources)})
 
     def list(self, request: Mapping[str, Any]) -> Answer:
         """The library, those that fit the model in the graph first; at most MAX_CARDS, and how many there are."""

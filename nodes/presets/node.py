@@ -6,11 +6,24 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ...schedules.core.words import picture_size
 from ...schedules.presets.preset import Preset
 from ..host import folders
+from ..host.input_check import InputCheck
 from ..inputs import check_preset
 from ..sampler_names import MULTISTEP
 from ..schema import CATEGORY, PresetType, choice, schema, switch, text, text_ui
+
+
+def _check_name(name: str | None = None) -> None:
+    if name is not None:
+        folders.checked_path(name)
+
+
+def _check_choice(preset: str | None = None, share_code: str = "") -> None:
+    from .store import check_choice
+
+    check_choice(preset, share_code)
 
 
 class SigmasmithSavePreset(io.ComfyNode):
@@ -40,15 +53,7 @@ class SigmasmithSavePreset(io.ComfyNode):
             ],
         )
 
-    @classmethod
-    def validate_inputs(cls, name: str | None = None) -> bool | str:
-        # A linked input is None here; it is checked when the node runs.
-        try:
-            if name is not None:
-                folders.checked_path(name)
-        except ValueError as error:
-            return str(error)
-        return True
+    validate_inputs = InputCheck(_check_name)
 
     @classmethod
     def execute(
@@ -91,11 +96,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
             ],
         )
 
-    @classmethod
-    def validate_inputs(cls, preset: str | None = None, share_code: str | None = None) -> bool | str:
-        from .store import check_choice
-
-        return check_choice(preset, "" if share_code is None else share_code)
+    validate_inputs = InputCheck(_check_choice)
 
     @classmethod
     def fingerprint_inputs(cls, preset: str = "", share_code: str = "", **_: Any) -> str:
@@ -132,7 +133,7 @@ def preset_info(preset: Preset) -> str:
     if preset.guidance is not None:
         facts.append(f"Guidance: {preset.guidance:g}")
     if preset.latent_shape:
-        facts.append(f"Latent: {'x'.join(map(str, preset.latent_shape))}")
+        facts.append(f"Size: {picture_size(preset.latent_shape, model.family)}")
     said = [("By", preset.author), ("Licence", preset.licence), ("Notes", preset.made.beside(preset.notes))]
     facts += [f"{label}: {text}" for label, text in said if text]
     return "\n".join(facts)

@@ -70,15 +70,14 @@ def load_fingerprint(choice: str, share_code: str) -> str:
         return "missing"
 
 
-def check_choice(choice: str | None, share_code: str | None) -> bool | str:
-    """The host's validation of Load: True, or what is wrong. Linked inputs (None) are checked when it runs."""
-    if choice is None or share_code is None or share_code.strip() or _CODE.match(choice):
-        return True
-    try:
+def check_choice(choice: str | None, share_code: str) -> None:
+    """Raise ValueError, which names the input, where there is no such file to load.
+
+    Args:
+        choice: None where it comes through a link, and is checked when the node runs.
+    """
+    if choice is not None and not share_code.strip() and not _CODE.match(choice):
         file_of(choice)
-    except ValueError as error:
-        return str(error)
-    return True
 
 
 def file_of(choice: str) -> Path:

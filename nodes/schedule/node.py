@@ -12,10 +12,10 @@ from ...schedules.presets.preset import Preset
 from ..host.metadata import note_run
 from ..host.noise_levels import check_same_noise
 from ..host.watch import with_preset
-from ..inputs import USES, check_preset, use_input
+from ..inputs import check_preset, use_input
 from ..registration import remember
 from ..schema import CATEGORY, PresetType, choice, number, schema, text_ui, whole
-from ..text import plain_list
+from ..text import USES, plain_list
 from .words import MODES, schedule_info, shift_info
 
 

@@ -7,16 +7,17 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...schedules.search.children import STEP_RULES
-from ...schedules.search.widths import parse_widths
+from ...schedules.search.widths import PRESET_TEXT, parse_widths
 from ..host.decoding import DECODERS
 from ..host.schedulers import dropdown_names
 from ..inputs import cfg_input, conditioned_model, noise_seed_input, sampler_name_input
-from ..schema import RewardType, choice, number, schema, text, text_ui, whole
+from ..schema import PresetType, RewardType, choice, number, schema, text, text_ui, whole
 from .rewards import CATEGORY_OF_SEARCH
 
 METHODS = ("drafts", "prune a batch")
 _PLAN = "How the calls are spread over the run, by the share of noise: uniform; until 0.4 (one child below it); or "
-_PLAN += "relative numbers of further children, such as 1: 1, 0.7: 3, 0.4: 0."
+_PLAN += "relative numbers of further children, such as 1: 1, 0.7: 3, 0.4: 0; or preset: the plan that the preset "
+_PLAN += "keeps, else uniform."
 _JUDGE = "A second reward that is reported and chooses nothing: where it falls while the first rises, the search "
 _JUDGE += "has begun to cheat."
 
@@ -123,7 +124,8 @@ class SigmasmithSearchSampler(io.ComfyNode):
     def validate_inputs(cls, plan: str | None = None) -> bool | str:
         # A linked input is None here; it is checked when the node runs.
         try:
-            parse_widths(plan or "")
+            if (plan or "").strip().lower() != PRESET_TEXT:
+                parse_widths(plan or "")
         except ValueError as error:
             return str(error)
         return True
@@ -167,10 +169,16 @@ class SigmasmithSearchPlan(io.ComfyNode):
                 io.Sigmas.Input("sigmas", optional=True, tooltip="For a pilot: the schedule of the run."),
                 RewardType.Input("reward", optional=True, tooltip="For a pilot: the reward."),
                 io.Vae.Input("vae", optional=True, tooltip="For decode VAE."),
+                PresetType.Input(
+                    "preset",
+                    optional=True,
+                    tooltip="A preset to keep the plan in. Its own plan is taken where plan is the word preset.",
+                ),
             ],
             outputs=[
                 io.String.Output(display_name="plan", tooltip="For Search Sampler; this line is what to share."),
                 io.String.Output(display_name="info", tooltip="What the pilot measured, and why this plan."),
+                PresetType.Output(display_name="preset", tooltip="The preset with this plan, for Save Preset."),
             ],
         )
 
@@ -178,5 +186,5 @@ class SigmasmithSearchPlan(io.ComfyNode):
     def execute(cls, **inputs: Any) -> io.NodeOutput:
         from .work import planned
 
-        plan, info = planned(**inputs)
-        return io.NodeOutput(plan, info, ui=text_ui(info))
+        plan, info, preset = planned(**inputs)
+        return io.NodeOutput(plan, info, preset, ui=text_ui(info))

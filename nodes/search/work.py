@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...schedules.presets.preset import Preset
 from ...schedules.search.pilot import run_pilot
 from ...schedules.search.pruning import pruning_plan, search_pruned
 from ...schedules.search.rewards import Reward, ScoreReward
 from ...schedules.search.seeds import SeedBudget, SeedSearch, search_seeds
 from ...schedules.search.stepwise import StepSearch
-from ...schedules.search.widths import parse_widths
+from ...schedules.search.widths import PRESET_TEXT, UNIFORM, parse_widths, plan_of_preset, with_plan
 from ...schedules.search.words import drafts_in_words, seeds_in_words
 from ..host import messages
 from ..host.decoding import latent_decoder
@@ -116,10 +117,12 @@ def searching_sampler(
     Raises:
         ValueError: names the input.
     """
+    kept = plan.strip().lower() == PRESET_TEXT
+    widths_plan = UNIFORM if kept else parse_widths(plan)
     search = StepSearch(
-        reward, _no_pictures, budget, parse_widths(plan), paths, rule, eta, judge=judge, seeds=parse_seeds(seeds)
+        reward, _no_pictures, budget, widths_plan, paths, rule, eta, judge=judge, seeds=parse_seeds(seeds)
     )
-    return search_sampler(search, _decoder_of(decode, vae), tell_search(node_id))
+    return search_sampler(search, _decoder_of(decode, vae), tell_search(node_id), plan_of_model=kept)
 
 
 def _decoder_of(decode: str, vae: Any) -> DecoderOf:
@@ -144,16 +147,23 @@ def planned(
     cfg: float,
     decode: str,
     sigmas: Tensor | None = None,
+    preset: Preset | None = None,
     **links: Any,
-) -> tuple[str, str]:
-    """A plan's line, and what is known of it: as typed, or the pilot's where images are asked for.
+) -> tuple[str, str, Preset | None]:
+    """A plan's line, what is known of it, and the preset with it: as typed, or the pilot's where images are asked for.
 
     Raises:
         ValueError: names the input.
     """
-    widths_plan = parse_widths(plan)
+    if plan.strip().lower() == PRESET_TEXT:
+        if preset is None:
+            raise ValueError("plan: preset is the plan that a preset keeps; connect one, or type a plan")
+        known = plan_of_preset(preset.made.more) or UNIFORM
+    else:
+        known = parse_widths(plan)
     if not pilot_images:
-        return widths_plan.text(), f"Plan: {widths_plan.text()}. Set pilot_images above 0 to have one measured."
+        said = f"Plan: {known.text()}. Set pilot_images above 0 to have one measured."
+        return known.text(), said, preset and with_plan(preset, known)
     needed = ("model", "positive", "negative", "latent", "reward")
     missing = [name for name in needed if links.get(name) is None] + ["sigmas"] * (sigmas is None)
     if missing or sigmas is None:
@@ -166,7 +176,7 @@ def planned(
     seen = range(first_seed, first_seed + pilot_images)
     unseen = range(seen.stop, seen.stop + held_out_images)
     result = run_pilot(runs, reward, levels, flow=flow, pilot=seen, held_out=unseen)
-    return result.plan.text(), result.in_words()
+    return result.plan.text(), result.in_words(), preset and with_plan(preset, result.plan)
 
 
 def reward_of_node(

@@ -46,6 +46,29 @@ def plain_list(sigmas: Iterable[float]) -> str:
     return ", ".join(np.format_float_positional(np.float32(sigma), trim="0", unique=True) for sigma in sigmas)
 
 
+# Pixels per latent value of each side, by the channels of a latent: the autoencoders of SD, SDXL, SD3, Flux, Qwen and
+# Wan 2.1 (4, 16), of Wan 2.2's small model (48); models of pixels have their own colours.
+_PIXELS = {1: 1, 3: 1, 4: 8, 16: 8, 48: 16}
+# Stable Cascade's 16 channels are another autoencoder's.
+_OTHER_LATENTS = ("StableCascade",)
+_FRAMES = 4  # per latent of a clip, after its first
+
+
+def picture_size(shape: Sequence[int], family: str = "") -> str:
+    """A picture's or clip's size in pixels, from the shape of its latent without the batch, such as "512x768 pixels".
+
+    Args:
+        shape: (channels, height, width), or (channels, frames, height, width).
+        family: of the model, where known. Latents whose pixels nobody knows are named as what they are.
+    """
+    times = None if family.startswith(_OTHER_LATENTS) or len(shape) not in (3, 4) else _PIXELS.get(shape[0])
+    if times is None:
+        return f"a latent of {'x'.join(map(str, shape))}"
+    height, width = (times * length for length in shape[-2:])
+    clip = f", {_FRAMES * (shape[1] - 1) + 1} frames" if len(shape) == 4 else ""
+    return f"{width}x{height} pixels{clip}"
+
+
 def duration(seconds: float) -> str:
     """A duration as one says it: 40 seconds, 3 minutes, 2.5 hours."""
     if seconds < 90.0:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ LEAST_STEPS, MOST_STEPS = 3, 30
 # Guidance beyond which nothing was learned.
 _MOST_GUIDANCE = 10.0
 _GUIDANCE_UNIT = math.log(3.0)
+# A move of the parameters is one at every guidance: of the first of the two terms.
+_OFFSET = np.array([1.0, 0.0])[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,27 @@ class Learned:
 
 
 @dataclass(frozen=True)
+class Directions:
+    """How models differ beyond scale and stretch, at one step count: one standard deviation along each direction.
+
+    Args:
+        levels: (directions, steps - 1) what is added to levels.
+        parameters: (directions, steps, features) what is added to the parameters at every guidance.
+    """
+
+    levels: Array
+    parameters: Array
+
+    def moved(self, learned: Learned, numbers: Sequence[float]) -> Learned:
+        """What was learned, moved along the first directions by as many numbers."""
+        along = np.asarray(numbers, float)
+        levels = learned.levels + np.tensordot(along, self.levels[: len(along)], axes=1)
+        return Learned(
+            levels, learned.parameters + np.tensordot(along, self.parameters[: len(along)], axes=1) * _OFFSET
+        )
+
+
+@dataclass(frozen=True)
 class Family:
     """One version of the family.
 
@@ -54,12 +77,34 @@ class Family:
         spaces: "ve" and "flow", each step count -> what was learned for it.
         typical: of "ve", "wide" and "flow" ranges: (scale, stretch) that serve where nothing else is known of a model.
         spread: (of log scale, of stretch) standard deviations between models: the precision of a prior.
+        directions: "ve" and "flow", each step count -> how models differ beyond these two; the same numbers move
+            every step count.
     """
 
     version: int
     spaces: Mapping[str, Mapping[int, Learned]]
     typical: Mapping[str, tuple[float, float]]
     spread: tuple[float, float]
+    directions: Mapping[str, Mapping[int, Directions]] = field(default_factory=dict)
+
+    def count_of_directions(self, *, flow: bool) -> int:
+        """Numbers that `moved` takes at most."""
+        known = self.directions.get("flow" if flow else "ve", {})
+        return min((len(each.levels) for each in known.values()), default=0)
+
+    def moved(self, numbers: Sequence[float], *, flow: bool) -> Family:
+        """The family of a model that lies so many standard deviations along each direction; none moves nothing.
+
+        Raises:
+            ValueError: more numbers than directions.
+        """
+        if len(numbers) > self.count_of_directions(flow=flow):
+            raise ValueError(f"numbers must be at most {self.count_of_directions(flow=flow)}, got {len(numbers)}")
+        if not len(numbers):
+            return self
+        space = "flow" if flow else "ve"
+        known = {count: self.directions[space][count].moved(old, numbers) for count, old in self.spaces[space].items()}
+        return replace(self, spaces={**self.spaces, space: known})
 
     def at(self, steps: int, *, flow: bool) -> Learned:
         """The family at 3 to 30 steps: as learned, between its neighbours, or faded out above the most learned."""
@@ -144,4 +189,11 @@ def family_of(content: Mapping[str, Any]) -> Family:
     }
     typical = {space: (float(scale), float(stretch)) for space, (scale, stretch) in content["typical"].items()}
     spread = content["spread"]
-    return Family(int(content["version"]), spaces, typical, (float(spread[0]), float(spread[1])))
+    directions = {
+        space: {
+            int(count): Directions(np.asarray(known["levels"], float), np.asarray(known["parameters"], float))
+            for count, known in counts.items()
+        }
+        for space, counts in content.get("directions", {}).items()
+    }
+    return Family(int(content["version"]), spaces, typical, (float(spread[0]), float(spread[1])), directions)

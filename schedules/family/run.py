@@ -4,7 +4,7 @@ stretch."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -25,16 +25,20 @@ class FamilyCoefficients:
     Args:
         sigma_range: of the running model.
         guidance: of the run, 1 where the host does not tell it.
+        numbers: where the model lies along the family's directions, if a fit has found it.
     """
 
-    def __init__(self, sigma_range: SigmaRange, guidance: float = 1.0, version: int = VERSION) -> None:
+    def __init__(
+        self, sigma_range: SigmaRange, guidance: float = 1.0, version: int = VERSION, numbers: Sequence[float] = ()
+    ) -> None:
         self.sigma_range = sigma_range
         self.guidance = guidance
         self.version = version
+        self.numbers = tuple(numbers)
 
     def rows(self, sigmas: Tensor) -> Tensor | None:
         """(steps, 1 + 4) rows for a run on a whole list of the family, None for any other."""
-        family = load_family(self.version)
+        family = load_family(self.version).moved(self.numbers, flow=self.sigma_range.flow)
         listed = sigmas.detach().cpu().float()
         known = recognised(family, listed, self.sigma_range)
         if known is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,6 +33,7 @@ class FamilySchedule:
         scale, stretch: where its levels were put.
         version: of the family.
         sampler: name of the sampler that it is for.
+        numbers: along the family's directions; () for none.
     """
 
     sigmas: Tensor
@@ -41,6 +42,7 @@ class FamilySchedule:
     stretch: float
     version: int
     sampler: str
+    numbers: tuple[float, ...] = ()
 
     def sampler_function(self) -> Callable[..., Any]:
         """A sampler of k-diffusion's signature that runs this schedule; the coefficients where there are any."""
@@ -62,6 +64,7 @@ def family_schedule(
     stretch: float | None = None,
     sampler: str = NAME,
     version: int = VERSION,
+    numbers: Sequence[float] = (),
 ) -> FamilySchedule:
     """The best that is known of a model before anything is fitted to it.
 
@@ -74,6 +77,8 @@ def family_schedule(
             None for what serves models of this noise range. The quick race finds a model's own.
         sampler: a host's sampler name; `coefficients` are for "sigmasmith_multistep" alone.
         version: of the family's data.
+        numbers: standard deviations by which the model lies along the first directions in which models differ, as a
+            fit finds them.
     Raises:
         ValueError: names the argument and its value.
     Source: own; docs/family.md says how it was learned, placing.py and samplers/parameters.py print the formulas.
@@ -88,9 +93,10 @@ def family_schedule(
     )
     if sampler != NAME:
         own_sampler(sampler)  # an unknown name is an error here, not in the run
+    family = family.moved(numbers, flow=flow)
     sigmas = family_sigmas(family, steps, log_scale, stretch, sigma_range)
     coefficients = family_coefficients(family, sigmas, guidance, flow=flow) if sampler == NAME else None
-    return FamilySchedule(sigmas, coefficients, math.exp(log_scale), stretch, version, sampler)
+    return FamilySchedule(sigmas, coefficients, math.exp(log_scale), stretch, version, sampler, tuple(numbers))
 
 
 def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, sigma_range: SigmaRange) -> Tensor:

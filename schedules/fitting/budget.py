@@ -25,6 +25,7 @@ class Budget:
         clock: seconds, replaced in tests.
         reserve: evaluations per sample that the search leaves for what comes after it.
         reserve_in_time: as many of those as must still fit into the minutes.
+        afterwards: evaluations per sample that the caller makes once the fit is done, and that must fit in, too.
     """
 
     rows: int
@@ -35,8 +36,10 @@ class Budget:
     message: str = "reference"
     reserve: float = 0.0
     reserve_in_time: float = 0.0
+    afterwards: float = 0.0
     rows_evaluated: int = 0
     rows_planned: int = 0
+    _rows_here: int = field(init=False, default=0)
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +64,8 @@ class Budget:
         """Raise OutOfTimeError once the minutes, less the time that the reserve takes, are used up."""
         if self.minutes is None or self.rows_planned == 0:
             return
-        if self.seconds * (1.0 + self.reserve_in_time / self.spent) > 60.0 * self.minutes:
+        later = self.reserve_in_time + self.afterwards
+        if self.seconds * (1.0 + later / self.spent) > 60.0 * self.minutes:
             raise OutOfTimeError
 
     @property
@@ -69,9 +73,16 @@ class Budget:
         """Wall-clock seconds since the fit began."""
         return self.clock() - self._started
 
-    def count(self, rows: int, *, planned: bool = True) -> None:
-        """Book one model call of `rows` rows; not `planned` where only an interruption made it necessary."""
+    @property
+    def seconds_a_row(self) -> float:
+        """Wall-clock seconds of a model call for one row, all that comes between included; 0 before the first."""
+        return self.seconds / self._rows_here if self._rows_here else 0.0
+
+    def count(self, rows: int, *, planned: bool = True, recalled: bool = False) -> None:
+        """Book one model call of `rows` rows; not `planned` where only an interruption made it necessary, `recalled`
+        where its records answered it."""
         self.rows_evaluated += rows
+        self._rows_here += 0 if recalled else rows
         self.rows_planned += rows if planned else 0
         if self.progress is not None:
             self.progress(round(self.spent), max(round(self.limit), round(self.spent)), self.message)

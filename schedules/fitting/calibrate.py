@@ -10,23 +10,25 @@ import torch
 from torch import Tensor
 
 from ..core.digest import digest_of
+from ..core.frequencies import has_detail
 from ..core.noise_space import SigmaRange
 from ..core.run import Run, StartsFromImages
 from ..core.sigmas import steps_before_truncation
 from ..core.types import Baselines, Progress, SamplerFunction
 from ..hosts.schedules import DEFAULT_HOST, host_schedules
 from ..presets.made import HowMade
+from ..samplers.fitted import NAME
 from .budget import Budget
 from .calibration import Calibration
 from .claims import GAIN, gain_facts
 from .direct import DirectRun, rows_of
-from .effort import effort_for, effort_named, held_out_of
+from .effort import effort_for, held_out_of
 from .journal import Records, part_text
 from .partial import partial_start
 from .pipeline import Solution, solve
 from .probe import ask
 from .problem import Problem
-from .report import FAMILY
+from .report import FAMILY, FREQUENCY_WEIGHT
 from .settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 
 
@@ -47,6 +49,7 @@ def calibrate(
     x: Tensor | None = None,
     run: Run | None = None,
     minutes: float | None = None,
+    calls: int | None = None,
     journal: str | Path | Records | None = None,
     seed: int = 0,
     boundary: float | None = None,
@@ -54,6 +57,8 @@ def calibrate(
     denoise: float = 1.0,
     start_sigma: float | None = None,
     guidance: float = 1.0,
+    afterwards: float = 0.0,
+    frequency_weight: float = 1.0,
 ) -> Calibration:
     """Fit sigma schedules to a model, for one sampler and several step counts.
 
@@ -70,8 +75,8 @@ def calibrate(
             take part of the batch with the same result, the search runs only the rows it needs, with their entries of
             every tensor or list of length B.
         effort: "quick", "fast", "balanced" or "thorough": the limit of model evaluations; what a stochastic sampler's
-            own reference costs comes on top. "quick" finds the family's scale and stretch (race.py) on the first
-            6 rows, with at most 100 + 70 model calls a step in all.
+            own reference costs comes on top. "quick" finds where the family lies on the model (race.py) on the first
+            6 rows, with at most 100 + 70 model calls a step in all; "fast" with coefficients the same with 100 + 120.
         method: "gauss_newton", or "oss": the recursive search of Optimal Stepsize (arXiv:2503.21774), mended (oss.py);
             it has a limit of its own, known beforehand too (oss_cost.py) and mostly above that of the effort.
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.
@@ -79,6 +84,8 @@ def calibrate(
         x: (B, ...) start state; default sigma_max * noise. Below denoise 1: images of your own, noised to start_sigma.
         run: the runs of a host (core/run.py), in place of `denoiser`, `x` and `extra_args`.
         minutes: wall-clock limit; the best schedules so far are returned.
+        calls: limit on model calls in all, rows counted, in place of the effort's: the fit decides what they are spent
+            on, and takes as many rows of the noise as serve. `Calibration.calls` says how many were made.
         journal: folder for records of the unfinished fit: the same fit started again goes on where it stopped, if the
             model answers as it did. Removed when the fit is done; those of a Records stay until its `clear`.
         seed: of the Brownian paths that stochastic samplers are fitted on.
@@ -90,6 +97,10 @@ def calibrate(
             int(steps / denoise). See partial.py.
         start_sigma: where runs below denoise 1 start; default: where the schedule `simple` starts at this denoise.
         guidance: classifier-free guidance inside the denoiser; the family that a fit starts from depends on it.
+        afterwards: model calls for every row of `noise` that the caller makes once the fit is done; `minutes` keep time
+            for them.
+        frequency_weight: how many times more an error in the finest detail counts than one in flat areas (core/
+            frequencies.py), in the search and in the report; 1: all alike, the plain RMSE.
     Returns:
         a Calibration; where a host schedule wins on held-out rows it holds that one, and its report says so. With a
         teacher that does not converge (distilled few-step models) nothing is fitted: the best host schedules return.
@@ -102,7 +113,9 @@ def calibrate(
     check_noise(noise)
     if x is not None and x.shape != noise.shape:
         raise ValueError(f"x must have the shape of noise, {tuple(noise.shape)}, got {tuple(x.shape)}")
-    if run is None and (most := effort_named(effort).rows) is not None and len(noise) > most:
+    functions = samplers_by_name(sampler)
+    most = effort_for(effort, counts, coefficients=NAME in functions, calls=calls).rows
+    if run is None and most is not None and len(noise) > most:
         first = slice(0, most)
         extra_args = {name: rows_of(value, first, len(noise)) for name, value in (extra_args or {}).items()}
         noise, x = noise[first], None if x is None else x[first]
@@ -111,7 +124,7 @@ def calibrate(
     hosts = host_schedules(sigma_range) if baselines is None else baselines
     default = hosts.get(DEFAULT_HOST) or host_schedules(sigma_range)[DEFAULT_HOST]
     start = partial_start(denoise, start_sigma, sigma_range, default, counts)
-    sampling = Sampling(sigma_range, samplers_by_name(sampler), counts, start, boundary, seed, guidance)
+    sampling = Sampling(sigma_range, functions, counts, start, boundary, seed, guidance)
     if run is None:
         if denoiser is None:
             raise ValueError("denoiser must be given where run is not")
@@ -119,8 +132,10 @@ def calibrate(
         top = sigma_range.sigma_max if x is None else None
         state = noise.float() * sigma_range.sigma_max if x is None else x.float()
         run = DirectRun(denoiser, state, extra_args or {}, top, second, flow)
-    searching = Searching(hosts if start is None else start.cut_all(hosts), effort, method)
-    cost, batch = Cost(minutes, progress), noise if x is None else x
+    searching = Searching(
+        hosts if start is None else start.cut_all(hosts), effort, method, frequency_weight=frequency_weight
+    )
+    cost, batch = Cost(minutes, progress, calls, afterwards), noise if x is None else x
     if isinstance(journal, Records):
         return solve_schedules(run, batch, sampling, searching, cost, journal)
     with Records(journal, digest_of(extra_args)) as records:
@@ -158,13 +173,17 @@ def solve_schedules(
         raise ValueError(
             f"method: {searching.method} solves schedules alone; to fit coefficients too give gauss_newton"
         )
+    if searching.frequency_weight != 1.0 and not has_detail(tuple(batch.shape[1:])):
+        raise ValueError("frequency_weight: rows of plain numbers have no frequencies; give 1")
     identity = _identity(batch, sampling, searching)
-    more = sampling.fits_coefficients or sampling.draws_noise or searching.method != "gauss_newton"
-    effort = effort_for(searching.effort, sampling.steps, more=more)
+    more = sampling.draws_noise or searching.method != "gauss_newton"
+    effort = effort_for(
+        searching.effort, sampling.steps, coefficients=sampling.fits_coefficients, more=more, calls=cost.calls
+    )
     if effort.rows is not None and run.splits:  # others would pay for all rows anyhow
         rows = min(rows, effort.rows)
     limit = effort.limit(sampling.steps, rows=rows, coefficients=sampling.fits_coefficients)
-    budget = Budget(rows, limit, cost.minutes, cost.progress)
+    budget = Budget(rows, limit, cost.minutes, cost.progress, afterwards=cost.afterwards * batch.shape[0] / rows)
     journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget, suspects))
     shape = tuple(batch.shape[1:])
     held = held_out_of(rows)
@@ -178,6 +197,7 @@ def solve_schedules(
             effort=effort,
             method=searching.method,
             family=searching.family,
+            frequency_weight=searching.frequency_weight,
             budget=budget,
             journal=journal,
             search=slice(0, rows - held),
@@ -208,7 +228,8 @@ def _identity(batch: Tensor, sampling: Sampling, searching: Searching) -> str:
     """A text that tells the records of this fit from those of another one in the same folder."""
     functions = digest_of(sampling.samplers)
     asked = [part_text(batch), list(sampling.samplers), functions, sampling.steps, searching.effort, searching.method]
-    return f"{part_text([*asked, sampling.seed, sampling.boundary, sampling.start])} {sampling.sigma_range}"
+    asked += [sampling.seed, sampling.boundary, sampling.start, searching.frequency_weight]
+    return f"{part_text(asked)} {sampling.sigma_range}"
 
 
 def _how_made(sampling: Sampling, searching: Searching, solution: Solution, refines: bool, denoise: float) -> HowMade:
@@ -216,7 +237,9 @@ def _how_made(sampling: Sampling, searching: Searching, solution: Solution, refi
     method = "" if searching.method == "gauss_newton" else searching.method
     rows = {steps_before_truncation(steps, denoise): row for steps, row in solution.report.rows.items()}
     gains = {str(steps): gain_facts(row.gain) for steps, row in rows.items() if row.gain is not None}
-    known = {FAMILY: solution.family.facts} if solution.family is not None else {}
+    known: dict[str, Any] = {FAMILY: solution.family.facts} if solution.family is not None else {}
+    if searching.frequency_weight != 1.0:
+        known[FREQUENCY_WEIGHT] = searching.frequency_weight
     return HowMade(
         method=method if solution.family is None or refines else FAMILY,
         more=known | ({GAIN: gains} if gains else {}),

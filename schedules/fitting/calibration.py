@@ -53,6 +53,11 @@ class Calibration:
     denoise: float = 1.0
     made: HowMade = field(default_factory=HowMade)
 
+    @property
+    def calls(self) -> int:
+        """Model calls in all, each for one sample."""
+        return round(self.nfe * self.report.samples)
+
     def is_fitted(self, steps: int, denoise: float = 1.0) -> bool:
         """Whether `sigmas(steps, denoise)` is (the end of) a schedule of this calibration; see Preset.is_fitted."""
         return self.to_preset().is_fitted(steps, denoise)

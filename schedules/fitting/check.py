@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..core.metrics import mode_switches
+from ..core.frequencies import fine_part, has_detail
+from ..core.metrics import geometric_mean, mode_switches, sample_errors
 from ..core.sigmas import check_sigmas
+from ..hosts.schedules import DEFAULT_HOST
 from .budget import OutOfTimeError
 from .claims import claimed_gain
 from .objective import Objective, Trial
 from .problem import Problem
 from .report import FITTED, OURS, StepReport
+
+# How many times its own steps a fit is said to be worth at most: beyond, two runs of a host's schedule tell little.
+_MOST_WORTH = 4.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,40 @@ def held_out_check(
             rival = min(rivals, key=lambda trial: trial.error)
             gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, least)
         end = trials[best].rollout.end.cpu() if best in trials else None
-        rows[count] = StepReport(count, errors, switched, best, gain, end)
-    return chosen, rows
+        pictures = trials if has_detail(problem.shape) else {}
+        fine = {name: _fine_error(trial, objective) for name, trial in pictures.items()}
+        rows[count] = StepReport(count, errors, switched, best, gain, end, fine=fine)
+    # What is left once everything is checked.
+    return chosen, {count: replace(row, worth=_worth(problem, objective, row, least)) for count, row in rows.items()}
+
+
+def _worth(problem: Problem, objective: Objective, row: StepReport, least: float) -> float | None:
+    """Steps of the host's default schedule that end as near as a fit, at most _MOST_WORTH times its own; None where it
+    was not run or one more run of it is not in the budget.
+
+    From its errors at the fit's steps and at twice as many, straight in the logarithms of both.
+    """
+    steps = row.steps
+    if row.gain is None or DEFAULT_HOST not in row.errors or problem.budget.left < 2 * steps * objective.share:
+        return None
+    try:
+        sigmas = check_sigmas(problem.baselines[DEFAULT_HOST](2 * steps), name=DEFAULT_HOST)
+        twice = objective(sigmas)
+    except (OutOfTimeError, ValueError):
+        return None
+    twice.rollout.forget()
+    known = row.errors[DEFAULT_HOST], twice.error, row.errors[row.chosen]
+    floor = max(least, 1e-12) if least == least else 1e-12  # NaN where it is not known
+    first, second, own = (math.log(max(error, floor)) for error in known)
+    if own >= first:
+        return float(steps)
+    order = max((first - second) / math.log(2.0), 1e-9)
+    return min(steps * math.exp(min((first - own) / order, 10.0)), _MOST_WORTH * steps)
+
+
+def _fine_error(trial: Trial, objective: Objective) -> float:
+    """Geometric mean of the RMSE in fine detail alone."""
+    return geometric_mean(sample_errors(fine_part(trial.rollout.end), fine_part(objective.reference)))
 
 
 def winner(trials: Mapping[str, Trial], sampler: str = "") -> str:

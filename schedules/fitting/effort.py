@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
 GAINS = (1.0, 0.75, 0.5)
+# Rows of a fit that is bounded in calls: the least and the most of a race, those of a refinement of every step, and
+# those that are better than a dearer effort.
+_LEAST_ROWS, _MOST_ROWS, _REFINED_ROWS, _MANY_ROWS = 6, 24, 16, 8
+# Levels of a race's reference: so many, so many a step, and at most so many.
+_LEVELS = (20, 2, 64)
 # Share of the distance between samples by which two solutions of one model may differ.
 TOLERANCE = 0.05
 
@@ -30,6 +36,7 @@ class Effort:
             one is a small part of that, and few steps are held against it.
         refines: whether schedules are refined beyond the family's scale and stretch.
         many: step count above which a step costs `per_step_beyond` in place of `per_step`.
+        total: the limit on model calls in all, where a caller gives one, in place of all others.
     """
 
     teacher_nodes: int
@@ -46,6 +53,7 @@ class Effort:
     refines: bool = True
     many: int = 10_000
     per_step_beyond: float = 0.0
+    total: float | None = None
 
     def limit(self, steps: Sequence[int], *, rows: int | None = None, coefficients: bool = False) -> float:
         """Evaluations per sample for a fit of these step counts together.
@@ -54,6 +62,8 @@ class Effort:
             rows: noises that share a limit on calls in all; None: as many as the effort uses.
             coefficients: whether they are fitted too: five more unknowns per step than a schedule has.
         """
+        if self.total is not None:
+            return self.total / (rows or self.rows or 1)
         if self.calls is not None:
             base, per_step = self.calls
             return (base + per_step * max(steps)) * (1.5 if len(steps) > 1 else 1.0) / (rows or self.rows or 1)
@@ -67,9 +77,9 @@ _COEFFICIENTS_FACTOR = 2.0
 # Limits follow from what users are promised: for 5, 8, 10 and 20 steps together 120 (fast) and 250 (balanced) per step
 # count; for one count alone, fast, a quarter of the published OSS search, 100 + 100 * steps.
 EFFORTS: dict[str, Effort] = {
-    # Two judge, four race: the least that a choice between thirty pairs and the hosts' schedules needs.
+    # Two judge, four race: the least that a choice between places of the family and the hosts' schedules needs.
     "quick": Effort(
-        24, 18, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(80.0, 70.0), tolerance=0.12, refines=False
+        24, 12, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(80.0, 70.0), tolerance=0.12, refines=False
     ),
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
@@ -78,16 +88,61 @@ EFFORTS: dict[str, Effort] = {
 # Effort fast for one step count of at most 10: 80 evaluations. A coarser teacher, one candidate and one host schedule
 # leave enough of them for a Jacobian, which is worth more than the best of four candidates.
 SINGLE = Effort(24, 18, 40.0, 4.0, hosts=1, gains=(0.65,), measures_gains=False, many=10, per_step_beyond=10.0)
+# Effort fast where coefficients are fitted too: a dozen numbers of the family, by a reference that is good enough to
+# tell them. The same calls on a free fit of every step end half as near (docs/family.md).
+RACED = Effort(44, 22, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(80.0, 120.0), refines=False)
 
 
-def effort_for(name: str, steps: Sequence[int], *, more: bool = False) -> Effort:
+def effort_for(
+    name: str, steps: Sequence[int], *, coefficients: bool = False, more: bool = False, calls: int | None = None
+) -> Effort:
     """The effort of a fit of these step counts; ValueError with the known names.
 
     Args:
-        more: whether more is asked than a schedule by refinement: coefficients, a path of noise, the recursive search.
+        coefficients: whether they are fitted too.
+        more: whether more is asked than a schedule by refinement: a path of noise, the recursive search.
+        calls: model calls in all, which decide in the name's place where they are given; see effort_within.
     """
+    if calls is not None:
+        return effort_within(calls, steps, coefficients=coefficients, more=more)
     effort = effort_named(name)
+    if name == "quick" or (name == "fast" and coefficients):
+        return _with_levels(effort if name == "quick" else RACED, max(steps))
     return SINGLE if name == "fast" and len(steps) == 1 and not more else effort
+
+
+def _with_levels(effort: Effort, longest: int) -> Effort:
+    """A race whose reference has levels enough for so many steps: else its own error decides, not the steps'."""
+    nodes = max(effort.teacher_nodes, min(_LEVELS[0] + _LEVELS[1] * longest, _LEVELS[2]))
+    return replace(effort, teacher_nodes=nodes, check_nodes=nodes // 2)
+
+
+def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = False, more: bool = False) -> Effort:
+    """What so many model calls in all are best spent on, and on how many noises.
+
+    With coefficients first the family's numbers on six noises, then the same on more, then every step refined; for
+    another sampler the dearest effort that eight noises can have.
+
+    Raises:
+        ValueError: too few calls.
+    """
+    longest = max(steps)
+    if coefficients:
+        least = 150 + 30 * longest
+        a_row, refined = 17 + 20 * longest, 5 * longest**2
+        rows = min(max(calls // a_row, _LEAST_ROWS), _MOST_ROWS)
+        effort = _with_levels(RACED if calls >= _LEAST_ROWS * a_row else EFFORTS["quick"], longest)
+        if calls >= _REFINED_ROWS * (a_row + refined):
+            effort, rows = EFFORTS["balanced"], min(max(calls // (a_row + refined), _REFINED_ROWS), _MOST_ROWS)
+    else:
+        single = SINGLE if len(steps) == 1 and not more else EFFORTS["fast"]
+        least = math.ceil(3 * single.limit(steps))
+        dearest = (EFFORTS["thorough"], EFFORTS["balanced"], EFFORTS["fast"])
+        effort = next((each for each in dearest if calls >= _MANY_ROWS * each.limit(steps)), single)
+        rows = min(int(calls // effort.limit(steps)), _MOST_ROWS)
+    if calls < least:
+        raise ValueError(f"calls must be at least {least} for up to {longest} steps, got {calls}")
+    return replace(effort, calls=None, total=float(calls), rows=rows)
 
 
 def effort_named(name: str) -> Effort:

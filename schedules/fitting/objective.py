@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ..core.frequencies import frequency_weighted
 from ..core.metrics import geometric_mean, sample_errors
 from ..core.noise_space import Array
 from .rollouts import Rollout, Rollouts
@@ -50,6 +51,7 @@ class Objective:
         rows: of the batch.
         sketch: of residuals.
         splits: whether the run function can run these rows alone; otherwise every call costs the whole batch.
+        frequency_weight: how many times more an error in the finest detail counts than one in flat areas.
         best: steps -> the best trial of the sampler as it is; best_with_coefficients: with fitted coefficients.
     """
 
@@ -58,6 +60,7 @@ class Objective:
     rows: slice
     sketch: Sketch
     splits: bool = True
+    frequency_weight: float = 1.0
     best: dict[int, Trial] = field(default_factory=dict)
     best_with_coefficients: dict[int, Trial] = field(default_factory=dict)
 
@@ -67,8 +70,9 @@ class Objective:
         """Run one schedule, with these coefficients or as the sampler does; `base` may share its first calls."""
         known = base.rollout if isinstance(base, Trial) else base
         rollout = self.rollouts.with_coefficients(coefficients)(sigmas, self.rows, known)
-        errors = sample_errors(rollout.end, self.reference)
-        residual = self.sketch(rollout.end.cpu().float() - self.reference.cpu())
+        end, reference = (frequency_weighted(each, self.frequency_weight) for each in (rollout.end, self.reference))
+        errors = sample_errors(end, reference)
+        residual = self.sketch(end.cpu().float() - reference.cpu())
         trial = Trial(rollout.sigmas, errors, geometric_mean(errors), residual, rollout, origin, coefficients)
         leaders = self.best if coefficients is None else self.best_with_coefficients
         leader = leaders.get(trial.steps)

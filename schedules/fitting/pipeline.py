@@ -14,8 +14,9 @@ from .budget import OutOfTimeError
 from .check import Candidate, held_out_check
 from .experts import switch_sentences
 from .objective import Objective, Trial
+from .place import FamilyPlace
 from .problem import Problem
-from .race import FamilyPair, Race, can_race, family_counts
+from .race import Race, can_race, family_counts
 from .refine.oss_cost import oss_limit
 from .report import FAMILY, FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import along_teacher, compared_hosts, most_hosts, search
@@ -25,8 +26,10 @@ from .verdict import Verdict
 
 # A first output nearer to the end than this share of the distance between images is a distilled model's.
 _DISTILLED = 0.38
+# Ranges of noise levels that few levels of a reference do not cover: SD's is 500.
+_WIDE = 5_000.0
 # Share of what a refining fit may spend that the race before it takes at most.
-_RACE_SHARE = 0.25
+_RACE_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Solution:
     schedules: Mapping[int, Tensor]
     coefficients: Mapping[int, Tensor]
     report: Report
-    family: FamilyPair | None = None
+    family: FamilyPlace | None = None
 
 
 def solve(problems: Sequence[Problem], suspects: str = "") -> Solution:
@@ -99,7 +102,7 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     problem.budget.message = "held-out check"
     candidates = {count: named for count in problem.steps if (named := candidates_of(search, count))}
     judge = problem.objective(reference.end, problem.held_out)
-    winners, rows = held_out_check(problem, judge, candidates, search.hosts, reference.disagreement)
+    winners, rows = held_out_check(problem, judge, candidates, search.hosts, reference.error)
     schedules = {count: _from_top(winner.sigmas, problem.sigma_range) for count, winner in winners.items()}
     unchecked = [str(count) for count in problem.steps if not rows[count].errors]
     if unchecked:
@@ -110,6 +113,8 @@ def _checked(search: Search, notes: list[str]) -> Solution:
         held_out=problem.held_out.stop - problem.held_out.start,
         samples=problem.held_out.stop,
         teacher_error=reference.disagreement,
+        reference_error=reference.error,
+        seconds_a_call=problem.budget.seconds_a_row,
         skipped=tuple(name for name in problem.baselines if name not in search.hosts),
         notes=tuple(notes),
         reference=reference.end[problem.held_out].cpu() if reference.converged else None,
@@ -132,7 +137,7 @@ class Search:
     Attributes:
         hosts: names of the host schedules to compare; all of them where nothing was searched.
         notes: sentences for the report.
-        family: the scale and stretch that the race chose; None where there was none.
+        family: where the race put it; None where there was none.
         raced: steps -> the family there.
     """
 
@@ -141,7 +146,7 @@ class Search:
     reference: Reference
     hosts: list[str] = field(init=False)
     notes: list[str] = field(init=False)
-    family: FamilyPair | None = field(init=False, default=None)
+    family: FamilyPlace | None = field(init=False, default=None)
     raced: dict[int, Trial] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -150,14 +155,14 @@ class Search:
     def run(self, later: float) -> None:
         """Search, keeping `later` evaluations per sample for what comes after it and its check."""
         problem, budget = self.problem, self.problem.budget
-        along = along_teacher(problem, self.reference.teacher)
-        self.hosts = compared_hosts(problem, along)
         one_schedule = sum(problem.steps) * problem.share(problem.held_out)
-        budget.reserve = one_schedule * (len(self.hosts) + problem.finds) + later
         # What was solved and one host's; others can be skipped.
         budget.reserve_in_time = (problem.finds + 1.0) * one_schedule
         held_out = problem.objective(self.reference.end, problem.held_out)
         try:
+            along = along_teacher(problem, self.reference.teacher)
+            self.hosts = compared_hosts(problem, along)
+            budget.reserve = one_schedule * (len(self.hosts) + problem.finds) + later
             if can_race(problem):
                 self._race()
             if problem.effort.refines or not can_race(problem):
@@ -171,19 +176,17 @@ class Search:
             self.notes.append(f"There was no time to fit {', '.join(missing)} steps: the best host schedule stands in.")
 
     def _race(self) -> None:
-        """Find the family's scale and stretch, and run it at every count that it has."""
-        problem, rows = self.problem, self.problem.search
-        some = slice(rows.start, rows.start + max(1, (rows.stop - rows.start) // 2))
-        race = Race(problem, self.objective, problem.objective(self.reference.end, some))
+        """Find where the family lies on the model, and run it there at every count that it has."""
+        problem = self.problem
+        race = Race(problem, self.objective)
         # A quick fit has nothing else for counts that the family has no coefficients for.
         counts = family_counts(problem) if problem.effort.refines else problem.steps
         runs = sum(counts) * self.objective.share
         left = problem.budget.left - problem.budget.reserve - runs
-        pair = race.run(left * (_RACE_SHARE if problem.effort.refines else 1.0))
+        self.family = race.run(left * (_RACE_SHARE if problem.effort.refines else 1.0))
         for count in counts:
-            self.raced[count] = race.trial(self.objective, count, pair)
+            self.raced[count] = race.trial(count, self.family)
             self.raced[count].rollout.forget()
-        self.family = FamilyPair(race.family.version, *pair)
         self.notes.append(self.family.in_words())
 
     @property
@@ -224,11 +227,27 @@ def _choice(searches: Sequence[Search], best: Search) -> str:
     return f"Each sampler with its own fit, error on the samples it was fitted to beside the best: {ratios}."
 
 
+def _why_apart(problem: Problem, reference: Reference) -> str:
+    """What is likely where two references end far apart, and what to do about it."""
+    whole, limits = problem.sampling.start is None, problem.sigma_range
+    if whole and first_output_distance(reference) >= _DISTILLED and limits.sigma_max / limits.sigma_min > _WIDE:
+        return (
+            f"which are few for noise levels from {limits.sigma_min:g} to {limits.sigma_max:g}: a higher effort takes "
+            "more of them."
+        )
+    return "as on few-step (distilled) models. Use the sigma list that the model was published with."
+
+
 def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     """Sentences on how the fit was done, known before the search."""
     name, (coarse, fine) = problem.sampler_name, reference.levels
     notes: list[str] = [] if problem.sampling.start is None else [problem.sampling.start.in_words()]
     notes += problem.verdict.notes
+    if problem.frequency_weight != 1.0:
+        notes.append(
+            f"An error in the finest detail counted {problem.frequency_weight:g} times as much as one in flat areas, "
+            "in the search and in the errors told."
+        )
     if not problem.splits:
         notes.append("The denoiser takes the whole batch only: every run cost all of its rows.")
     if problem.stochastic:
@@ -242,8 +261,7 @@ def _first_notes(problem: Problem, reference: Reference) -> list[str]:
     elif not reference.converged:
         notes.append(
             "Nothing was fitted: the reference solutions with "
-            f"{coarse} and {fine} levels end {reference.disagreement:.3g} apart, "
-            "as on few-step (distilled) models. Use the sigma list that the model was published with."
+            f"{coarse} and {fine} levels end {reference.disagreement:.3g} apart, {_why_apart(problem, reference)}"
         )
     elif problem.sampling.start is None and (near := first_output_distance(reference)) < _DISTILLED:
         notes.append(

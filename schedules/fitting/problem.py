@@ -43,7 +43,7 @@ class Problem:
         search, held_out: row ranges of the batch; held_out follows search and ends it.
         shape: of one row.
         verdict: of the self-test.
-        family: see Searching.
+        family, frequency_weight: see Searching.
     """
 
     run: Run
@@ -60,6 +60,7 @@ class Problem:
     shape: tuple[int, ...]
     verdict: Verdict = GO_ON
     family: Family | None = None
+    frequency_weight: float = 1.0
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -132,7 +133,7 @@ class Problem:
     def objective(self, reference: Tensor, rows: slice) -> Objective:
         """Errors of schedules on some rows against the reference end states (B, ...) of the whole batch."""
         sketch = Sketch(self._values, COEFFICIENTS_SKETCH if self.fits_coefficients else END_SKETCH, seed=1)
-        return Objective(self.rollouts(rows), reference[rows], rows, sketch, self.splits)
+        return Objective(self.rollouts(rows), reference[rows], rows, sketch, self.splits, self.frequency_weight)
 
     @property
     def _values(self) -> int:

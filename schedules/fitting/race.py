@@ -1,55 +1,29 @@
-"""The race: the family's scale and stretch for one model, by true runs on few rows.
+"""The race: where the family lies on one model, by true runs on few rows.
 
-Minimised over (c, p), with e_b the end state's error in row b and (c_0, p_0) what serves models of this range:
-
-    mean_b log e_b(c, p) + pull ((log(c / c_0) / spread_c)^2 + ((p - p_0) / spread_p)^2)
-
-First scales alone on a part of the rows, far apart; then, from the best, steps in both numbers on all rows, halved
-where none is better. Two numbers that every row shares are few enough for four rows; the pull decides where rows say
-little, and (c_0, p_0) stays where the gain over it, row by row, is not larger than its own standard error.
+First scales alone, far apart. Then, from the best, scale, stretch and as many directions in which
+models differ as the calls allow, by the Gauss-Newton method (place.py says what is minimised). A dozen
+numbers that are pulled to what models mostly have are few enough for four rows; the usual place stays where the gain
+over it, row by row, is not larger than its own standard error.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from torch import Tensor
-
-from ..family.learned import LEAST_STEPS, MOST_STEPS, Family, load_family
-from ..family.placing import SCALES, STRETCHES, whole_hundredths
-from ..family.schedule import family_coefficients, family_sigmas
-from ..family.typical import typical_scale
+from ..family.learned import LEAST_STEPS, MOST_STEPS, load_family
+from ..family.placing import SCALES, whole_hundredths
 from .objective import Objective, Trial
+from .place import PULL, FamilyCoordinates, FamilyPlace, FamilyRuns
 from .problem import Problem
+from .refine.gauss_newton import descend
 
-# Factors of the typical scale that are tried first.
-_FIRST = (1.0, 0.6, 1.6, 2.5, 0.4)
-# Steps in log scale and stretch, and the least that is worth another run.
-_STEP, _LEAST_STEP = (0.25, 0.12), 0.06
-_PULL = 0.015
+# Factors of the typical scale that are tried beside it: two far apart, and two more where little else can be run.
+_FIRST, _FAR_APART = (0.5, 2.0, 0.7, 1.4), 2
 # The race runs at the count nearest to this: fewer steps say little, more cost more.
 _RACED_STEPS = 8
-
-
-@dataclass(frozen=True)
-class FamilyPair:
-    """Where the family lies on a model: log scale and stretch, of a version of its data."""
-
-    version: int
-    log_scale: float
-    stretch: float
-
-    @property
-    def facts(self) -> dict[str, float]:
-        """As presets hold it."""
-        return {"version": self.version, "scale": round(math.exp(self.log_scale), 4), "stretch": self.stretch}
-
-    def in_words(self) -> str:
-        """One sentence for the report."""
-        place = f"scale {math.exp(self.log_scale):.3g}, stretch {self.stretch:.3g}"
-        return f"The family (version {self.version}) suits this model at {place}."
+# Runs after the Jacobian that make it worth its calls.
+_RUNS_AFTER = 2
 
 
 @dataclass
@@ -58,90 +32,67 @@ class Race:
 
     Args:
         problem: what is fitted.
-        objective: of all search rows.
-        some: of a part of them.
+        objective: of the search rows.
     """
 
     problem: Problem
     objective: Objective
-    some: Objective
-    family: Family = field(init=False)
+    runs: FamilyRuns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.family = self.problem.family or load_family()
-        self._usual = whole_hundredths(*typical_scale(self.family, self.problem.sigma_range))
+        self.runs = FamilyRuns(self.problem, self.problem.family or load_family())
 
-    def run(self, allowance: float) -> tuple[float, float]:
-        """(log scale, stretch) of the best run for at most about `allowance` evaluations per sample."""
-        problem, budget = self.problem, self.problem.budget
+    def run(self, allowance: float) -> FamilyPlace:
+        """The best place found for at most about `allowance` evaluations per sample."""
+        problem, budget, usual = self.problem, self.problem.budget, self.runs.usual
         steps = min(family_counts(problem), key=lambda count: abs(count - _RACED_STEPS))
         budget.message = f"{steps} steps: scale and stretch"
-        cost = steps * self.objective.share
-        stop = budget.spent + allowance - 2.0 * cost  # for the last comparison with the usual pair
-        scores: dict[tuple[float, float], float] = {}
-        for factor in _FIRST:
-            if scores and budget.spent + steps * self.some.share + cost > stop:
+        stop = budget.spent + allowance
+        tried = {usual: self.trial(steps, usual)}
+        best = usual
+        for number, factor in enumerate(_FIRST):
+            spare = stop - steps * self.objective.share
+            if budget.spent > spare or (number >= _FAR_APART and self._columns(steps, spare) >= 2):
                 break
-            pair = self._bounded(self._usual[0] + math.log(factor), self._usual[1])
-            if pair not in scores:
-                scores[pair] = self._score(self.some, steps, pair)
-        best = self._walk(steps, min(scores, key=lambda pair: scores[pair]), stop, cost)
-        return best if self._is_shown(steps, best) else self._usual
+            scale = min(max(math.exp(usual.log_scale) * factor, SCALES[0]), SCALES[1])
+            place = replace(usual, log_scale=whole_hundredths(scale, usual.stretch)[0])
+            if place in tried:
+                continue
+            tried[place] = self.trial(steps, place)
+            worse = place
+            if self._score(place, tried[place]) < self._score(best, tried[best]):
+                best, worse = place, best
+            tried[worse].rollout.forget()
+        return self._walk(steps, tried[usual], best, tried[best], stop)
 
-    def trial(self, objective: Objective, steps: int, pair: tuple[float, float]) -> Trial:
-        """A run of the family at a step count."""
-        sigmas = family_sigmas(self.family, steps, *pair, self.problem.sigma_range)
-        return objective(sigmas, origin="the family", coefficients=self.coefficients(sigmas))
+    def trial(self, steps: int, place: FamilyPlace) -> Trial:
+        """A run at a step count."""
+        return self.runs.trial(self.objective, steps, place)
 
-    def coefficients(self, sigmas: Tensor) -> Tensor | None:
-        """Those of a list of the family where the sampler runs any."""
-        if not self.problem.fits_coefficients:
-            return None
-        sampling = self.problem.sampling
-        return family_coefficients(self.family, sigmas, sampling.guidance, flow=sampling.sigma_range.flow)
-
-    def _walk(self, steps: int, start: tuple[float, float], stop: float, cost: float) -> tuple[float, float]:
-        scores = {start: self._score(self.objective, steps, start)}
-        best, share = start, 1.0
-        while share >= _LEAST_STEP / _STEP[0]:
-            centre = best
-            for pair in self._around(centre, share):
-                if pair in scores:
-                    continue
-                if self.problem.budget.spent + cost > stop:
-                    return best
-                scores[pair] = self._score(self.objective, steps, pair)
-                if scores[pair] < scores[best]:
-                    best = pair
-            if best == centre:
-                share /= 2.0
-        return best
-
-    def _is_shown(self, steps: int, pair: tuple[float, float]) -> bool:
-        """Whether a pair's gain over the usual one is larger than its standard error over the rows."""
-        if pair == self._usual:
-            return True
-        usual, own = (self.trial(self.objective, steps, each) for each in (self._usual, pair))
-        for trial in (usual, own):
+    def _walk(self, steps: int, usual: Trial, start: FamilyPlace, first: Trial, stop: float) -> FamilyPlace:
+        """The best place near a start, or the usual one where that is not shown to be worse."""
+        best, place, columns = first, start, self._columns(steps, stop)
+        if columns >= 2:
+            coordinates = FamilyCoordinates(self.runs, steps, start, columns)
+            best, z = descend(self.objective, self.objective.with_outputs(first), coordinates, stop, self._cost(steps))
+            place = coordinates.at(z)
+        gains = (usual.errors / best.errors).log()
+        for trial in (usual, first, best):
             trial.rollout.forget()
-        gains = (usual.errors / own.errors).log()
-        return len(gains) < 2 or float(gains.mean()) > float(gains.std()) / len(gains) ** 0.5
+        shown = len(gains) < 2 or float(gains.mean()) > float(gains.std()) / len(gains) ** 0.5
+        return place if shown else self.runs.usual
 
-    def _around(self, pair: tuple[float, float], share: float) -> Iterator[tuple[float, float]]:
-        up, along = (share * step for step in _STEP)
-        for scale, stretch in ((up, 0.0), (-up, 0.0), (0.0, along), (0.0, -along)):
-            yield self._bounded(pair[0] + scale, pair[1] + stretch)
+    def _columns(self, steps: int, stop: float) -> int:
+        """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""
+        runs = int((stop - self.problem.budget.spent) / self._cost(steps)) - _RUNS_AFTER
+        return min(runs, 2 + self.runs.directions)
 
-    def _bounded(self, log_scale: float, stretch: float) -> tuple[float, float]:
-        return whole_hundredths(
-            min(max(math.exp(log_scale), SCALES[0]), SCALES[1]), min(max(stretch, STRETCHES[0]), STRETCHES[1])
-        )
+    def _cost(self, steps: int) -> float:
+        """Evaluations per sample of a run whose first call is known."""
+        return (steps - 1) * self.objective.share
 
-    def _score(self, objective: Objective, steps: int, pair: tuple[float, float]) -> float:
-        trial = self.trial(objective, steps, pair)
-        trial.rollout.forget()  # neighbours differ from the first step on
-        away = [(value - usual) / spread for value, usual, spread in zip(pair, self._usual, self.family.spread)]
-        return math.log(trial.error) + _PULL * sum(distance**2 for distance in away)
+    def _score(self, place: FamilyPlace, trial: Trial) -> float:
+        return math.log(trial.error) + PULL * float((self.runs.away(place) ** 2).sum())
 
 
 def family_counts(problem: Problem) -> list[int]:

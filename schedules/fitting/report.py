@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from ..core.metrics import Ratio
+from ..core.words import duration
+from ..hosts.schedules import DEFAULT_HOST
 from ..presets.preset import FITTED
 from .claims import gain_in_words
 
@@ -17,6 +20,8 @@ _NOT_SMALL = 0.2
 WITHOUT_COEFFICIENTS = "fitted without coefficients"
 # The family at this model's scale and stretch, which a refined fit started from.
 FAMILY = "family"
+# The fact of a preset that says how much more errors in fine detail counted in its fit.
+FREQUENCY_WEIGHT = "frequency_weight"
 OURS = (FITTED, FAMILY, WITHOUT_COEFFICIENTS)
 
 
@@ -32,6 +37,9 @@ class StepReport:
         gain: over the best host schedule compared, as far as these rows and other models tell (claims.py); None where
             a host's is returned, or nothing was checked.
         end: (held out, ...) end states of the schedule returned, on the CPU, to look at; None where it was not run.
+        worth: steps of the host's default schedule that end as near, at most four times its own; None where not known.
+        fine: schedule name -> as `errors`, of the finer half of the frequencies alone and without a weight; empty for
+            rows that are no pictures.
     """
 
     steps: int
@@ -40,6 +48,8 @@ class StepReport:
     chosen: str
     gain: Ratio | None = None
     end: Tensor | None = field(default=None, compare=False, repr=False)
+    worth: float | None = None
+    fine: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def for_preset(self) -> tuple[str, dict[str, float]]:
         """(origin, errors) as a preset holds them: of what was fitted only what is returned, as "fitted"."""
@@ -63,6 +73,8 @@ class Report:
         rows: steps -> StepReport.
         held_out, samples: rows held out of the search, and all rows.
         teacher_error: geometric mean RMSE between the teacher and one with half the levels.
+        reference_error: about how far the teacher itself is from the true end states.
+        seconds_a_call: of a model call for one sample, in this fit; 0 where not known.
         skipped: host schedules that were not compared.
         notes: everything else that a person should know, in sentences.
         reference: (held out, ...) end states that the errors are measured from, on the CPU; None where they cannot be
@@ -76,6 +88,8 @@ class Report:
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     reference: Tensor | None = field(default=None, compare=False, repr=False)
+    reference_error: float = 0.0
+    seconds_a_call: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return "\n".join([*self._table(), *self._sentences()])
@@ -93,14 +107,34 @@ class Report:
             lines.append(f"{steps:>5}  {row.chosen:<22} {chosen:>9.5f}   {name:<22} {error:>9}   {gain}")
         return lines if self.rows else []
 
+    def _worth(self, row: StepReport) -> str:
+        """A sentence on how many steps of the host's default schedule a fit replaces; or ""."""
+        if row.worth is None or row.worth < row.steps + 1:
+            return ""
+        most = row.worth >= 4 * row.steps
+        steps = f"{'more than' if most else 'about'} {math.floor(row.worth)}"
+        saved = (row.worth - row.steps) * self.seconds_a_call
+        time = f", which saves {duration(saved)} an image here" if saved >= 1.0 else ""
+        return f"{row.steps} fitted steps end as near as {steps} of {DEFAULT_HOST}{time}."
+
+    def _fine_residual(self) -> str:
+        """A sentence on the errors of high frequency, which people see as noise; or ""."""
+        told = []
+        for steps, row in sorted(self.rows.items()):
+            if row.chosen in row.fine:
+                host = row.best_host
+                beside = f" ({host} {row.fine[host]:.3g})" if host and host != row.chosen else ""
+                told.append(f"{steps} steps {row.fine[row.chosen]:.3g}{beside}")
+        return f"In fine detail alone (waves of up to four values): {', '.join(told)}." if told else ""
+
     def _reference_error(self) -> str:
         """A sentence on the reference where its error is not small beside those of the schedules; or ""."""
         errors = [row.errors[row.chosen] for row in self.rows.values() if row.chosen in row.errors]
-        if not errors or not self.teacher_error > _NOT_SMALL * min(errors):
+        if not errors or not self.reference_error > _NOT_SMALL * min(errors):
             return ""
         return (
-            f"The reference is itself only known to {self.teacher_error:.3g} (with half its levels it ends so far "
-            "away), so no gain is counted below that."
+            f"The reference is itself only known to about {self.reference_error:.3g} (with fewer levels it ends "
+            f"{self.teacher_error:.3g} away), so no gain is counted below that."
         )
 
     def _sentences(self) -> list[str]:
@@ -119,6 +153,7 @@ class Report:
                     f"At {steps} steps the host's {row.best_host} had the smaller mean error, but is not shown to be "
                     "better: the fit is returned. More noises would tell."
                 )
+            said += filter(None, [self._worth(row)])
             if row.switched.get(row.chosen):
                 said.append(
                     f"At {steps} steps {row.switched[row.chosen]} of {self.held_out} held-out samples ended in another "
@@ -127,7 +162,7 @@ class Report:
         if self.rows:
             said.append(f"Errors: RMSE of the end state on {self.held_out} of {self.samples} samples, held out.")
             said.append("Gain: with what fits of other models showed; nine of ten such intervals hold the true one.")
-        said += filter(None, [self._reference_error()])
+        said += filter(None, [self._fine_residual(), self._reference_error()])
         if self.skipped:
             said.append("Not compared at this effort: " + ", ".join(self.skipped) + ".")
         return said + list(self.notes)

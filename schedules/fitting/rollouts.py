@@ -24,15 +24,16 @@ from .journal import Journal
 from .sketch import Sketch
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
-    """One model call.
+    """One model call; runs that share it hold the same object.
 
     Attributes:
         sigma: noise level.
         state: (B, m) sketch of the state, which also identifies it.
         output: (B, m) sketch of the model output.
-        denoised: (B, ...) the output itself, on the CPU; None for a run read from a journal or forgotten.
+        denoised: (B, ...) the output itself, on the CPU; None in a forgotten run, and in one read from a journal until
+            another run needs it.
     """
 
     sigma: float
@@ -62,8 +63,8 @@ class Rollout:
 
     @property
     def reusable(self) -> bool:
-        """Whether its calls can answer those of another run."""
-        return all(call.denoised is not None for call in self.calls)
+        """Whether its calls can answer those of another run; what a journal left out is asked for once more then."""
+        return not self.forgotten
 
     def forget(self) -> None:
         """Drop the model outputs, the bulk of the memory: the run can be judged, but its calls not be reused."""
@@ -97,7 +98,7 @@ class RecordingModel:
         self._budget = budget
         self._sketch = sketch
         self._reuse = base.calls if base is not None else []
-        self._recalled = base is not None and not base.forgotten
+        self._lends = base is not None and base.reusable
         self._recorded = recorded
         self._on_call = on_call
         self._first_row = 0
@@ -127,8 +128,13 @@ class RecordingModel:
             check_finite(denoised, level, index, self._first_row)
             self._on_call(index, denoised)
         # Shared with a run read from the journal, without its outputs: an uninterrupted fit had them.
-        self._budget.count(x.shape[0], planned=not (shared and self._recalled))
-        self.calls.append(Call(level, state, self._sketch(denoised), denoised.detach().cpu()))
+        lost = known is not None and shared and self._lends
+        self._budget.count(x.shape[0], planned=not lost)
+        if known is not None and lost:
+            known.denoised = denoised.detach().cpu()
+            self.calls.append(known)
+        else:
+            self.calls.append(Call(level, state, self._sketch(denoised), denoised.detach().cpu()))
         return denoised
 
 
@@ -173,7 +179,7 @@ class Rollouts:
         parts = [self.name, sigmas, rows.start, rows.stop, *(() if self.coefficients is None else (self.coefficients,))]
         key = journal.key("run", *parts) if journal is not None else ""
         if journal is not None and (record := journal.read(key)) is not None:
-            return self._recalled(sigmas, record)
+            return self._recalled(sigmas, record, base if self.reuse else None)
         before = self.budget.rows_planned
         rollout = self._run(sigmas, rows, base, key)
         if journal is not None:
@@ -182,12 +188,8 @@ class Rollouts:
         return rollout
 
     def again(self, rollout: Rollout, rows: slice) -> Rollout:
-        """The same run once more, with its model outputs, for one that has lost them."""
-        budget, planned = self.budget, self.budget.rows_planned
-        repeated = self._run(rollout.sigmas, rows, None, "")
-        if not rollout.forgotten:  # read from the journal: an uninterrupted fit would not have to repeat it
-            budget.rows_planned = planned
-        return repeated
+        """The same run once more, with its model outputs, for a forgotten one."""
+        return self._run(rollout.sigmas, rows, None, "")
 
     def _run(self, sigmas: Tensor, rows: slice, base: Rollout | None, key: str) -> Rollout:
         run = _StudentRun(self, rows, base if self.reuse else None, key)
@@ -196,13 +198,20 @@ class Rollouts:
             sigmas.detach().cpu().float(), run.ends[-1], run.recording.calls, False, run.handed, run.first_calls
         )
 
-    def _recalled(self, sigmas: Tensor, record: dict[str, Tensor]) -> Rollout:
-        """A run from the journal; its evaluations count as they did, so that the fit decides as it did."""
-        self.budget.count(int(record["rows"]))
+    def _recalled(self, sigmas: Tensor, record: dict[str, Tensor], base: Rollout | None) -> Rollout:
+        """A run from the journal; its evaluations count as they did, so that the fit decides as it did.
+
+        The calls that it shared with `base` are those of `base` again, so that an output is asked for once at most.
+        """
+        self.budget.count(int(record["rows"]), recalled=True)
         calls = [
             Call(float(sigma), state, output, None)
             for sigma, state, output in zip(record["levels"], record["states"], record["outputs"])
         ]
+        for index, known in enumerate(base.calls[: len(calls)] if base is not None and base.reusable else []):
+            if known.sigma != calls[index].sigma or not torch.equal(known.state, calls[index].state):
+                break
+            calls[index] = known
         return Rollout(sigmas.detach().cpu().float(), record["end"], calls)
 
 
@@ -233,7 +242,7 @@ class _StudentRun:
     def known(self, sigmas: Tensor) -> Tensor | None:
         """The state that the first of two models handed over where `base` ran these sigmas; its calls then stand."""
         base = self.base
-        if base is None or base.handed is None or not base.reusable:
+        if base is None or base.handed is None:
             return None
         if not torch.equal(base.sigmas[: len(sigmas)], sigmas.detach().cpu().float()):
             return None

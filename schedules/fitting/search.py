@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -67,7 +68,8 @@ def _published(problem: Problem, dense: DenseTeacher, errors: LocalErrors) -> di
     if not problem.effort.published or problem.method == "oss":
         return {}
     weights = propagation_weights(errors.sigmas, _RANKING_GAIN)
-    bounded = dmn_candidates(problem.sigma_range, counts, lambda sigmas: path_cost(errors, weights, sigmas))
+    cost, check = partial(path_cost, errors, weights), problem.budget.before_call  # this takes seconds
+    bounded = dmn_candidates(problem.sigma_range, counts, cost, check)
     return {"GITS": gits_candidates(dense, counts), "DMN": bounded}
 
 

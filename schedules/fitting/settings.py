@@ -19,6 +19,7 @@ from .experts import check_boundary
 from .partial import PartialStart
 
 METHODS = ("gauss_newton", "oss")
+MAX_FREQUENCY_WEIGHT = 100.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Searching:
         effort: the budget of model evaluations, by name (effort.py).
         method: one of METHODS.
         family: where a fit starts from; None: the one that is shipped. Benchmarks give one that has not seen the model.
+        frequency_weight: how many times more an error in the finest detail counts than one in flat areas; 1: all alike.
     Raises:
         ValueError: names the argument.
     """
@@ -93,11 +95,16 @@ class Searching:
     effort: str = "balanced"
     method: str = "gauss_newton"
     family: Family | None = None
+    frequency_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
         effort_named(self.effort)
+        if not 0.0 < self.frequency_weight <= MAX_FREQUENCY_WEIGHT:
+            raise ValueError(
+                f"frequency_weight must be above 0 and at most {MAX_FREQUENCY_WEIGHT:g}, got {self.frequency_weight}"
+            )
 
 
 @dataclass(frozen=True)
@@ -106,13 +113,17 @@ class Cost:
 
     Args:
         minutes: wall-clock limit, or None.
+        calls: limit on model calls in all, rows counted, in place of the effort's; or None.
         progress: callable(done, total, message) after every model call; raising from it cancels the fit.
+        afterwards: model calls for every row of the batch that the caller makes once the fit is done, within `minutes`.
     Raises:
         ValueError: names the argument.
     """
 
     minutes: float | None = None
     progress: Progress | None = None
+    calls: int | None = None
+    afterwards: float = 0.0
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0.0 < self.minutes < math.inf:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..core.words import picture_size
 from ..fitting.claims import told_gain
 from ..presets.preset import FITTED, Preset
 
@@ -26,7 +27,7 @@ def card(preset: Preset) -> dict[str, Any]:
         ("Noise", f"{model.sigma_min:.3g} to {model.sigma_max:.4g}" + (", flow" if model.flow else "")),
         ("Shift", f"{model.shift:g}" if model.shift is not None else ""),
         ("Guidance", f"{preset.guidance:g}" if preset.guidance is not None else ""),
-        ("Latent", "x".join(map(str, preset.latent_shape or ()))),
+        ("Size", picture_size(preset.latent_shape, model.family) if preset.latent_shape else ""),
         ("Author", preset.author),
         ("Licence", preset.licence),
         ("Notes", preset.made.beside(preset.notes)),

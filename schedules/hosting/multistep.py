@@ -8,7 +8,8 @@ from ..core.noise_space import SigmaRange
 from ..core.types import SamplerFunction
 from ..family.run import FamilyCoefficients
 from ..presets.preset import Preset
-from ..samplers.fitted import FirstKnown, PresetCoefficients, sample_sigmasmith_multistep
+from ..samplers.fitted import FirstKnown, sample_sigmasmith_multistep
+from .whole_runs import preset_coefficients
 
 
 def multistep_of(preset: Preset | None, sigma_range: SigmaRange, guidance: float | None) -> SamplerFunction:
@@ -19,5 +20,5 @@ def multistep_of(preset: Preset | None, sigma_range: SigmaRange, guidance: float
         guidance: of the run; None where it has none.
     """
     family = FamilyCoefficients(sigma_range, guidance or 1.0)
-    own = () if preset is None else (PresetCoefficients(preset.schedules, preset.coefficients),)
+    own = () if preset is None else preset_coefficients(preset)
     return partial(sample_sigmasmith_multistep, coefficients=FirstKnown((*own, family)))

@@ -10,16 +10,18 @@ times as near as the best host schedule there, and 1.3 to 3 times nearer on half
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..core.types import Schedule
-from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION
+from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION, load_family
 from ..family.placing import whole_hundredths
+from ..family.run import FamilyCoefficients
 from ..family.schedule import family_schedule
 from ..hosts.schedules import host_schedules
 from ..presets.preset import FITTED, DenoiseMode, Preset
-from ..samplers.fitted import NAME
+from ..samplers.fitted import NAME, CoefficientSource, PresetCoefficients
 
 # Key of the family's facts in a preset.
 _FAMILY = "family"
@@ -37,15 +39,16 @@ def preset_run(preset: Preset, steps: int, denoise: float = 1.0, mode: DenoiseMo
     """
     if denoise < 1.0 or preset.denoise < 1.0 or preset.exact or steps in preset.schedules or steps < 1:
         return preset.sigmas(steps, denoise, mode), ""
-    pair, model = family_pair(preset), preset.model
-    if pair is not None and LEAST_STEPS <= steps <= MOST_STEPS:
+    place, model = family_place(preset), preset.model
+    if place is not None and LEAST_STEPS <= steps <= MOST_STEPS:
         known = family_schedule(
             steps,
             sigma_min=model.sigma_min,
             sigma_max=model.sigma_max,
             flow=model.flow,
-            scale=pair[0],
-            stretch=pair[1],
+            scale=place.scale,
+            stretch=place.stretch,
+            numbers=place.numbers,
         )
         return known.sigmas, "not fitted for this count: the family's, at this model's scale"
     host = _stand_in(preset, steps)
@@ -59,8 +62,25 @@ def preset_schedule(preset: Preset) -> Schedule:
     return lambda steps: preset_run(preset, steps)[0]
 
 
-def family_pair(preset: Preset) -> tuple[float, float] | None:
-    """Scale and stretch of the family, of a preset that knows them for its model and for which the host did not win."""
+def preset_coefficients(preset: Preset) -> tuple[CoefficientSource, ...]:
+    """What runs a preset's lists with coefficients: those of its fitted counts, and the family's for others."""
+    own, place, model = PresetCoefficients(preset.schedules, preset.coefficients), family_place(preset), preset.model
+    if place is None or not place.numbers:
+        return (own,)  # the family's own lists are known to every run
+    return own, FamilyCoefficients(model.sigma_range, preset.guidance or 1.0, numbers=place.numbers)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the family lies on a preset's model: see family_schedule."""
+
+    scale: float
+    stretch: float
+    numbers: tuple[float, ...]
+
+
+def family_place(preset: Preset) -> Place | None:
+    """Where the family lies, of a preset that knows it for its model and for which the host did not win."""
     known = preset.made.more.get(_FAMILY)
     won = any(_origin(preset, count) == FITTED for count in preset.schedules)
     if preset.sampler != NAME or preset.made.boundary is not None or not won:
@@ -68,11 +88,12 @@ def family_pair(preset: Preset) -> tuple[float, float] | None:
     if not isinstance(known, Mapping) or known.get("version") != VERSION:
         return None
     try:
-        pair = float(known["scale"]), float(known["stretch"])
-        whole_hundredths(*pair)
+        place = Place(float(known["scale"]), float(known["stretch"]), tuple(map(float, known.get("numbers", ()))))
+        whole_hundredths(place.scale, place.stretch)
+        load_family().moved(place.numbers, flow=preset.model.flow)
     except (KeyError, TypeError, ValueError):  # another program's words, which are no reason to stop a run
         return None
-    return pair
+    return place
 
 
 def _stand_in(preset: Preset, steps: int) -> str:

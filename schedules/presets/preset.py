@@ -24,7 +24,7 @@ from ..core.sigmas import (
     steps_before_truncation,
 )
 from ..core.step_counts import StepCounts
-from ..core.words import in_words
+from ..core.words import in_words, picture_size
 from .checks import (
     MAX_TEXT,
     PresetError,
@@ -214,8 +214,8 @@ class Preset:
                 f"starts at {start_sigma:.4g}."
             )
         if self.latent_shape and latent_shape and tuple(latent_shape) != self.latent_shape:
-            fitted, running = ("x".join(map(str, shape)) for shape in (self.latent_shape, latent_shape))
-            said.append(f"Fitted at a latent size of {fitted}, this run has {running}.")
+            fitted, running = (picture_size(shape, self.model.family) for shape in (self.latent_shape, latent_shape))
+            said.append(f"Fitted at {fitted}, this run has {running}.")
         return said
 
     def made_otherwise(self, running: HowMade) -> list[str]:

@@ -4,6 +4,8 @@
     until 0.4                    as many in every step down to a share of noise of 0.4, one child below it
     1: 1, 0.7: 3, 0.4: 0         relative numbers of further children: 1 from share 1, 3 from 0.7, none from 0.4 down
 
+The line is what people share, and what a preset keeps among its facts (`with_plan`).
+
 The share of noise is sigma / (1 + sigma), of a flow model sigma itself. The numbers are relative, so that a plan serves
 every budget and step count: a step has one child, and the calls that are left are shared out by them.
 """
@@ -12,13 +14,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from ..core.noise_space import from_ve
+from ..presets.preset import Preset
 
 UNIFORM_TEXT = "uniform"
+# In place of a line: the one in the preset that is at hand.
+PRESET_TEXT = "preset"
+# The key of a preset's `made` that holds a line.
+PLAN_FACT = "search_plan"
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 _FORMS = "uniform, `until 0.4` (a share of noise), or pairs of share and number such as `1: 1, 0.7: 3, 0.4: 0`"
 
@@ -82,6 +90,26 @@ def parse_widths(text: str) -> WidthPlan:
     if not any(number for _, number in pieces):
         raise ValueError("plan: every number is 0, so nothing is searched")
     return WidthPlan(tuple(pieces))
+
+
+def plan_of_preset(facts: Mapping[str, Any]) -> WidthPlan | None:
+    """The plan among a preset's further facts (`made.more`); None where it holds none.
+
+    Raises:
+        ValueError: the preset holds something else under that key.
+    """
+    line = facts.get(PLAN_FACT)
+    if line is None:
+        return None
+    if not isinstance(line, str):
+        raise ValueError(f"plan: the preset's {PLAN_FACT} is no line of text")
+    return parse_widths(line)
+
+
+def with_plan(preset: Preset, plan: WidthPlan) -> Preset:
+    """The preset with this plan among its facts."""
+    made = replace(preset.made, more={**preset.made.more, PLAN_FACT: plan.text()})
+    return replace(preset, made=made)
 
 
 def noise_share(sigma: float, flow: bool) -> float:

@@ -60,7 +60,7 @@ def check_page(
         [*command, f"http://127.0.0.1:{port}/", renderer, str(folder)],
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=timeout * float(os.environ.get("PAGE_SLOWNESS", "1")),  # as driver.mjs waits
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

@@ -13,6 +13,7 @@ import comfy.model_management
 import comfy.samplers
 import torch
 from loaded_pack import (
+    FIGURES,
     KINDS,
     NODES,
     USER,
@@ -75,6 +76,7 @@ def test_the_first_picture_races_and_the_next_is_the_same_without_a_call():
         _, plain = counted(model, "euler", "simple")
         first, calls = counted(auto(model), "euler", "simple")
         assert plain + 30 < calls <= plain + 100 + 70 * 6
+        FIGURES[f"quick, calls beyond the picture's own, {kind}"] = calls - plain
         assert saved(f"race_{kind}, 6 steps, cfg 3").is_file()
         preset = part("nodes.presets.store").load(f"auto/race_{kind}, 6 steps, cfg 3", "")
         assert preset.origin[6] == "fitted"
@@ -82,6 +84,7 @@ def test_the_first_picture_races_and_the_next_is_the_same_without_a_call():
             again, calls = counted(auto(model), "dpmpp_2m", scheduler)
             assert calls == plain
             assert torch.equal(again, first)
+        FIGURES[f"second queue, calls beyond the picture's own, {kind}"] = calls - plain
         assert torch.equal(sampled(applied(model, preset), MULTISTEP, OPTIMAL), first)
 
 
@@ -91,7 +94,9 @@ def test_untuned_it_runs_the_family_without_a_call_and_at_once():
         with Messages() as said:
             picture, calls = counted(auto(model, "none"), "euler", "simple")
         assert not said, said
-        assert calls == counted(model, "euler", "simple")[1]
+        plain = counted(model, "euler", "simple")[1]
+        assert calls == plain
+        FIGURES[f"tune none, calls beyond the picture's own, {kind}"] = calls - plain
         assert torch.equal(picture, sampled(model, MULTISTEP, OPTIMAL))
     acting, work = part("nodes.host.acting"), part("nodes.auto.work")
     noise, sampler = torch.ones(1, 4, 8, 8), comfy.samplers.sampler_object("euler")
@@ -103,6 +108,7 @@ def test_untuned_it_runs_the_family_without_a_call_and_at_once():
         start = time.perf_counter()
         choose(run)
         seconds.append(time.perf_counter() - start)
+    FIGURES["tune none, ms"] = round(1000.0 * min(seconds), 2)
     # 5 ms on an idle core; the machine of a test may be four times as slow.
     assert min(seconds) < 4 * 0.005, min(seconds)
 

@@ -1,7 +1,7 @@
 """Run by the host's interpreter: the pack against the host's own classes, without a server.
 
 Usage: python in_process.py COMFYUI PACK [CHECKS ...]. Runs every test_* function of checks_*.py, or of those named, and
-prints one JSON object: `results`, name -> traceback or null, and `import_seconds`.
+prints one JSON object: `results`, name -> traceback or null, `import_seconds`, and `figures` that checks measured.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
                 except BaseException:  # the host's interrupt is one
                     results[name] = traceback.format_exc()
                 loaded.comfy.model_management.interrupt_current_processing(False)
-    print(json.dumps({"results": results, "import_seconds": loaded.IMPORT_SECONDS}))
+    print(json.dumps({"results": results, "import_seconds": loaded.IMPORT_SECONDS, "figures": loaded.FIGURES}))
 
 
 if __name__ == "__main__":

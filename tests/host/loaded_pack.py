@@ -31,6 +31,8 @@ from analytic_models import KINDS, latent, model_of, prompt  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 torch.set_grad_enabled(False)
+# What checks measure beside what they hold: printed with the results.
+FIGURES: dict[str, float] = {}
 USER = Path(tempfile.mkdtemp(prefix="sigmasmith-host-"))
 atexit.register(shutil.rmtree, USER, ignore_errors=True)
 folder_paths.models_dir = str(USER / "models")

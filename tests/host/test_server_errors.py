@@ -14,6 +14,7 @@ from sigmasmith.schedules.presets.share_code import to_share_code
 from .answers import error_of, preset_file
 from .graphs import node
 from .pack_graphs import fit_graph, use_graph
+from .server import PromptRejectedError
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
@@ -28,7 +29,7 @@ def test_bad_inputs_name_the_input_and_what_to_do(server, sd3):
         ({"noises": 2}, ["noises"]),
         ({"name": "../../out"}, ["name"]),
         ({"name": "C:\\out"}, ["name"]),
-        ({"name": "sd3", "cfg": 2.0}, ["name", "guidance", "refit"]),
+        ({"name": "sd3", "denoise": 0.5}, ["name", "denoise", "refit"]),
         ({"name": "SD3"}, ["name", "case"]),
     ]
     for changed, words in cases:
@@ -45,6 +46,25 @@ def test_bad_inputs_name_the_input_and_what_to_do(server, sd3):
     other = use_graph("another_kind", "tiny_sd3")
     assert "preset" in error_of(server, other)
     assert "noise-prediction" in error_of(server, other)
+
+
+def test_what_is_mistyped_is_one_error_on_its_input_before_anything_runs(server, sd3):
+    cases = [
+        (fit_graph("tiny_sd3", steps="5, ten"), "fit", "steps", "'ten'"),
+        (fit_graph("tiny_sd3", name="../out"), "fit", "name", "../out"),
+        (fit_graph("tiny_sd3", sampler_name="dpmp_2m"), "fit", "sampler_name", "dpmpp_2m"),
+        (fit_graph("tiny_sd3", sampler_name="euler_ancestral", choose_sampler=True), "fit", "choose_sampler", "noise"),
+        (use_graph("sd4"), "preset", "preset", "sd3"),
+    ]
+    for graph, where, name, words in cases:
+        with pytest.raises(PromptRejectedError) as refused:
+            server.run(graph)
+        found = refused.value.reply["node_errors"]
+        assert list(found) == [where], found
+        (error,) = found[where]["errors"]
+        assert error["type"] == "custom_validation_failed"
+        assert error["extra_info"]["input_name"] == name
+        assert words in error["details"]
 
 
 def noise_prediction_preset() -> Preset:

@@ -4,6 +4,7 @@ Run with the host's interpreter: `python tiny_checkpoints.py COMFYUI MODELS`. It
 
     MODELS/checkpoints/tiny_sd15.safetensors   epsilon prediction, UNet, CLIP-L, TAESD
     MODELS/checkpoints/tiny_sd3.safetensors    rectified flow with shift 3, MMDiT, CLIP-L, TAESD
+    MODELS/diffusion_models/tiny_sd3_unet.safetensors, MODELS/vae/tiny_sd3_vae.safetensors   its parts alone
     MODELS/diffusion_models/tiny_wan.safetensors, MODELS/vae/tiny_wan_vae.safetensors   see tiny_video.py
     MODELS/text_encoders/tiny_clip_l.safetensors   their CLIP-L alone
     MODELS/clip_vision/tiny_clip_vision.safetensors   CLIP-L's vision half
@@ -240,9 +241,12 @@ def main(comfyui: Path, models: Path) -> None:
     sd15 |= prefixed("cond_stage_model.transformer.", clip)
     sd15 |= prefixed("first_stage_model.", vae_weights(4, *VAE_SCALES["tiny_sd15"]))
     write_sparse(models / "checkpoints" / "tiny_sd15.safetensors", sd15)
-    sd3 = prefixed("model.diffusion_model.", mmdit_weights())
+    mmdit, vae16 = mmdit_weights(), vae_weights(16, *VAE_SCALES["tiny_sd3"])
+    write_sparse(models / "diffusion_models" / "tiny_sd3_unet.safetensors", mmdit)
+    write_sparse(models / "vae" / "tiny_sd3_vae.safetensors", vae16)
+    sd3 = prefixed("model.diffusion_model.", mmdit)
     sd3 |= prefixed("text_encoders.clip_l.transformer.", clip)
-    sd3 |= prefixed("first_stage_model.", vae_weights(16, *VAE_SCALES["tiny_sd3"]))
+    sd3 |= prefixed("first_stage_model.", vae16)
     write_sparse(models / "checkpoints" / "tiny_sd3.safetensors", sd3)
     write_sparse(models / "text_encoders" / "tiny_clip_l.safetensors", clip)
     wan = wan_weights(random_weights, keep_slow_waves, noise)

@@ -167,7 +167,7 @@ class WebuiServer:
         if not checkpoint.exists():
             command = [sys.executable, str(GENERATOR), str(checkpoint)]
             done = subprocess.run(
-                command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=120
+                command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=900
             )
             if done.returncode:
                 raise HostError(f"{GENERATOR.name} failed:\n{done.stderr[-2000:]}")

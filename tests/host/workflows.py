@@ -7,6 +7,25 @@ from typing import Any
 
 from .graphs import Graph, node
 
+# What people have on disk -> what the tests have.
+TINY = {
+    "v1-5-pruned-emaonly-fp16.safetensors": "tiny_sd3.safetensors",
+    "sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors": "tiny_sd3.safetensors",
+    "sd_xl_base_1.0.safetensors": "tiny_sd15.safetensors",
+    "your_style_xl.safetensors": "tiny_sd15_lora.safetensors",
+    "flux1-dev.safetensors": "tiny_sd3_unet.safetensors",
+    "qwen_image_fp8_e4m3fn.safetensors": "tiny_sd3_unet.safetensors",
+    "ae.safetensors": "tiny_sd3_vae.safetensors",
+    "qwen_image_vae.safetensors": "tiny_sd3_vae.safetensors",
+    "wan2.1_t2v_1.3B_fp16.safetensors": "tiny_wan.safetensors",
+    "wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors": "tiny_wan.safetensors",
+    "wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors": "tiny_wan.safetensors",
+    "wan_2.1_vae.safetensors": "tiny_wan_vae.safetensors",
+    "clip_vision_vit_l_14.safetensors": "tiny_clip_vision.safetensors",
+    "clip_l.safetensors": "tiny_clip_l.safetensors",
+    "umt5_xxl_fp8_e4m3fn_scaled.safetensors": "tiny_clip_l.safetensors",
+    "qwen_2.5_vl_7b_fp8_scaled.safetensors": "tiny_clip_l.safetensors",
+}
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 ONLY_ON_THE_PAGE = {"MarkdownNote", "Note", "Reroute"}
 

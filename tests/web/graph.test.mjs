@@ -1,44 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { Graph, MODEL } from "./graph.mjs";
 import { describe, modelOfGraph, samplerBehind, valuesOf } from "../../web/graph.mjs";
 
-// As much of litegraph as graph.mjs reads.
-class Graph {
-  constructor() {
-    this._nodes = [];
-    this.links = new Map();
-    this.outputs = [];
-  }
-
-  add(type, { widgets = {}, inputs = [], outputs = [], ...more } = {}) {
-    const node = {
-      id: this._nodes.length + 1,
-      type,
-      comfyClass: type,
-      graph: this,
-      widgets: Object.entries(widgets).map(([name, value]) => ({ name, value })),
-      inputs: inputs.map((input) => ({ link: null, ...input })),
-      outputs: outputs.map((kind) => ({ type: kind, links: [] })),
-      ...more,
-    };
-    this._nodes.push(node);
-    return node;
-  }
-
-  link(from, slot, to, input) {
-    const id = this.links.size + 1;
-    this.links.set(id, { origin_id: from?.id ?? -10, origin_slot: slot, target_id: to.id });
-    from?.outputs[slot].links.push(id);
-    to.inputs[input].link = id;
-    return id;
-  }
-
-  getNodeById(id) {
-    return this._nodes.find((node) => node.id === id);
-  }
-}
-
-const MODEL = { name: "model", type: "MODEL" };
 const PRESET = { name: "preset", type: "SIGMASMITH_PRESET" };
 
 function common(graph = new Graph()) {

@@ -10,7 +10,8 @@ from torch import Tensor
 from ...schedules.adaptive.report import AdaptiveReport
 from ...schedules.adaptive.samplers import sample_sigmasmith_adaptive
 from ...schedules.family.run import FamilyCoefficients
-from ...schedules.samplers.fitted import CoefficientSource, FirstKnown, PresetCoefficients, sample_sigmasmith_multistep
+from ...schedules.hosting.whole_runs import preset_coefficients
+from ...schedules.samplers.fitted import CoefficientSource, FirstKnown, sample_sigmasmith_multistep
 from ...schedules.variance.calls import sample_euler
 from ...schedules.variance.control import Control
 from ...schedules.variance.controlled import RunNoise, sample_controlled
@@ -102,7 +103,7 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
     preset = answer.preset if answer else None
     sources: tuple[CoefficientSource, ...] = (_family(model),)
     if preset is not None:
-        sources = (PresetCoefficients(preset.schedules, preset.coefficients), *sources)
+        sources = (*preset_coefficients(preset), *sources)
     return sample_sigmasmith_multistep(
         model, x, sigmas, extra_args, callback, coefficients=FirstKnown(sources), warn=_warned
     )

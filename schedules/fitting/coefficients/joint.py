@@ -111,7 +111,7 @@ def refine_coefficients(objective: Objective, start: Trial, floor: float, allowa
     stop, run_cost, best = budget.spent + allowance, start.steps * objective.share, start
     while (knots := affordable_knots(best, (stop - budget.spent) / objective.share)) > 0:
         best = objective.with_outputs(best)
-        refined = descend(objective, best, coordinates_around(best, knots, floor), stop, run_cost)
+        refined, _ = descend(objective, best, coordinates_around(best, knots, floor), stop, run_cost)
         gain = np.log(best.error / refined.error)
         best = refined
         if gain < _CONVERGED:

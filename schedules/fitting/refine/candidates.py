@@ -41,9 +41,18 @@ def gits_candidates(teacher: DenseTeacher, steps: Sequence[int]) -> dict[int, Te
     return {count: finish_sigmas(teacher.sigmas[paths[count][:-1]]) for count in steps if count in paths}
 
 
-def dmn_candidates(sigma_range: SigmaRange, steps: Sequence[int], cost: Callable[[Tensor], float]) -> dict[int, Tensor]:
-    """steps -> the sigma list of DMN's bound, for pixels or for latents: of the two the one of the smaller `cost`."""
-    both = {count: [finish_sigmas(dmn_levels(sigma_range, count, power)) for power in (1, 2)] for count in steps}
+def dmn_candidates(
+    sigma_range: SigmaRange,
+    steps: Sequence[int],
+    cost: Callable[[Tensor], float],
+    check: Callable[[], None] = lambda: None,
+) -> dict[int, Tensor]:
+    """steps -> the sigma list of DMN's bound, for pixels or for latents: of the two the one of the smaller `cost`.
+
+    Args:
+        check: called all along; what it raises ends the search.
+    """
+    both = {count: [finish_sigmas(dmn_levels(sigma_range, count, power, check)) for power in (1, 2)] for count in steps}
     return {count: min(made, key=cost) for count, made in both.items()}
 
 

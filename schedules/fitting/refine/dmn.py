@@ -15,6 +15,8 @@ Source: Xue et al. 2024, arXiv:2402.17376, section 4.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from scipy.optimize import minimize
 
@@ -26,13 +28,14 @@ _FLOW_TOP = 0.99
 _NODES, _GAUSS = np.polynomial.legendre.leggauss(12)
 
 
-def dmn_levels(sigma_range: SigmaRange, steps: int, power: int) -> Array:
+def dmn_levels(sigma_range: SigmaRange, steps: int, power: int, check: Callable[[], None] = lambda: None) -> Array:
     """Noise levels of the steps from sigma_max to sigma_min with the smallest bound that a descent from even steps in
     lambda finds.
 
     Args:
         steps: solver intervals, >= 1.
         power: of sigma in an output's error: 1 for models of pixels, 2 for models of latents, as the authors choose.
+        check: called all along; what it raises ends the descent.
     Returns:
         (steps,) float64 in the model's own noise std, decreasing, [0] == sigma_max; sigma_min itself, where the last
         step ends, is left out, for hosts put 0 in its place.
@@ -43,13 +46,13 @@ def dmn_levels(sigma_range: SigmaRange, steps: int, power: int) -> Array:
     # The middle: of a range that lies above _FLOW_TOP itself.
     top = min(high, max(_FLOW_TOP, 0.5 * (low + high))) if sigma_range.flow else high
     ends = _log_ratio(np.array([top, low]), sigma_range.flow)
-    best = _optimised(np.linspace(ends[0], ends[1], steps + 1), sigma_range.flow, power)
+    best = _optimised(np.linspace(ends[0], ends[1], steps + 1), sigma_range.flow, power, check)
     levels = 1.0 / (1.0 + np.exp(best)) if sigma_range.flow else np.exp(-best)
     levels[0] = high
     return levels[:-1]
 
 
-def _optimised(start: Array, flow: bool, power: int) -> Array:
+def _optimised(start: Array, flow: bool, power: int, check: Callable[[], None]) -> Array:
     """The minimiser of the bound near `start` (steps + 1,), with its ends kept."""
     if len(start) < 3:
         return start
@@ -58,10 +61,14 @@ def _optimised(start: Array, flow: bool, power: int) -> Array:
     def whole(inner: Array) -> Array:
         return np.concatenate([start[:1], inner, start[-1:]])
 
+    def bound(inner: Array) -> float:
+        check()
+        return error_bound(whole(inner), flow, power) if (np.diff(whole(inner)) > 0).all() else 1e9
+
     # Steps of a thousandth of the even one at least: the polynomial's weights divide by them.
     order = {"type": "ineq", "fun": lambda inner: np.diff(whole(inner)) - 1e-3 * scale}
     optimum = minimize(
-        lambda inner: error_bound(whole(inner), flow, power) if (np.diff(whole(inner)) > 0).all() else 1e9,
+        bound,
         start[1:-1],
         method="SLSQP",
         constraints=[order],
@@ -75,8 +82,7 @@ def error_bound(lam: Array, flow: bool, power: int) -> float:
     """The bound for levels lam = log(alpha / sigma) (steps + 1,), ascending; in units of the end state's scale."""
     steps, errors = len(lam) - 1, _output_errors(lam[:-1], flow, power)
     total, apart = np.zeros(steps), 0.0
-    for step in range(steps):
-        weights = step_weights(lam, step)
+    for step, weights in _all_weights(lam):
         first = step + 1 - len(weights)
         part = weights * errors[first : step + 1]
         if step in (0, steps - 1):
@@ -94,17 +100,28 @@ def step_weights(lam: Array, step: int) -> Array:
     They are 1 at the first and the last step, 2 at those next to them, else ORDER: the integrals of e**lambda times
     Lagrange's polynomials.
     """
-    steps = len(lam) - 1
-    order = min(ORDER, step + 1, steps - step)
-    nodes = lam[step + 1 - order : step + 1]
-    half = 0.5 * (lam[step + 1] - lam[step])
-    at = lam[step] + half * (_NODES + 1.0)
-    weights = []
-    for j in range(order):
-        others = np.delete(nodes, j)
-        basis = np.prod((at[:, None] - others) / (nodes[j] - others), axis=1)
-        weights.append(half * np.sum(_GAUSS * np.exp(at) * basis))
-    return np.array(weights)
+    return dict(_all_weights(lam))[step]
+
+
+def _all_weights(lam: Array) -> Iterator[tuple[int, Array]]:
+    """(step, its weights) in order; those of one order are integrated together, which a descent needs fast."""
+    steps = np.arange(len(lam) - 1)
+    orders = np.minimum(ORDER, np.minimum(steps + 1, len(steps) - steps))
+    half = 0.5 * (lam[1:] - lam[:-1])
+    at = lam[:-1, None] + half[:, None] * (_NODES + 1.0)
+    grown = _GAUSS * np.exp(at)
+    weights: dict[int, Array] = {}
+    for order in np.unique(orders):
+        some = steps[orders == order]
+        nodes = lam[some[:, None] + np.arange(1 - order, 1)]
+        values = np.empty((len(some), order))
+        for j in range(order):
+            basis = np.ones((len(some), len(_NODES)))
+            for other in (k for k in range(order) if k != j):
+                basis *= (at[some] - nodes[:, other, None]) / (nodes[:, j, None] - nodes[:, other, None])
+            values[:, j] = half[some] * (grown[some] * basis).sum(1)
+        weights |= dict(zip(some.tolist(), values))
+    return ((step, weights[step]) for step in range(len(steps)))
 
 
 def _log_ratio(sigma: Array, flow: bool) -> Array:

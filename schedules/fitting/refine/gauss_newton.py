@@ -176,7 +176,7 @@ def refine(objective: Objective, start: Trial, floor: float, allowance: float) -
         if columns == 0:
             break
         best = objective.with_outputs(best)
-        refined = descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
+        refined, _ = descend(objective, best, shifts_around(best.sigmas, columns, floor), stop, run_cost)
         gain = np.log(best.error / refined.error)
         best = refined
         if gain < _CONVERGED:
@@ -194,8 +194,11 @@ def affordable_columns(steps: int, calls: float) -> int:
     return 0
 
 
-def descend(objective: Objective, start: Trial, coordinates: Coordinates, stop: float, run_cost: float) -> Trial:
-    """One Jacobian, then damped steps with Broyden updates until they stall, fail or the allowance ends."""
+def descend(
+    objective: Objective, start: Trial, coordinates: Coordinates, stop: float, run_cost: float
+) -> tuple[Trial, Array]:
+    """(best trial, its z) of one Jacobian, then damped steps with Broyden updates until they stall, fail or the
+    allowance ends."""
     slope = jacobian(objective, start, coordinates)
     best, at, damping, failures, stalled = start, np.zeros(slope.shape[2]), 0.01, 0, 0
     budget = objective.rollouts.budget
@@ -212,4 +215,4 @@ def descend(objective: Objective, start: Trial, coordinates: Coordinates, stop: 
             best, at, damping, failures = trial, target, max(damping / 4.0, 1e-4), 0
         else:
             damping, failures = damping * 6.0, failures + 1
-    return best
+    return best, at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,6 +25,9 @@ STOCHASTIC_TOLERANCE = 0.15
 # Two that differ by up to so many times that are a hard model's, for which more levels help; a distilled one's are far
 # apart at any number of levels. They may take this share of what the fit may spend.
 _NEAR, _MORE_LEVELS = 4.0, 0.25
+# Share by which they may differ where no more levels can be had: the finer one's own error is a part of that, and no
+# gain is counted below it.
+_ROUGH = 0.12
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,17 @@ class Reference:
     converged: bool
     on_path: bool = False
     levels: tuple[int, int] = (0, 0)
+
+    @property
+    def error(self) -> float:
+        """About how far `end` is from the true end states: errors fall at least as the square of the levels, and the
+        coarser solution's is what the two differ by.
+
+        On eight networks of the zoo .4 to 1.4 times this for 40 levels and 20, 1 to 2.2 times for 24 and 18. A
+        stochastic sampler converges slowly on its path: as far as the two are apart.
+        """
+        coarse, fine = self.levels
+        return self.disagreement * (1.0 if self.on_path or not fine else (coarse / fine) ** 2)
 
 
 def make_reference(problem: Problem) -> Reference:
@@ -77,7 +91,8 @@ def make_reference(problem: Problem) -> Reference:
 
 
 def _refined(problem: Problem, reference: Reference, coarse: Tensor, checked: slice) -> Reference:
-    """The reference with twice the levels, where that is likely to settle it and leaves enough for the search.
+    """The reference with twice the levels, where that is likely to settle it and leaves enough for the search; else as
+    it is, to be trusted where its halves differ by no more than _ROUGH.
 
     Args:
         coarse: end states with half the levels, of the `checked` rows.
@@ -85,9 +100,9 @@ def _refined(problem: Problem, reference: Reference, coarse: Tensor, checked: sl
     nodes, budget = 2 * problem.effort.teacher_nodes, problem.budget
     _, near = agreement(reference.end, coarse, _NEAR * problem.effort.tolerance, checked)
     if not near or nodes > min(_MORE_LEVELS * budget.limit, budget.left):
-        return reference
+        return replace(reference, converged=agreement(reference.end, coarse, _ROUGH, checked)[1])
     end = _teacher(problem, _levels(problem, nodes), problem.everything).end
-    agreed = agreement(end, reference.end, problem.effort.tolerance)
+    agreed = agreement(end, reference.end, _ROUGH)
     return Reference(reference.teacher, end, *agreed, levels=(nodes // 2, nodes))
 
 

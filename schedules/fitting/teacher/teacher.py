@@ -146,7 +146,7 @@ def run_teacher(
             journal.write(key, record)
             journal.drop_calls(key)
     else:
-        budget.count(int(record["rows"]))
+        budget.count(int(record["rows"]), recalled=True)
     probe = (float(levels[len(levels) // 2]), record["probe_state"], record["probe_output"])
     return Teacher(levels, record["states"], record["outputs"], record["end"], sketch(record["end"]), probe)
 

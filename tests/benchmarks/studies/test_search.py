@@ -63,8 +63,13 @@ def test_a_search_at_equal_calls_beats_one_run_and_every_method_has_its_result()
     subject, reward = case(), image_reward("brightness")
     results = step_results(subject, reward, 6, ("uniform", "until 0.4"))
     assert set(results) == {"none", "best of 3", "Feynman-Kac 1", "Feynman-Kac 10", "uniform", "until 0.4"}
-    scores = {name: float(reward.measure(subject.images(end)).mean()) for name, end in results.items()}
+    values = {name: reward.measure(subject.images(result.end))[:, 0] for name, result in results.items()}
+    scores = {name: float(each.mean()) for name, each in values.items()}
     assert scores["uniform"] > scores["none"]
     again = stepwise(subject, subject.start(6), subject.host(16), reward, 48, UNIFORM)
-    torch.testing.assert_close(again, results["uniform"])
+    torch.testing.assert_close(again.end, results["uniform"].end)
+    assert again.scored == results["uniform"].scored == 48 - 1  # all but the first call's, which has no rival
+    assert results["none"].scored == 0
+    assert results["best of 3"].scored == 3
+    assert "diversity" in again.beside(subject)
     assert parse_widths("until 0.4") != UNIFORM

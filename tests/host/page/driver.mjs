@@ -2,8 +2,10 @@
 import { mkdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
-const READY = 60_000;
-const PATIENCE = 15_000;
+// Machines that do much else need more time: PAGE_SLOWNESS=4 waits four times as long.
+const SLOWNESS = Number(process.env.PAGE_SLOWNESS ?? 1);
+const READY = 60_000 * SLOWNESS;
+const PATIENCE = 15_000 * SLOWNESS;
 
 /** Run checks one after the other on one page; results name -> error text or null. */
 export async function run(checks) {

@@ -58,6 +58,77 @@ run({
     check((await tab.in(() => window.ss.app.graph._nodes.length)) === 1, "a second node was made");
   },
 
+  async "used in a graph of one's own it runs behind what is there, and one undo takes everything back"(tab) {
+    const graph = await tab.in(() => {
+      const load = window.ss.add("CheckpointLoaderSimple", 350, 450, { ckpt_name: "tiny_sd3.safetensors" });
+      const sampler = window.ss.add("KSampler", 800, 450, { steps: 6, scheduler: "karras", sampler_name: "dpmpp_2m" });
+      const refiner = window.ss.add("KSampler", 1200, 450, { steps: 6, scheduler: "simple" });
+      load.connect(0, sampler, 0);
+      load.connect(0, refiner, 0);
+      const taken = window.ss.app.extensionManager.workflow?.activeWorkflow?.changeTracker;
+      (taken?.captureCanvasState ?? taken?.checkState)?.call(taken);
+      return { load: load.id, sampler: sampler.id, refiner: refiner.id };
+    });
+    const state = () => tab.in(({ sampler, refiner }) => {
+      const { node, widget, app } = window.ss;
+      const source = (id) => app.graph.getNodeById(app.graph.links.get?.(node(id).inputs[0].link)?.origin_id ?? app.graph.links[node(id).inputs[0].link].origin_id);
+      const [one, other] = [sampler, refiner].map((id) => ({ model: source(id).type, scheduler: widget(node(id), "scheduler").value, sampler: widget(node(id), "sampler_name").value }));
+      return { nodes: app.graph._nodes.map((entry) => entry.type).sort(), one, other };
+    }, graph);
+    const before = await state();
+    await tab.openLibrary();
+    await tab.press("sd3 quick", "Use in the graph");
+    await tab.toast(/sd3 quick is in front of KSampler, KSampler/);
+    const used = await state();
+    check(used.nodes.join() === [...before.nodes, "SigmasmithApply", "SigmasmithLoadPreset"].sort().join(), used);
+    const served = { model: "SigmasmithApply", scheduler: "sigmasmith_optimal", sampler: "euler" };
+    for (const side of [used.one, used.other]) check(JSON.stringify(side) === JSON.stringify(served), used);
+    const boxes = await tab.in(() => window.ss.app.graph._nodes.map(({ pos, size, type }) => [type, pos[0], pos[1], pos[0] + size[0], pos[1] + size[1]]));
+    const over = boxes.filter((a) => boxes.some((b) => a !== b && a[1] < b[3] && b[1] < a[3] && a[2] < b[4] && b[2] < a[4]));
+    check(over.length === 0, over);
+    await sleep(500);
+    await tab.shoot("used");
+    await tab.press("portrait mix", "Use in the graph");
+    await tab.until("the same nodes with the other preset", () => window.ss.app.graph._nodes.length === 5 && window.ss.app.graph._nodes.some((node) => node.type === "SigmasmithLoadPreset" && window.ss.widget(node, "preset").value === "portrait mix"));
+    await tab.in(() => window.ss.app.extensionManager.command.execute("Comfy.Undo"));
+    await sleep(500);
+    await tab.in(() => window.ss.app.extensionManager.command.execute("Comfy.Undo"));
+    await sleep(500);
+    const undone = await state();
+    check(JSON.stringify(undone) === JSON.stringify(before), { before, undone });
+  },
+
+  async "cards can be read in a sidebar of 212 pixels, and its label is one line"(tab) {
+    await tab.in(() => window.ss.app.extensionManager.setting.set("Comfy.Sidebar.Size", "normal"));
+    await tab.openLibrary();
+    await sleep(500);
+    await tab.shoot("sidebar");
+    const label = await tab.in(() => {
+      const icon = [...document.querySelectorAll(".sigmasmith-tab-button, [class*=side-bar-button], .side-bar-button")].find((button) => button.textContent.includes("Sigmasmith"));
+      const text = icon && [...icon.querySelectorAll("*")].filter((part) => part.children.length === 0 && part.textContent.includes("Sigmasmith")).pop();
+      if (!text) return null;
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      return { lines: new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size, wide: text.scrollWidth, room: text.clientWidth };
+    });
+    check(label === null || (label.lines === 1 && label.wide <= label.room + 1), label);
+    await tab.in(() => (document.querySelector(".sigmasmith-library").style.width = "212px"));
+    await tab.in(() => document.querySelector(".sigmasmith-library .ss-card:not(.ss-open) .ss-head")?.click());
+    await sleep(300);
+    const cut = await tab.in(() => {
+      const root = document.querySelector(".sigmasmith-library");
+      const right = root.getBoundingClientRect().right;
+      return [...root.querySelectorAll("button, .ss-name, .ss-line, dt, dd, label, h2")]
+        .filter((part) => part.getClientRects().length && (part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0 || part.getBoundingClientRect().right > right + 1))
+        .map((part) => part.textContent);
+    });
+    await tab.shoot("library 212");
+    const words = await tab.in(() => Math.min(...[...document.querySelectorAll(".sigmasmith-library .ss-head > div")].map((part) => part.clientWidth)));
+    await tab.in(() => (document.querySelector(".sigmasmith-library").style.width = ""));
+    check(cut.length === 0, cut);
+    check(words >= 140, words);
+  },
+
   async "a preset goes out as a share code and comes in as one"(tab) {
     await tab.openLibrary();
     await tab.page.bringToFront();
@@ -161,6 +232,30 @@ run({
     await tab.until("the preset in the node", (node) => window.ss.widget(window.ss.node(node), "preset").value === "for a node", id);
     await tab.until("its curve", (node) => /^Fitted for 3 steps/.test(window.ss.words(window.ss.node(node))), id);
     await tab.shoot("dropped");
+  },
+
+  async "the curve of a file that was replaced elsewhere is the new one"(tab) {
+    const post = (path, body) => tab.in(async (where, what) => {
+      const reply = await fetch(`/sigmasmith/library/${where}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(what) });
+      if (!reply.ok) throw new Error(await reply.text());
+      return (await reply.json()).name;
+    }, path, body);
+    const id = await tab.in(() => window.ss.add("SigmasmithLoadPreset", 400, 100).id);
+    const load = (name) => tab.in((node, preset) => window.ss.edit(window.ss.node(node), "preset", preset), id, name);
+    const shows = (steps) => tab.until(`the curve of ${steps} steps`, (node, count) => window.ss.words(window.ss.node(node)).startsWith(`Fitted for ${count} steps`), id, steps);
+    await load("for a node");
+    await shows("3");
+    const spare = await post("duplicate", { name: "for a node" });
+    await load("sd3 quick");
+    await shows("4, 6, 10");
+    await post("delete", { name: "for a node" });
+    await post("rename", { name: await post("duplicate", { name: "dropped one" }), to: "for a node" });
+    await load("for a node");
+    await shows("6");
+    await post("delete", { name: "for a node" });
+    await post("rename", { name: spare, to: "for a node" });
+    await tab.in(() => window.ss.app.extensionManager.command.execute("Comfy.RefreshNodeDefinitions"));
+    await shows("3");
   },
 
   async "a preset that was dropped runs, and what is saved by it shows in the library"(tab) {

@@ -66,8 +66,20 @@ await run({
       window.ss.widget(made, "refit").value = true;
       return made.id;
     }, ids);
+    await tab.in(() => {
+      // From the end of the node to its pictures on the screen; the fit's own runs are in the time that it states.
+      const { api } = window.comfyAPI.api;
+      api.addEventListener("executed", () => (window.ended ??= performance.now()));
+      const watch = () => {
+        const images = [...document.querySelectorAll(".ss-stage img")];
+        if (window.ended && images.length === 2 && images.every((image) => image.complete && image.naturalWidth)) window.seen = performance.now();
+        else requestAnimationFrame(watch);
+      };
+      watch();
+    });
     await queueAndWait(tab);
     await tab.until("both pictures", () => [...document.querySelectorAll(".ss-stage img")].filter((image) => image.naturalWidth).length === 2);
+    tab.figures.pictures_after_the_fit_ms = Math.round(await tab.until("the time of the pictures", () => window.seen && window.seen - window.ended));
     const seen = await tab.in(() => ({
       labels: [...document.querySelectorAll(".ss-side select")].map((select) => select.selectedOptions[0].textContent),
       choices: [...document.querySelector(".ss-side select").options].map((option) => option.textContent),
@@ -91,6 +103,66 @@ await run({
       await sleep(500);
       check((await cutTexts(tab)).length === 0, await cutTexts(tab));
       await tab.shoot(`fit ${palette}`);
+    }
+  },
+
+  async "advanced inputs fold away, and the node fits a screen"(tab) {
+    const fit = await tab.in(() => window.ss.add("SigmasmithFit", 300, 50).id);
+    await sleep(800);
+    const state = () => tab.in((id) => {
+      const node = window.ss.node(id);
+      const shown = (name) => !window.ss.widget(node, name).hidden;
+      return { cfg: shown("cfg"), effort: shown("effort"), height: node.size[1], needs: node.computeSize()[1] };
+    }, fit);
+    const folded = await state();
+    await tab.shoot("folded");
+    if (tab.renderer === "classic") {
+      check(folded.cfg && !folded.effort && folded.height < 640, folded);
+      await tab.in((id) => window.ss.widget(window.ss.node(id), "sigmasmith_more").callback(), fit);
+      const open = await state();
+      check(open.effort && open.height > folded.height && open.height >= open.needs, { folded, open });
+      await tab.in((id) => window.ss.widget(window.ss.node(id), "sigmasmith_more").callback(), fit);
+      check((await state()).height === folded.height, await state());
+    } else {
+      const high = await tab.in((id) => document.querySelector(`[data-node-id="${id}"]`).offsetHeight, fit);
+      check(high < 860, high);
+      check(!(await tab.in(() => document.body.innerText.includes("More inputs"))), "a second button in Nodes 2.0");
+    }
+    const { values, saved } = await tab.in(async (id) => {
+      const { output } = await window.ss.app.graphToPrompt();
+      const node = window.ss.app.graph.serialize().nodes.find((entry) => String(entry.id) === String(id));
+      return { values: Object.keys(output[id].inputs), saved: node.widgets_values.filter((value) => value !== undefined) };
+    }, fit);
+    check(values.includes("effort") && values.includes("denoise") && !values.includes("sigmasmith_more"), values);
+    check(saved[3] === 4 && saved[4] === "quick", saved);
+  },
+
+  async "every text of the curves fits its node, dark and light"(tab) {
+    await tab.in(() => {
+      const { add } = window.ss;
+      const load = add("CheckpointLoaderSimple", 20, 50, { ckpt_name: "tiny_sd3.safetensors" });
+      const preset = add("SigmasmithLoadPreset", 20, 220, { preset: "sd3 quick" });
+      const [apply, auto] = [add("SigmasmithApply", 380, 50), add("SigmasmithAuto", 740, 50)];
+      const [one, two] = [add("KSampler", 380, 560, { steps: 6, scheduler: "karras" }), add("KSampler", 740, 560, { steps: 6, cfg: 9 })];
+      const [schedule, curve] = [add("SigmasmithSchedule", 1100, 50, { steps: 7, denoise: 0.5 }), add("SigmasmithCurve", 1100, 560, { steps: 12 })];
+      for (const [from, to, slot] of [[load, apply, 0], [preset, apply, 1], [apply, one, 0], [load, auto, 0], [auto, two, 0], [preset, schedule, 0], [load, curve, 0]]) from.connect(0, to, slot);
+      window.ss.app.canvas.ds.scale = 1;
+      window.ss.app.canvas.ds.offset = [0, 0];
+    });
+    await tab.until("all curves", () => document.querySelectorAll(".sigmasmith-curve .ss-main").length === 5);
+    for (const palette of ["light", "dark"]) {
+      await tab.in((name) => window.ss.app.extensionManager.setting.set("Comfy.ColorPalette", name), palette);
+      await sleep(800);
+      const cut = await tab.in(() => [...document.querySelectorAll(".sigmasmith-curve")].flatMap((view) => {
+        const box = view.getBoundingClientRect();
+        const words = view.querySelector(".ss-words");
+        const inside = ({ left, right, top, bottom }) => left >= box.left - 1 && right <= box.right + 1 && top >= box.top - 1 && bottom <= box.bottom + 1;
+        const texts = [...view.querySelectorAll("p, svg text")].filter((text) => !text.closest(".ss-hover") && text.textContent);
+        const outside = texts.filter((text) => !inside(text.getBoundingClientRect()) || text.scrollWidth > text.clientWidth + 1 && text.clientWidth);
+        return [...outside.map((text) => text.textContent), ...(words.scrollHeight > words.clientHeight + 1 ? [`scrolls: ${words.innerText}`] : [])];
+      }));
+      await tab.shoot(`curves ${palette}`);
+      check(cut.length === 0, cut);
     }
   },
 

@@ -59,7 +59,10 @@ class Page {
     this.unanswered = new Set(); // without streams, which stay open
     Object.assign(this, options);
     page.on("request", (request) => request.method() === "POST" && this.unanswered.add(request));
-    for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => this.unanswered.delete(request));
+    // By the head of the answer: Chromium does not tell of the end of every one. A page that is left asks for nothing.
+    page.on("response", (response) => this.unanswered.delete(response.request()));
+    page.on("requestfailed", (request) => this.unanswered.delete(request));
+    page.on("framenavigated", (frame) => frame === page.mainFrame() && this.unanswered.clear());
     page.on("request", (request) => this.requests.push(`${request.method()} ${new URL(request.url()).pathname} ${(request.postData() ?? "").slice(0, 120)}`));
   }
 

@@ -45,6 +45,9 @@ class Host:
             raise ValueError(f"preset: there is no preset {choice!r}")
         return self.presets[choice]
 
+    def library(self) -> dict[str, Preset]:
+        return self.presets
+
     def running_model(self, chain: tuple[NodeValues, ...]) -> RunningModel | None:
         return RunningModel(self.model) if self.model is not None and chain else None
 

@@ -281,3 +281,13 @@ def test_any_values_give_a_curve_or_a_sentence(kind, values, run):
         {"node": node(f"Sigmasmith{kind}", **values), "preset": [LOADER], "run": node("KSampler", **run)}
     )
     assert answer.keys() == {"problem"} or drawn(answer)[-1] == 0.0
+
+
+def test_a_fit_without_a_name_is_known_by_its_model_and_sampler():
+    fit = {"node": node("SigmasmithFit", name="", sampler_name="dpmpp_2m", denoise=1.0), "model": [CHECKPOINT]}
+    assert "under the name sd, dpmpp_2m yet" in answer_of(fit)["problem"]
+    saved = Host({"sd, dpmpp_2m": MINE}, SD15)
+    assert answer_of(fit, saved)["summary"].startswith("Fitted for 5, 8, 10 steps")
+    apply = {"node": node("SigmasmithApply"), "model": [CHECKPOINT], "preset": [fit["node"]]}
+    assert answer_of(apply, saved)["summary"].startswith("Fitted for 5, 8, 10 steps")
+    assert answer_of({"node": fit["node"]})["problem"] == "Nothing is fitted yet. Queue it once."

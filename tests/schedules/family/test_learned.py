@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sigmasmith.schedules.family import learned
-from sigmasmith.schedules.family.learned import ORDER, VERSION, guidance_term, load_family
+from sigmasmith.schedules.family.learned import ORDER, VERSION, Directions, guidance_term, load_family
 from sigmasmith.schedules.samplers.parameters import allowed, features
 
 
@@ -60,3 +60,51 @@ def test_an_unknown_version_is_named():
 def test_the_data_file_is_small():
     path = Path(learned.__file__).with_name(f"family_{VERSION}.json")
     assert path.stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("steps", [3, 5, 7, 20, 26])
+def test_numbers_move_levels_and_parameters_of_every_count_straight(family, steps, flow):
+    known, once, twice = (family.moved(z, flow=flow).at(steps, flow=flow) for z in ((), (0.5, -1.0), (1.0, -2.0)))
+    assert np.abs(once.levels - known.levels).max() > 0.01
+    assert np.abs(once.parameters - known.parameters).max() > 0.01
+    assert np.allclose(twice.levels - known.levels, 2.0 * (once.levels - known.levels))
+    assert np.allclose(twice.parameters - known.parameters, 2.0 * (once.parameters - known.parameters))
+    assert np.array_equal(once.parameters[1], known.parameters[1])  # alike at every guidance
+    assert not once.parameters[:, ~allowed(steps, ORDER)].any()
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_the_family_itself_and_the_other_space_stay_where_they_are(family, flow):
+    assert family.moved((), flow=flow) is family
+    moved = family.moved((1.0,), flow=flow)
+    assert np.array_equal(moved.at(8, flow=not flow).levels, family.at(8, flow=not flow).levels)
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_a_move_by_one_deviation_along_any_direction_leaves_levels_in_order(family, flow):
+    for place in np.eye(family.count_of_directions(flow=flow)):
+        for sign in (-1.0, 1.0):
+            moved = family.moved((sign * place).tolist(), flow=flow)
+            assert all(bool((np.diff(moved.at(steps, flow=flow).levels) < 0).all()) for steps in range(3, 31))
+
+
+def test_more_numbers_than_directions_are_an_error(family):
+    with pytest.raises(ValueError, match="numbers must be at most 8, got 9"):
+        family.moved([0.0] * 9, flow=False)
+
+
+def test_a_family_without_directions_takes_no_numbers(family):
+    plain = learned.Family(family.version, family.spaces, family.typical, family.spread)
+    assert plain.count_of_directions(flow=True) == 0
+    with pytest.raises(ValueError, match="at most 0"):
+        plain.moved((1.0,), flow=True)
+
+
+def test_directions_move_the_first_term_of_the_parameters_alone():
+    known = learned.Learned(np.array([1.0, -1.0]), np.ones((2, 3, 5)))
+    ways = Directions(np.array([[1.0, 0.0]]), np.full((1, 3, 5), 2.0))
+    moved = ways.moved(known, (0.5,))
+    assert moved.levels.tolist() == [1.5, -1.0]
+    assert moved.parameters[0].tolist() == np.full((3, 5), 2.0).tolist()
+    assert moved.parameters[1].tolist() == known.parameters[1].tolist()

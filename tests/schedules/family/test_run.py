@@ -85,3 +85,16 @@ def test_a_run_by_sigmas_alone_equals_that_of_the_schedule():
     end = sample_sigmasmith_multistep(model, x, schedule.sigmas, coefficients=source)
     assert schedule.coefficients is not None
     assert torch.equal(end, sample_linear(model, x, schedule.sigmas, coefficients=schedule.coefficients))
+
+
+@pytest.mark.parametrize("limits", RANGES)
+@pytest.mark.parametrize("steps", [3, 9, 13, 21])
+def test_a_moved_family_recognises_its_own_lists_and_only_with_its_numbers(steps, limits):
+    numbers = (0.8, -0.6, 0.5)
+    schedule = made(steps, limits, scale=1.5, stretch=1.1, guidance=3.0, numbers=numbers)
+    assert schedule.numbers == numbers
+    assert schedule.coefficients is not None
+    rows = FamilyCoefficients(limits, 3.0, numbers=numbers).rows(schedule.sigmas)
+    assert rows is not None
+    assert torch.equal(rows, schedule.coefficients)
+    assert FamilyCoefficients(limits, 3.0).rows(schedule.sigmas) is None

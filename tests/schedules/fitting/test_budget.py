@@ -88,3 +88,14 @@ def test_an_exception_from_progress_passes_through():
 
     with pytest.raises(KeyboardInterrupt):
         Budget(rows=1, limit=1.0, progress=stop).count(1)
+
+
+def test_what_the_caller_runs_afterwards_is_kept_free_to_the_end():
+    clock = Clock()
+    budget = Budget(rows=1, limit=100.0, minutes=1.0, clock=clock, afterwards=10.0)
+    budget.count(10)
+    clock.now += 29.0
+    budget.before_call()
+    clock.now += 2.0
+    with pytest.raises(OutOfTimeError):
+        budget.before_call()

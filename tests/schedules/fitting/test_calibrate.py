@@ -157,8 +157,16 @@ def test_a_hard_model_gets_twice_the_levels_where_that_leaves_enough_for_the_sea
     assert told == pytest.approx(geometric_mean(sample_errors(few, true)), rel=0.2)
 
 
-def test_a_hard_model_with_no_budget_for_more_levels_is_said_to_be_one():
+def test_a_hard_model_with_no_budget_for_more_levels_is_fitted_by_a_rough_reference():
     fit = small_fit(mixture(True, cfg=30.0), normal(8), flow=True, extra_args={"labels": torch.arange(8) % 3})
+    row = fit.report.rows[5]
+    assert row.chosen == FITTED
+    assert row.errors[FITTED] < 0.5 * row.errors["simple"]
+    assert "no gain is counted below that" in str(fit.report)
+
+
+def test_a_model_whose_references_end_far_apart_is_said_to_be_one():
+    fit = small_fit(mixture(True, cfg=90.0), normal(8), flow=True, extra_args={"labels": torch.arange(8) % 3})
     assert "Nothing was fitted: the reference solutions with 18 and 24 levels" in str(fit.report)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from sigmasmith.schedules.fitting.budget import OutOfTimeError
 from sigmasmith.schedules.fitting.effort import effort_for
+from sigmasmith.schedules.fitting.refine import dmn
 from sigmasmith.schedules.fitting.report import FITTED
 
 from .fits import POOR, Counted, Timed, assert_contract, mixture, normal, small_fit
@@ -99,6 +102,28 @@ def test_whatever_was_reached_is_returned_for_every_count(monkeypatch, minutes):
     unchecked = [str(steps) for steps, row in fit.report.rows.items() if not row.errors]
     said = f"no time for the held-out check of {', '.join(unchecked)} steps" in str(fit.report)
     assert said == bool(unchecked)
+    assert_contract(fit)
+
+
+def test_the_minutes_hold_where_no_model_is_called(monkeypatch):
+    model, bound = Timed(), dmn.error_bound
+
+    def slow(*given: Any) -> float:
+        model.now += 0.5
+        return bound(*given)
+
+    monkeypatch.setattr(dmn, "error_bound", slow)
+    fit = model.fit(monkeypatch, minutes=3.0, steps=(5, 8), effort="balanced")
+    assert model.now <= 60.0 * 3.0 + 1.0
+    assert any("minutes were used up" in note for note in fit.report.notes)
+    assert set(fit.schedules) == {5, 8}
+    assert_contract(fit)
+
+
+def test_time_is_kept_for_what_the_caller_runs_afterwards(monkeypatch):
+    model = Timed()
+    fit = model.fit(monkeypatch, minutes=1.7, steps=(5, 8), baselines=POOR, afterwards=20.0)
+    assert model.now + 20.0 <= 60.0 * 1.7 + 5.0
     assert_contract(fit)
 
 

@@ -1,15 +1,19 @@
-"""The race for the family's two numbers: within its calls, recorded in the preset, never past what it is for."""
+"""The race for the family's place on a model: within its calls, recorded in the preset, never past what it is for."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 from sigmasmith.schedules import family_schedule
+from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
+from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.family.run import FamilyCoefficients
 from sigmasmith.schedules.fitting.report import FITTED
+from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
+from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import NAME
 
-from .fits import Counted, mixture, normal, range_of, small_fit
+from .fits import VE, Counted, mixture, normal, range_of, small_fit
 
 
 @pytest.mark.parametrize("flow", [False, True])
@@ -22,7 +26,46 @@ def test_quick_takes_at_most_100_and_70_model_calls_a_step_in_all(steps, sampler
     assert fit.nfe == pytest.approx(model.rows / 6, rel=0.05)  # of the 16 noises it took six
 
 
-def test_several_counts_share_one_race_and_one_pair():
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("steps", [3, 5, 8, 10, 20])
+def test_fast_takes_at_most_100_and_120_model_calls_a_step_in_all(steps, flow):
+    model = Counted(mixture(flow=flow))
+    fit = small_fit(model, normal(16), sampler=NAME, steps=steps, flow=flow)
+    assert model.rows <= 100 + 120 * steps
+    assert fit.calls == pytest.approx(model.rows, rel=0.01)
+
+
+def test_fast_moves_along_the_directions_and_ends_nearer_on_other_noise():
+    fresh = normal(32, seed=7)
+    reference = teacher_of_noise(fresh)
+    errors = {}
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=10)
+    usual = family_schedule(10, sigma_min=VE.sigma_min, sigma_max=VE.sigma_max)
+    for name, known, sigmas in (("fit", fit, fit.schedules[10]), ("usual", usual, usual.sigmas)):
+        ends = known.sampler_function()(mixture(), VE.sigma_max * fresh, sigmas)
+        errors[name] = geometric_mean(sample_errors(ends, reference))
+    assert len(fit.made.more["family"]["numbers"]) >= 6
+    assert errors["fit"] < 0.95 * errors["usual"]
+
+
+def test_a_fit_is_the_family_at_the_place_that_it_tells():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8)
+    known = fit.made.more["family"]
+    own = family_schedule(
+        8,
+        sigma_min=VE.sigma_min,
+        sigma_max=VE.sigma_max,
+        scale=known["scale"],
+        stretch=known["stretch"],
+        numbers=known["numbers"],
+    )
+    assert fit.report.rows[8].chosen == FITTED
+    assert torch.equal(fit.schedules[8], own.sigmas)
+    assert own.coefficients is not None
+    assert torch.equal(fit.coefficients[8], own.coefficients)
+
+
+def test_several_counts_share_one_race_and_one_place():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=(5, 8, 10), effort="quick")
     known = fit.made.more["family"]
     limits = range_of(False)
@@ -34,6 +77,7 @@ def test_several_counts_share_one_race_and_one_pair():
                 sigma_max=limits.sigma_max,
                 scale=known["scale"],
                 stretch=known["stretch"],
+                numbers=known.get("numbers", ()),
             )
             assert torch.equal(sigmas, own.sigmas)
 
@@ -41,9 +85,10 @@ def test_several_counts_share_one_race_and_one_pair():
 def test_a_preset_of_quick_holds_sigmas_and_coefficients_in_full_and_says_how_it_was_made():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick")
     assert fit.made.method == "family"
-    assert set(fit.made.more["family"]) == {"version", "scale", "stretch"}
+    known = fit.made.more["family"]
+    assert set(known) - {"numbers"} == {"version", "scale", "stretch"}
     assert fit.report.rows[8].chosen == FITTED
-    rows = FamilyCoefficients(range_of(False)).rows(fit.schedules[8])
+    rows = FamilyCoefficients(range_of(False), numbers=known.get("numbers", ())).rows(fit.schedules[8])
     assert rows is not None
     assert torch.equal(fit.coefficients[8], rows)
 
@@ -65,7 +110,7 @@ def test_guidance_reaches_the_coefficients():
 
 
 def test_a_refined_fit_starts_from_the_family_and_judges_it_too():
-    fit = small_fit(mixture(), normal(12), sampler=NAME, steps=5, effort="fast")
+    fit = small_fit(mixture(), normal(12), sampler=NAME, steps=5, effort="balanced")
     assert "suits this model at scale" in str(fit.report)
     assert "family" in fit.report.rows[5].errors
 
@@ -82,3 +127,9 @@ def test_steps_that_the_family_does_not_know_are_fitted_as_ever():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=2, effort="quick")
     assert len(fit.schedules[2]) == 3
     assert "suits this model" not in str(fit.report)
+
+
+def teacher_of_noise(noise):
+    return own_sampler("heun")(
+        mixture(), VE.sigma_max * noise.double(), finish_sigmas(teacher_sigmas(200, VE)).double()
+    )

@@ -80,8 +80,9 @@ def test_no_gain_is_claimed_below_the_error_of_the_reference_and_it_is_said():
     fitted, host = torch.full((400,), 0.0487), torch.full((400,), 0.56)
     gain = claimed_gain(fitted, host, "euler", 0.17)
     assert gain.mean == pytest.approx(3.29, rel=0.02)  # .56 / .17, not 11.5
-    text = str(Report({5: StepReport(5, {FITTED: 0.0487, "simple": 0.56}, {}, FITTED, gain)}, 4, 16, 0.17))
-    assert "The reference is itself only known to 0.17" in text
+    row = StepReport(5, {FITTED: 0.0487, "simple": 0.56}, {}, FITTED, gain)
+    text = str(Report({5: row}, 4, 16, 0.5, reference_error=0.17))
+    assert "The reference is itself only known to about 0.17 (with fewer levels it ends 0.5 away)" in text
     nothing = claimed_gain(fitted / 5, host / 5, "euler", 0.2)
     assert nothing.mean == pytest.approx(1.0, rel=0.02)
 
@@ -89,3 +90,22 @@ def test_no_gain_is_claimed_below_the_error_of_the_reference_and_it_is_said():
 def test_a_reference_that_is_known_well_enough_is_no_news():
     assert "The reference is itself" not in words(WON)
     assert "The reference is itself" not in str(Report({5: WON}, 4, 16, math.nan))
+
+
+@pytest.mark.parametrize(
+    ("worth", "seconds", "said"),
+    [
+        (9.6, 0.0, "5 fitted steps end as near as about 9 of simple."),
+        (9.6, 2.0, "5 fitted steps end as near as about 9 of simple, which saves 9 seconds an image here."),
+        (20.0, 0.1, "5 fitted steps end as near as more than 20 of simple, which saves 2 seconds an image here."),
+    ],
+)
+def test_it_says_how_many_steps_of_simple_the_fit_replaces(worth, seconds, said):
+    row = StepReport(5, {FITTED: 0.01, "simple": 0.05}, {}, FITTED, worth=worth)
+    assert said in str(Report({5: row}, 4, 16, 0.0, seconds_a_call=seconds))
+
+
+@pytest.mark.parametrize("worth", [None, 5.0, 5.5])
+def test_a_fit_that_replaces_no_step_more_says_nothing_of_it(worth):
+    row = StepReport(5, {FITTED: 0.01, "simple": 0.05}, {}, FITTED, worth=worth)
+    assert "end as near" not in str(Report({5: row}, 4, 16, 0.0))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from sigmasmith.schedules.core.finite import ModelError, check_finite
 from sigmasmith.schedules.fitting.budget import Budget
 from sigmasmith.schedules.fitting.direct import DirectRun
+from sigmasmith.schedules.fitting.journal import Journal
 from sigmasmith.schedules.fitting.rollouts import take_rows
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler
@@ -230,3 +235,35 @@ def test_the_callers_sampler_is_given_the_sigmas_as_they_are():
 
     rollouts_of(mixture(), 2, sampler=sampler)(schedule(), slice(0, 2))
     assert torch.equal(seen[0], schedule())
+
+
+def test_an_output_that_records_leave_out_is_asked_for_once_and_by_those_who_need_it(tmp_path):
+    """What two further runs need of a recorded one, and what its own beginning shares with a recorded one before it."""
+    rows, answer = slice(0, 4), torch.ones(1, 4, dtype=torch.float64)
+    last, inner = moved(schedule(), STEPS - 1), moved(schedule(), STEPS - 2)
+
+    def runs(model, journal) -> Iterator[Any]:
+        rollouts = replace(rollouts_of(model, 4), journal=journal)
+        first = rollouts(schedule(), rows)
+        second = rollouts(last, rows, first)
+        spent = rollouts.budget.spent
+        yield None
+        ends = [rollouts(inner, rows, second).end, rollouts(moved(inner, STEPS - 1), rows, second).end]
+        yield ends, rollouts.budget.spent - spent
+
+    uninterrupted = runs(mixture(), None)
+    next(uninterrupted)
+    ends, spent = next(uninterrupted)
+    model, book = Counted(mixture()), Journal.open(tmp_path, "killed", answer)
+    next(runs(model, book))
+    book.close()
+    model.calls, book = 0, Journal.open(tmp_path, "killed", answer)
+    resumed = runs(model, book)
+    next(resumed)
+    assert model.calls == 0
+    again, again_spent = next(resumed)
+    book.close()
+    assert all(torch.equal(one, other) for one, other in zip(again, ends))
+    assert again_spent == spent
+    # Two runs from the second sigma but last on, and the calls before it once.
+    assert model.calls == 2 + 2 + (STEPS - 2)

@@ -6,11 +6,12 @@ import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.family.schedule import family_schedule
-from sigmasmith.schedules.hosting.whole_runs import preset_run
+from sigmasmith.schedules.hosting.whole_runs import preset_coefficients, preset_run
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.samplers.fitted import FirstKnown
 
 FLOW = ModelIdentity(sigma_min=0.001, sigma_max=1.0, flow=True)
 SD = ModelIdentity(sigma_min=0.0292, sigma_max=14.6146, flow=False)
@@ -38,6 +39,34 @@ def test_the_family_s_numbers_serve_counts_that_were_not_fitted(steps: int):
     expected = family_schedule(steps, sigma_min=0.001, sigma_max=1.0, flow=True, scale=2.0, stretch=1.1).sigmas
     assert torch.equal(sigmas, expected)
     assert "family" in said
+
+
+@pytest.mark.parametrize("steps", [4, 20])
+def test_a_place_with_numbers_serves_other_counts_with_its_own_coefficients(steps: int):
+    numbers = [0.7, -0.4]
+    facts = {"family": {"version": 1, "scale": 2.0, "stretch": 1.1, "numbers": numbers}}
+    known = preset(sampler="sigmasmith_multistep", guidance=3.0, made=HowMade(more=facts))
+    limits = FLOW.sigma_range
+    expected = family_schedule(
+        steps,
+        sigma_min=limits.sigma_min,
+        sigma_max=limits.sigma_max,
+        flow=True,
+        guidance=3.0,
+        scale=2.0,
+        stretch=1.1,
+        numbers=numbers,
+    )
+    sigmas, _ = preset_run(known, steps)
+    assert torch.equal(sigmas, expected.sigmas)
+    rows = FirstKnown(preset_coefficients(known)).rows(sigmas)
+    assert rows is not None
+    assert expected.coefficients is not None
+    assert torch.equal(rows, expected.coefficients)
+
+
+def test_a_preset_without_numbers_needs_no_family_of_its_own():
+    assert len(preset_coefficients(preset(sampler="sigmasmith_multistep"))) == 1
 
 
 @pytest.mark.parametrize("steps", [4, 20])
@@ -77,7 +106,15 @@ def test_below_denoise_1_the_preset_answers():
 
 
 @pytest.mark.parametrize(
-    "told", [{"version": 1}, {"version": 1, "scale": 1e9, "stretch": 1.0}, {"version": 1, "scale": "a", "stretch": 1.0}]
+    "told",
+    [
+        {"version": 1},
+        {"version": 1, "scale": 1e9, "stretch": 1.0},
+        {"version": 1, "scale": "a", "stretch": 1.0},
+        {"version": 1, "scale": 1.0, "stretch": 1.0, "numbers": ["a"]},
+        {"version": 1, "scale": 1.0, "stretch": 1.0, "numbers": [0.1] * 9},
+        {"version": 1, "scale": 1.0, "stretch": 1.0, "numbers": 3},
+    ],
 )
 def test_a_place_that_makes_no_sense_stops_no_run(told: dict[str, Any]):
     known = preset(SD, sampler="sigmasmith_multistep", made=HowMade(more={"family": told}))

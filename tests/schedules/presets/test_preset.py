@@ -215,7 +215,7 @@ def test_each_thing_that_differs_is_said_in_one_sentence():
         "Fitted for shift 1.15, this model has 3.",
         "Fitted for sampler dpmpp_2m, this run uses euler.",
         "Fitted at guidance 7, this run uses 4.5.",
-        "Fitted at a latent size of 4x64x64, this run has 4x128x128.",
+        "Fitted at 512x512 pixels, this run has 1024x1024 pixels.",
     ]
 
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.schedules.search.widths import UNIFORM, WidthPlan, least_calls, parse_widths, until, widths
+from sigmasmith.schedules.presets.file import load_preset, save_preset
+from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.search.widths import (
+    UNIFORM,
+    WidthPlan,
+    least_calls,
+    parse_widths,
+    plan_of_preset,
+    until,
+    widths,
+    with_plan,
+)
 
 from .models import SIGMAS
 
@@ -56,3 +68,14 @@ def test_a_budget_below_one_child_a_step_is_refused_with_the_least_that_works():
     assert sum(widths(UNIFORM, LEVELS, 9, flow=False)) == 8
     with pytest.raises(ValueError, match="on 2 paths; the least is 16"):
         widths(UNIFORM, LEVELS, 15, flow=False, paths=2)
+
+
+def test_a_preset_keeps_a_plan_in_its_file_and_runs_as_before(tmp_path):
+    model = ModelIdentity(sigma_min=float(SIGMAS[-2]), sigma_max=float(SIGMAS[0]), flow=False)
+    plain = Preset(schedules={len(SIGMAS) - 1: SIGMAS}, sampler="euler", model=model)
+    assert plan_of_preset(plain.made.more) is None
+    for plan in (UNIFORM, until(0.4), parse_widths("1: 1, 0.7: 3, 0.4: 0")):
+        save_preset(tmp_path / "kept.safetensors", with_plan(plain, plan), overwrite=True)
+        kept = load_preset(tmp_path / "kept.safetensors")
+        assert plan_of_preset(kept.made.more) == plan
+        assert kept.hash == plain.hash

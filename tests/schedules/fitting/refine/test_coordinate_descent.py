@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.fitting import search
 from sigmasmith.schedules.fitting.effort import EFFORTS
+from sigmasmith.schedules.fitting.journal import Journal
 from sigmasmith.schedules.fitting.objective import Objective
 from sigmasmith.schedules.fitting.refine.candidates import path_cost
 from sigmasmith.schedules.fitting.refine.coordinate_descent import (
@@ -179,3 +181,26 @@ def test_a_fit_hands_over_where_slopes_gain_nothing_and_stays_within_its_limit(m
 def test_a_fit_of_a_smooth_sampler_never_needs_it(monkeypatch):
     monkeypatch.setattr(search, "descend_by_coordinates", lambda *_: pytest.fail("slopes were enough"))
     small_fit(mixture(cfg=3.0), normal(8), sampler="dpmpp_2m", steps=(5, 8), effort="balanced")
+
+
+def test_a_start_that_was_read_from_records_is_gone_on_from_as_one_that_was_run(tmp_path):
+    """With less left than a whole run costs, moves of the last sigmas still fit."""
+    answer, allowance = torch.ones(1, 4, dtype=torch.float64), 4.0
+    found = []
+    for _ in range(2):
+        book = Journal.open(tmp_path, "fit", answer)
+        objective = objective_of(mixture(), 4)
+        objective = replace(objective, rollouts=replace(objective.rollouts, journal=book))
+        start = objective(schedule("karras", 6))
+        before = objective.rollouts.budget.spent
+        ended = descend_by_coordinates(objective, start, VE.sigma_min, allowance, order=(4, 5, 3, 2, 1))
+        found.append((ended, start))
+        assert objective.rollouts.budget.spent - before <= allowance
+        book.close()
+        kept = book.key("run", "", start.sigmas, 0, 4)
+        for path in tmp_path.glob("*.record"):  # all but the start, as where a fit is killed behind it
+            if kept not in path.name:
+                path.unlink()
+    (clean, start), (resumed, _) = found
+    assert clean.error < start.error
+    assert torch.equal(clean.sigmas, resumed.sigmas)

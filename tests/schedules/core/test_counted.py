@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from sigmasmith.nodes.host.counted import CountedModel
+from sigmasmith.schedules.core.counted import CountedModel
 
 
 class Doubler:

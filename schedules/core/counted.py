@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class CountedModel:
-    """The host's model object with its calls told. Samplers read its attributes: those pass through.
+    """A model object with its calls told. Samplers read its attributes: those pass through.
 
     Args:
         before: called before every model call; what it raises ends the run.

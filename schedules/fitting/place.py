@@ -1,0 +1,177 @@
+"""Where the family lies on one model, and the coordinates in which a race moves it.
+
+With z = (log c, p, z_1 .. z_k) from a centre, the family's levels and parameters are
+
+    v(z) = v + sum_j z_j V_j,    theta(z) = theta + sum_j z_j Theta_j,    log sigma_i = log c + p v_i(z)
+
+with V_j, Theta_j one standard deviation between models along direction j (family/learned.py). Minimised, with r_b the
+end state's distance to the reference in row b:
+
+    mean_b log ||r_b(z)|| + pull ((log(c / c_0) / spread_c)^2 + ((p - p_0) / spread_p)^2 + sum_j z_j^2)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+
+from ..core.noise_space import Array
+from ..family.learned import Family
+from ..family.placing import SCALES, STRETCHES, whole_hundredths
+from ..family.schedule import family_coefficients, family_sigmas
+from ..family.typical import typical_scale
+from .objective import Objective, Trial, normal_equations
+from .problem import Problem
+
+PULL = 0.015
+# Spreads between models are those of a small zoo: a model outside it may lie further away.
+_LEAST_SPREAD = (0.3, 0.1)
+# Forward differences of log scale, stretch and each number: visible, nearly straight.
+_DIFFERENCES = (0.05, 0.03, 0.15)
+# The most that one step moves each.
+_MOST = (0.6, 0.2, 1.5)
+# Levels nearer than this are out of order.
+_GAP = 0.02
+
+
+@dataclass(frozen=True)
+class FamilyPlace:
+    """Where the family lies on a model: log scale, stretch and numbers along its directions, of a version of its data.
+
+    All are whole hundredths, so that a list tells its place and a preset holds it in few digits.
+    """
+
+    version: int
+    log_scale: float
+    stretch: float
+    numbers: tuple[float, ...] = ()
+
+    @property
+    def facts(self) -> dict[str, float | list[float]]:
+        """As presets hold it."""
+        facts: dict[str, float | list[float]] = {
+            "version": self.version,
+            "scale": round(math.exp(self.log_scale), 4),
+            "stretch": self.stretch,
+        }
+        return facts | ({"numbers": list(self.numbers)} if any(self.numbers) else {})
+
+    def in_words(self) -> str:
+        """One sentence for the report."""
+        place = f"scale {math.exp(self.log_scale):.3g}, stretch {self.stretch:.3g}"
+        if any(self.numbers):
+            place += ", directions " + ", ".join(f"{number:.3g}" for number in self.numbers)
+        return f"The family (version {self.version}) suits this model at {place}."
+
+
+@dataclass(frozen=True)
+class FamilyRuns:
+    """Runs of the family on one model.
+
+    Args:
+        problem: what is fitted.
+        family: as it lies on no model yet.
+    """
+
+    problem: Problem
+    family: Family
+
+    @property
+    def usual(self) -> FamilyPlace:
+        """Where it serves models of this range of noise levels."""
+        return FamilyPlace(
+            self.family.version, *whole_hundredths(*typical_scale(self.family, self.problem.sigma_range))
+        )
+
+    @property
+    def directions(self) -> int:
+        """Numbers beyond scale and stretch that a model can have: they belong to the coefficients."""
+        problem = self.problem
+        return self.family.count_of_directions(flow=problem.sigma_range.flow) if problem.fits_coefficients else 0
+
+    def at(self, place: FamilyPlace) -> Family:
+        """The family with its levels and parameters there."""
+        return self.family.moved(place.numbers, flow=self.problem.sigma_range.flow)
+
+    def trial(self, objective: Objective, steps: int, place: FamilyPlace, base: Trial | None = None) -> Trial:
+        """A run at a step count; `base` may share its first call."""
+        family, limits = self.at(place), self.problem.sigma_range
+        sigmas = family_sigmas(family, steps, place.log_scale, place.stretch, limits)
+        coefficients = None
+        if self.problem.fits_coefficients:
+            coefficients = family_coefficients(family, sigmas, self.problem.sampling.guidance, flow=limits.flow)
+        return objective(sigmas, base, "the family", coefficients)
+
+    def away(self, place: FamilyPlace) -> Array:
+        """Spreads by which a place lies from the usual one."""
+        usual, numbers = self.usual, place.numbers
+        log_scale, stretch = place.log_scale - usual.log_scale, place.stretch - usual.stretch
+        return np.array([log_scale / self.spread[0], stretch / self.spread[1], *numbers])
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Standard deviations between models of log scale and stretch."""
+        known, least = self.family.spread, _LEAST_SPREAD
+        return max(known[0], least[0]), max(known[1], least[1])
+
+
+@dataclass(frozen=True)
+class FamilyCoordinates:
+    """Coordinates around a place of the family at one step count: see the head of this file.
+
+    Args:
+        columns: 2, and the directions that are moved along.
+    """
+
+    runs: FamilyRuns
+    steps: int
+    centre: FamilyPlace
+    columns: int
+
+    @property
+    def differences(self) -> Array:
+        return self._each(_DIFFERENCES)
+
+    def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
+        del origin
+        return self.runs.trial(objective, self.steps, self.at(z), base)
+
+    def at(self, z: Array) -> FamilyPlace:
+        """The place at z, within bounds and in whole hundredths."""
+        centre, numbers = self.centre, np.zeros(self.columns - 2)
+        numbers[: len(centre.numbers)] = centre.numbers
+        scale = math.exp(min(max(centre.log_scale + z[0], math.log(SCALES[0])), math.log(SCALES[1])))
+        stretch = min(max(centre.stretch + z[1], STRETCHES[0]), STRETCHES[1])
+        pair = whole_hundredths(min(max(scale, SCALES[0]), SCALES[1]), stretch)
+        return replace(centre, log_scale=pair[0], stretch=pair[1], numbers=tuple((numbers + z[2:]).round(2).tolist()))
+
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+        """A damped step, pulled to the usual place, that leaves levels in order."""
+        normal, gradient = normal_equations(residual, slope)
+        spreads = self._each((*self.runs.spread, 1.0))
+        pull = 2.0 * PULL * len(residual) / spreads**2
+        away = self.runs.away(self.at(at)) * spreads
+        diagonal = np.diag(normal)
+        damped = normal + np.diag(damping * diagonal + 1e-9 * max(diagonal.max(), 1e-30) + pull)
+        step: Array = -np.linalg.solve(damped, gradient + pull * away)
+        step = step / max(1.0, float(np.max(np.abs(step) / self._each(_MOST))))
+        for _ in range(6):
+            if self._in_order(at + step):
+                return step
+            step = step / 2.0
+        return np.zeros(self.columns)
+
+    def _in_order(self, z: Array) -> bool:
+        family = self.runs.at(self.at(z))
+        return all(bool((np.diff(known.levels) < -_GAP).all()) for known in family.spaces[self._space].values())
+
+    @property
+    def _space(self) -> str:
+        return "flow" if self.runs.problem.sigma_range.flow else "ve"
+
+    def _each(self, of_scale_stretch_number: tuple[float, float, float]) -> Array:
+        scale, stretch, number = of_scale_stretch_number
+        return np.array([scale, stretch, *[number] * (self.columns - 2)])

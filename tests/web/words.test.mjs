@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import test from "node:test";
+import { LANGUAGES, WORDS, say, speak } from "../../web/words.mjs";
+
+const folder = new URL("../../web/", import.meta.url);
+const sources = new Map();
+for (const name of await readdir(folder)) {
+  if (/\.m?js$/.test(name) && name !== "words.mjs") sources.set(name, await readFile(new URL(name, folder), "utf8"));
+}
+
+test("every word is there in every language, with the same values to fill in", () => {
+  const values = (text) => [...text.matchAll(/\{\w+\}|sigmasmith1:|--multi-user|Load Preset|Apply Schedule/g)].map(String).sort();
+  for (const [key, texts] of Object.entries(WORDS)) {
+    assert.equal(texts.length, LANGUAGES.length, key);
+    for (const text of texts) assert.deepEqual(values(text), values(texts[0]), `${key}: ${text}`);
+    assert.ok(new Set(texts).size >= 4, `${key} is not translated`);
+  }
+});
+
+test("the languages are those of the node texts", async () => {
+  const others = await readdir(new URL("../../locales/", import.meta.url));
+  assert.deepEqual(["en", ...others.sort()], LANGUAGES);
+});
+
+test("what the page says it has a word for, and it has no word that it never says", () => {
+  const said = new Set();
+  for (const text of sources.values()) for (const [, key] of text.matchAll(/\bsay\(\s*"(\w+)"/g)) said.add(key);
+  for (const text of sources.values()) for (const key of Object.keys(WORDS)) if (text.includes(`"${key}"`)) said.add(key);
+  assert.deepEqual([...said].filter((key) => !(key in WORDS)), []);
+  assert.deepEqual(Object.keys(WORDS).filter((key) => !said.has(key)), []);
+});
+
+test("no sentence for a person stands anywhere else", () => {
+  for (const [name, text] of sources) {
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+    const found = [...code.matchAll(/"([^"\n]*)"|`([^`]*)`/g)].map((match) => match[1] ?? match[2]);
+    const sentences = found.filter((piece) => /^[A-Z][a-z]+ [a-z]+/.test(piece));
+    assert.deepEqual(sentences, [], name);
+  }
+});
+
+test("the language is the host's, English where we have it not", () => {
+  const heard = ["de", "zh-TW", "ru", undefined].map((locale) => {
+    speak(() => locale);
+    return say("copiedAs", { name: "a {b}" });
+  });
+  assert.deepEqual(heard, ["Als a {b} kopiert.", "已复制为 a {b}。", "Copied as a {b}.", "Copied as a {b}."]);
+  speak(() => "en");
+});

@@ -1,0 +1,42 @@
+// The classic canvas shows all inputs of a node: here those that are marked as advanced fold away. Nodes 2.0 does so itself.
+import { say } from "./words.mjs";
+
+const WIDGET = "sigmasmith_more";
+
+/** Fold the advanced inputs of a node, and give it a button that shows them; those that come through a link stay. */
+export function foldAdvanced(node) {
+  const advanced = new Set(namesOfAdvanced(node.constructor?.nodeData));
+  const widgets = (node.widgets ?? []).filter((widget) => advanced.has(widget.name));
+  if (!widgets.length) return;
+  let open = false;
+  // Behind all values, so that those of saved graphs keep their places; Nodes 2.0 reads the options, the canvas the widget.
+  const button = node.addWidget("button", WIDGET, null, () => {
+    open = !open;
+    node.setSize([node.size[0], show()]);
+  });
+  button.serialize = false;
+  Object.assign(button.options, { serialize: false, hidden: true });
+  const show = () => {
+    const before = node.computeSize()[1];
+    for (const widget of widgets) widget.hidden = !open && !isLinked(node, widget);
+    button.label = say(open ? "fewerInputs" : "moreInputs");
+    node.setDirtyCanvas?.(true, true);
+    return node.size[1] + node.computeSize()[1] - before;
+  };
+  node.setSize([node.size[0], show()]);
+  const connected = node.onConnectionsChange;
+  node.onConnectionsChange = function (...given) {
+    connected?.apply(this, given);
+    show();
+  };
+}
+
+/** Names of the inputs that a node's description marks as advanced. */
+export function namesOfAdvanced(description) {
+  const groups = [description?.input?.required ?? {}, description?.input?.optional ?? {}];
+  return groups.flatMap((group) => Object.entries(group)).filter(([, spec]) => spec[1]?.advanced).map(([name]) => name);
+}
+
+function isLinked(node, widget) {
+  return (node.inputs ?? []).some((input) => input.widget?.name === widget.name && input.link != null);
+}
