@@ -142,7 +142,7 @@ def vae_input() -> io.Input:
 
 
 def frequency_weight_input() -> io.Input:
-    """What errors in fine detail count; last, so that saved graphs keep their values."""
+    """The weight of errors in fine detail; last, so that saved graphs keep their values."""
     return advanced(
         number(
             "frequency_weight",

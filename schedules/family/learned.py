@@ -61,7 +61,7 @@ class Directions:
     parameters: Array
 
     def moved(self, learned: Learned, numbers: Sequence[float]) -> Learned:
-        """What was learned, moved along the first directions by as many numbers."""
+        """The learned values, moved along the first directions by as many numbers."""
         along = np.asarray(numbers, float)
         levels = learned.levels + np.tensordot(along, self.levels[: len(along)], axes=1)
         return Learned(
