@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..schedules.presets.file import replace_file
@@ -18,6 +19,15 @@ def write_file(path: Path, data: bytes | str) -> None:
         replace_file(path, data.encode("utf-8") if isinstance(data, str) else data)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def existing_folders(names: Sequence[str]) -> list[Path]:
+    """The folders, or ValueError where one is not there."""
+    folders = [Path(name) for name in names]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder")
+    return folders
 
 
 def check_target(path: Path, suffix: str, *, replace: bool) -> None:

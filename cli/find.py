@@ -6,21 +6,18 @@ import argparse
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from ..schedules.hosting.preset_store import PresetStore
 from ..schedules.presets.identity import ModelIdentity, bare_name
 from ..schedules.presets.matching import best_match
 from ..schedules.presets.preset import Preset
+from .files import existing_folders
 from .named_schedules import find_preset
 from .show import about_lines
 
 
 def run(args: argparse.Namespace) -> None:
-    folders = [Path(folder) for folder in args.folders]
-    for folder in folders:
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder")
+    folders = existing_folders(args.folders)
     presets = PresetStore(folders).presets()
     model = _model(args, presets)
     match = best_match(

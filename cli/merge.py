@@ -16,7 +16,7 @@ from ..schedules.presets.checks import PresetError
 from ..schedules.presets.file import from_bytes, workflow_of
 from ..schedules.presets.folder import free_path, preset_files
 from ..schedules.presets.preset import Preset
-from .files import write_file
+from .files import existing_folders, write_file
 
 CONFLICTS = 1
 
@@ -32,10 +32,7 @@ class MergedFile:
 
 def run(args: argparse.Namespace) -> None:
     out = Path(args.out)
-    folders = [Path(folder) for folder in args.folders]
-    for folder in folders:
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder")
+    folders = existing_folders(args.folders)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out is no folder: {out}")
     kept, problems = merged([out, *folders])

@@ -30,7 +30,7 @@ def choice_of(p: Any, choice: PanelChoice) -> PanelChoice:
 
 
 def preset_choices() -> list[str]:
-    """What the preset axis can take."""
+    """The choices of the preset axis."""
     return [MATCH, NONE, *preset_store().names()]
 
 

@@ -1,4 +1,4 @@
-"""What runs in place of a generation's sampler: a fit, a comparison or a search over seeds.
+"""The work in place of a generation's sampler: a fit, a comparison or a search over seeds.
 
 The host has loaded the model, applied networks and extensions, made the conditionings and drawn the noise as for any
 batch of images, and shows progress, preview and Interrupt. A sampler that no list shows then does the work.

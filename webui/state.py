@@ -81,7 +81,7 @@ class SamplingPass:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit has made, and how it is used.
+    """The preset that a fit has made, and how it is used.
 
     Args:
         preset: its name.

@@ -29,7 +29,7 @@ Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Cell:
+class PairErrors:
     """One model at one step count.
 
     Args:
@@ -58,7 +58,7 @@ def typical_pairs(family: Family, models: Sequence[Rows], steps: Sequence[int]) 
     }
 
 
-def best_for_the_worst(cells: Sequence[Cell]) -> Pair:
+def best_for_the_worst(cells: Sequence[PairErrors]) -> Pair:
     """The pair whose ratios are best, the worst of them counting most."""
 
     def score(pair: Pair) -> float:
@@ -68,10 +68,10 @@ def best_for_the_worst(cells: Sequence[Cell]) -> Pair:
     return max(cells[0].family, key=score)
 
 
-def cell_of(family: Family, rows: Rows, steps: int, pairs: Iterable[Pair]) -> Cell:
+def cell_of(family: Family, rows: Rows, steps: int, pairs: Iterable[Pair]) -> PairErrors:
     """The errors of one model at one step count."""
     hosts = host_errors(rows, steps, {"dpmpp_2m": own_sampler("dpmpp_2m")})
-    return Cell(
+    return PairErrors(
         min(hosts.values(), key=typical_error),
         {pair: family_errors(family, rows, steps, pair) for pair in pairs},
     )
@@ -79,12 +79,12 @@ def cell_of(family: Family, rows: Rows, steps: int, pairs: Iterable[Pair]) -> Ce
 
 def host_errors(rows: Rows, steps: int, samplers: Mapping[str, SamplerFunction]) -> dict[tuple[str, str], Array]:
     """(sampler, schedule) -> (rows,) errors of every host schedule, started where it starts."""
-    found: dict[tuple[str, str], Array] = {}
+    errors: dict[tuple[str, str], Array] = {}
     for name, sigmas in host_lists(rows.subject, steps).items():
         start = rows.start * (float(sigmas[0]) / rows.sigma_range.sigma_max)
         for sampler, function in samplers.items():
-            found[sampler, name] = rows.errors(rows.subject.end_states(start, function, sigmas))
-    return found
+            errors[sampler, name] = rows.errors(rows.subject.end_states(start, function, sigmas))
+    return errors
 
 
 def family_errors(family: Family, rows: Rows, steps: int, pair: Pair) -> Array:

@@ -14,7 +14,7 @@ from .subjects import Rows
 
 
 @dataclass(frozen=True)
-class Run:
+class RecordedRun:
     """One run: its states (steps + 1), its model outputs (steps), each (rows, ...)."""
 
     states: list[Tensor]
@@ -22,7 +22,7 @@ class Run:
 
 
 @torch.no_grad()
-def run(rows: Rows, sigmas: Array, coefficients: Array) -> Run:
+def run(rows: Rows, sigmas: Array, coefficients: Array) -> RecordedRun:
     """The run of a sigma list (steps + 1,) with coefficients (steps, 1 + order)."""
     states, outputs = [rows.start], []
     for i, row in enumerate(coefficients.tolist()):
@@ -32,11 +32,11 @@ def run(rows: Rows, sigmas: Array, coefficients: Array) -> Run:
             if weight:
                 x = x + weight * output
         states.append(x)
-    return Run(states, outputs)
+    return RecordedRun(states, outputs)
 
 
 @torch.no_grad()
-def ends_of(base: Run, rows: Rows, sigmas: Array, coefficients: Array, first: NDArray[np.int64]) -> Tensor:
+def ends_of(base: RecordedRun, rows: Rows, sigmas: Array, coefficients: Array, first: NDArray[np.int64]) -> Tensor:
     """(runs, rows, ...) ends of runs that part from `base`.
 
     Args:

@@ -102,15 +102,15 @@ def _value(at: Unknowns, rows: Rows, steps: int) -> float:
 
 
 def directions_of(deviations: Sequence[Mapping[int, Learned]], most: int = DIRECTIONS) -> dict[str, dict[str, Any]]:
-    """What the data file holds of one space, step count -> levels and parameters, from every model's changes."""
+    """The content of the data file for one space, step count -> levels and parameters, from every model's changes."""
     counts = sorted(deviations[0])
     rows = np.stack([np.concatenate([_weighed(model[count]) for count in counts]) for model in deviations])
     _, spreads, ways = np.linalg.svd(rows, full_matrices=False)
-    found = (ways * spreads[:, None] / math.sqrt(len(rows)))[:most]
+    strongest = (ways * spreads[:, None] / math.sqrt(len(rows)))[:most]
     content, start = {}, 0
     for count in counts:
         inner = count - 1
-        part = found[:, start : start + inner + count * features(ORDER)]
+        part = strongest[:, start : start + inner + count * features(ORDER)]
         start += part.shape[1]
         levels = part[:, :inner] / math.sqrt(_LEVEL)
         parameters = part[:, inner:].reshape(len(part), count, -1) / math.sqrt(_PARAMETER)

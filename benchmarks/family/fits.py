@@ -110,14 +110,14 @@ def fit_verdicts(
             )
 
 
-def summary(found: Sequence[FitVerdict]) -> Iterator[str]:
+def summary(judged: Sequence[FitVerdict]) -> Iterator[str]:
     """Averages, worst cases, and how well claims hold."""
     for name in ("own", "best"):
-        values = [getattr(verdict, name) for verdict in found]
+        values = [getattr(verdict, name) for verdict in judged]
         below = sum(value < 1.0 for value in values) / len(values)
         letter = "a" if name == "own" else "b"
         yield f"({letter}) average {average(values):.2f}, worst {min(values):.2f}, below 1 in {100 * below:.0f} %"
-    claims = [(verdict.claim, verdict.true) for verdict in found if verdict.claim is not None]
+    claims = [(verdict.claim, verdict.true) for verdict in judged if verdict.claim is not None]
     ratios = [claim.mean / true for claim, true in claims]
     held = sum(claim.low <= true <= claim.high for claim, true in claims)
     if claims:
@@ -125,7 +125,7 @@ def summary(found: Sequence[FitVerdict]) -> Iterator[str]:
             f"claimed / true: average {average(ratios):.2f}, most {max(ratios):.2f}; "
             f"the 90 % interval holds in {100 * held / len(claims):.0f} % of {len(claims)}"
         )
-    yield f"calls in all: most {max(verdict.calls for verdict in found)}"
+    yield f"calls in all: most {max(verdict.calls for verdict in judged)}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -140,13 +140,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args(argv)
     family = None if args.family is None else family_of(json.loads(args.family.read_text("utf-8")))
-    found: list[FitVerdict] = []
+    judged: list[FitVerdict] = []
     for which in args.models:
         asked = args.steps, args.effort, args.noises, args.seeds, args.sampler, args.calls
         for verdict in fit_verdicts(family, which, *asked):
             print(verdict.line(), flush=True)
-            found.append(verdict)
-    print(*summary(found), sep="\n")
+            judged.append(verdict)
+    print(*summary(judged), sep="\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from ...schedules.family.typical import shift_factor, typical_scale
 from ..asked import average
 from ..field.host_samplers import host_samplers
 from ..zoo.members import MEMBERS
-from .choose import SCALES, STRETCHES, Cell, Pair, family_errors, host_errors, typical_error
+from .choose import SCALES, STRETCHES, Pair, PairErrors, family_errors, host_errors, typical_error
 from .subjects import Rows, Training
 
 ROWS, SEED, LEVELS = 64, 9_000, 64
@@ -36,7 +36,7 @@ _PRIOR = 0.015
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FamilyVerdict:
     """Ratios of one model at one step count; above 1 the family is nearer."""
 
     model: str
@@ -60,7 +60,7 @@ class Verdict:
 HEADER = f"{'model':<42} {'N':>3}  (a) no call, race 4, hindsight   (b) no call, race   scale, stretch in hindsight"
 
 
-def verdicts(family: Family, which: Training, steps: Sequence[int], rows: int = ROWS) -> Iterator[Verdict]:
+def verdicts(family: Family, which: Training, steps: Sequence[int], rows: int = ROWS) -> Iterator[FamilyVerdict]:
     """One for each step count."""
     known = Rows(which, rows, SEED, LEVELS)
     usual = typical_scale(family, known.sigma_range)
@@ -71,10 +71,10 @@ def verdicts(family: Family, which: Training, steps: Sequence[int], rows: int = 
         own = {key: errors for key, errors in hosts.items() if key[0] == "dpmpp_2m"}
         best, best_of_all = (min(map(typical_error, group.values())) for group in (own, hosts))
         errors = {pair: family_errors(family, known, count, pair) for pair in pairs}
-        cell = Cell(np.array([best]), errors)
+        cell = PairErrors(np.array([best]), errors)
         raced, hindsight = raced_pair(family, cell, usual), max(pairs, key=cell.ratio)
         no_call, race, most = (cell.ratio(pair) for pair in (usual, raced, hindsight))
-        yield Verdict(which.key, count, no_call, race, most, hindsight, best / best_of_all)
+        yield FamilyVerdict(which.key, count, no_call, race, most, hindsight, best / best_of_all)
 
 
 def deterministic_samplers(sigma_range: SigmaRange) -> dict[str, SamplerFunction]:
@@ -86,7 +86,7 @@ def deterministic_samplers(sigma_range: SigmaRange) -> dict[str, SamplerFunction
     }
 
 
-def raced_pair(family: Family, cell: Cell, usual: Pair, rows: int = 4) -> Pair:
+def raced_pair(family: Family, cell: PairErrors, usual: Pair, rows: int = 4) -> Pair:
     """The pair that is best on the first rows, pulled towards the usual one."""
 
     def score(pair: Pair) -> float:
@@ -96,10 +96,10 @@ def raced_pair(family: Family, cell: Cell, usual: Pair, rows: int = 4) -> Pair:
     return min(cell.family, key=score)
 
 
-def summary(found: Sequence[Verdict]) -> Iterator[str]:
+def summary(judged: Sequence[FamilyVerdict]) -> Iterator[str]:
     """Averages, worst, and how often each form falls below 1, over verdicts."""
     for name in ("no_call", "race", "hindsight"):
-        values = [getattr(verdict, name) for verdict in found]
+        values = [getattr(verdict, name) for verdict in judged]
         below = sum(value < 0.95 for value in values) / len(values)
         yield f"{name:<10} average {average(values):.2f}, worst {min(values):.2f}, below .95 in {100 * below:.0f} %"
 
@@ -125,12 +125,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.scale is not None:
         family = replace(family, typical=dict.fromkeys(("ve", "wide", "flow"), (args.scale, args.stretch)))
     print(HEADER)
-    found: list[Verdict] = []
+    judged: list[FamilyVerdict] = []
     for which in args.models:
         for verdict in verdicts(family, which, args.steps, args.rows):
             print(verdict.line(), flush=True)
-            found.append(verdict)
-    print(*summary(found), sep="\n")
+            judged.append(verdict)
+    print(*summary(judged), sep="\n")
 
 
 if __name__ == "__main__":

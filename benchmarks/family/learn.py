@@ -185,7 +185,7 @@ def spread_of(own: Sequence[tuple[float, float]]) -> list[float]:
 
 
 def space_content(at: Unknowns) -> dict[str, dict[str, object]]:
-    """What the data file holds of one space."""
+    """The content of the data file for one space."""
     return {
         str(steps): {
             "levels": np.round(known.levels, 5).tolist(),

@@ -56,14 +56,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS))
     args = parser.parse_args(argv)
     family = load_family()
-    found: dict[str, list[float]] = {name: [] for name in args.samplers}
+    by_sampler: dict[str, list[float]] = {name: [] for name in args.samplers}
     for which in args.models:
         for steps in args.steps:
             told = dict(gains(family, which, steps, args.samplers))
             print(f"{which.key:<42} {steps:>3}  " + "  ".join(f"{name} {gain:.2f}" for name, gain in told.items()))
             for name, gain in told.items():
-                found[name].append(gain)
-    for name, values in found.items():
+                by_sampler[name].append(gain)
+    for name, values in by_sampler.items():
         print(f"{name:<14} average {average(values):.2f}, worst {min(values):.2f}")
 
 

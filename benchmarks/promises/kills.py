@@ -35,7 +35,7 @@ _GUIDANCE, _CHANGED = 1.5, 1.6
 
 
 @dataclass(frozen=True)
-class Case:
+class KilledFit:
     """A kind of fit."""
 
     name: str
@@ -45,19 +45,19 @@ class Case:
 
 
 CASES = (
-    Case("two step counts", settings={"steps": (3, 4)}),
-    Case("a flow model", flow=True, settings={"sampler": "euler", "steps": 3}),
-    Case("two calls a step", settings={"sampler": "heun", "steps": 3}),
-    Case("changed images", settings={"denoise": 0.5, "steps": 3}),
-    Case("two models", flow=True, settings={"boundary": 0.6, "steps": 4}, two_models=True),
-    Case("a choice of samplers", settings={"sampler": ["euler", "dpmpp_2m"], "steps": 3}),
-    Case("the published search", settings={"method": "oss", "steps": 3}),
+    KilledFit("two step counts", settings={"steps": (3, 4)}),
+    KilledFit("a flow model", flow=True, settings={"sampler": "euler", "steps": 3}),
+    KilledFit("two calls a step", settings={"sampler": "heun", "steps": 3}),
+    KilledFit("changed images", settings={"denoise": 0.5, "steps": 3}),
+    KilledFit("two models", flow=True, settings={"boundary": 0.6, "steps": 4}, two_models=True),
+    KilledFit("a choice of samplers", settings={"sampler": ["euler", "dpmpp_2m"], "steps": 3}),
+    KilledFit("the published search", settings={"method": "oss", "steps": 3}),
 )
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a fit came to: its schedules and held-out errors, the rows that its model was asked for, its seconds."""
+    """The result of a fit: its schedules and held-out errors, the rows that its model was asked for, its seconds."""
 
     schedules: dict[str, list[float]]
     errors: dict[str, dict[str, float]]
@@ -69,7 +69,7 @@ class Result:
         return (self.schedules, self.errors) == (other.schedules, other.errors)
 
 
-def fit(case: Case, guidance: float, folder: Path | None) -> Result:
+def fit(case: KilledFit, guidance: float, folder: Path | None) -> Result:
     """One fit, every model call of it recorded."""
     rows, labels, began = [0], torch.arange(_ROWS) % 3, time.monotonic()
 
@@ -104,7 +104,7 @@ def fit(case: Case, guidance: float, folder: Path | None) -> Result:
 class Fit:
     """A fit in a process of its own."""
 
-    def __init__(self, case: Case, guidance: float, folder: Path | None, answer: Path) -> None:
+    def __init__(self, case: KilledFit, guidance: float, folder: Path | None, answer: Path) -> None:
         self._answer = answer
         self.pid = os.fork()
         if self.pid == 0:
@@ -128,20 +128,20 @@ class Fit:
         return True
 
     def result(self) -> Result | None:
-        """What it came to, once it is done; None where it failed."""
+        """Its result, once it is done; None where it failed."""
         status = os.waitpid(self.pid, 0)[1]
         return None if status else Result(**json.loads(self._answer.read_text(encoding="utf-8")))
 
 
-def fresh(case: Case, guidance: float, scratch: Path, *, recorded: bool = True) -> Result:
+def fresh(case: KilledFit, guidance: float, scratch: Path, *, recorded: bool = True) -> Result:
     """A fit that finds no records."""
     result = Fit(case, guidance, scratch / "fresh" if recorded else None, scratch / "fresh.json").result()
     assert result is not None, f"{case.name} fails"
     return result
 
 
-def killed(case: Case, kills: int, scratch: Path, draw: random.Random) -> list[str]:
-    """What went wrong in so many kills of one kind of fit, in sentences; every other one with a changed model."""
+def killed(case: KilledFit, kills: int, scratch: Path, draw: random.Random) -> list[str]:
+    """Faults in so many kills of one kind of fit, in sentences; every other one with a changed model."""
     clean = {guidance: fresh(case, guidance, scratch) for guidance in (_GUIDANCE, _CHANGED)}
     wrong = []
     if not clean[_GUIDANCE].ends_as(fresh(case, _GUIDANCE, scratch, recorded=False)):
@@ -165,8 +165,8 @@ def killed(case: Case, kills: int, scratch: Path, draw: random.Random) -> list[s
     return wrong
 
 
-def paired(case: Case, pairs: int, scratch: Path) -> list[str]:
-    """What went wrong in pairs of equal fits that ran in one folder at once."""
+def paired(case: KilledFit, pairs: int, scratch: Path) -> list[str]:
+    """Faults in pairs of equal fits that ran in one folder at once."""
     clean, wrong = fresh(case, _GUIDANCE, scratch), []
     for number in range(pairs):
         folder = scratch / f"pair {case.name} {number}"

@@ -265,7 +265,7 @@ class Searched:
     seconds: float
 
     def beside(self, case: SearchCase) -> str:
-        """What it cost, and how unlike each other the results are."""
+        """Its cost, and how unlike each other the results are."""
         spread = diversity(list(case.images(self.end[:64])))
         return f"diversity {spread:4.1f}, {self.scored:2d} scored, {self.seconds:4.1f} s"
 

@@ -23,7 +23,7 @@ class BadFieldError(ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """What a field may hold.
+    """A field and the values that it may hold.
 
     Args:
         check: makes of the value what is used, or raises ValueError with what it must be.

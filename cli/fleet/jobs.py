@@ -142,7 +142,7 @@ def _job(place: str, fields: Mapping[str, Any], folder: Path) -> tuple[Job | Non
 
 
 def _unfit(given: Mapping[str, Any]) -> list[str]:
-    """What is wrong with fields that are good each by itself."""
+    """Faults of fields that are good each by itself."""
     kinds = [kind for kind in KINDS if kind in given]
     if len(kinds) != 1:
         return [f"it must name one of {', '.join(KINDS)}" + (f", not {' and '.join(kinds)}" if kinds else "")]

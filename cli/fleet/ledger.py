@@ -1,4 +1,4 @@
-"""What a fleet has done: the presets, a log that the next run reads, and a file of what failed."""
+"""The record of a fleet: the presets, a log that the next run reads, and a file of what failed."""
 
 from __future__ import annotations
 

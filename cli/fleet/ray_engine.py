@@ -100,7 +100,7 @@ def fitted_preset(given: Mapping[str, Any], records: str) -> bytes:
 
 
 def _kept(ray: Any, reference: Any, job: Job, ledger: Ledger, seconds: float) -> str:
-    """What went wrong with an ended task, in words; "" where its preset is kept."""
+    """The fault of an ended task, in words; "" where its preset is kept."""
     try:
         ledger.done(job, ray_digest(job), "ray", ray.get(reference), seconds)
     except ray.exceptions.RayTaskError as error:

@@ -70,7 +70,7 @@ class ServerClient:
         return ""
 
     def node_info(self, kind: str) -> dict[str, Any]:
-        """What the server says of a node; empty where it has no such node or does not answer."""
+        """The server's description of a node; empty where it has no such node or does not answer."""
         try:
             info = self._json("GET", f"/object_info/{urllib.parse.quote(kind, safe='')}")
         except (AnswerError, OSError, http.client.HTTPException):
@@ -214,7 +214,7 @@ class ServerClient:
 
 
 def _node_errors(reply: Any) -> str:
-    """What a refusal says of each node, in one line."""
+    """The words of a refusal on each node, in one line."""
     said: list[str] = []
     if isinstance(reply, dict):
         for entry in (reply.get("node_errors") or {}).values():

@@ -1,4 +1,4 @@
-"""What Auto runs in place of a sampler's settings: a preset of the library, one that it makes now, or the family."""
+"""The runs of Auto in place of a sampler's settings: a preset of the library, one that it makes now, or the family."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from .grid import Choice
 
 
 @dataclass(frozen=True)
-class Runner:
+class Contender:
     """A sampler to compare.
 
     Attributes:
@@ -42,7 +42,7 @@ class Runner:
     note: str = ""
 
 
-def named_runner(name: str, runs: GuiderRuns) -> Runner:
+def named_runner(name: str, runs: GuiderRuns) -> Contender:
     """A sampler of the host's dropdown.
 
     Raises:
@@ -58,10 +58,10 @@ def named_runner(name: str, runs: GuiderRuns) -> Runner:
     chosen = fit_sampler(name)
     note = f"{name} draws noise that cannot be given to it; it ran without noise (eta 0)." if chosen.note else ""
     noisy = "noise_sampler" in inspect.signature(chosen.function).parameters
-    return Runner(name, _for_rows(chosen.function, noisy, runs), drops_penultimate(name), noisy, note)
+    return Contender(name, _for_rows(chosen.function, noisy, runs), drops_penultimate(name), noisy, note)
 
 
-def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Runner:
+def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Contender:
     """A connected SAMPLER, with the options it has.
 
     Args:
@@ -81,7 +81,7 @@ def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Runner:
         # A copy: uni_pc writes its own last sigma into the list.
         return inner(model, x, sigmas.clone(), extra_args=extra_args, **(given | options))
 
-    return Runner(label, _for_rows(sample, noisy, runs), noisy=noisy)
+    return Contender(label, _for_rows(sample, noisy, runs), noisy=noisy)
 
 
 def _for_rows(function: SamplerFunction, noisy: bool, runs: GuiderRuns) -> SamplerFor:
@@ -93,7 +93,7 @@ def _for_rows(function: SamplerFunction, noisy: bool, runs: GuiderRuns) -> Sampl
     return lambda rows: on_path(function, BrownianPath(shape, sigma_max, seed, rows))
 
 
-def behaviour(runner: Runner, runs: GuiderRuns) -> str:
+def behaviour(runner: Contender, runs: GuiderRuns) -> str:
     """A sentence on what a comparison with this sampler cannot be trusted for, found by running it; or ""."""
     facts, name = facts_of(runs, runner.for_rows), runner.label
     if facts.broken:

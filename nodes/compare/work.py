@@ -27,7 +27,7 @@ from ..registration import SCHEDULER_NAMES
 from ..text import parse_steps
 from .grid import parse_samplers, parse_schedules
 from .notes import fallbacks, low_starts, preset_differences
-from .runners import Runner, behaviour, chosen_schedule, given_runner, named_runner, schedule_names
+from .runners import Contender, behaviour, chosen_schedule, given_runner, named_runner, schedule_names
 
 MAX_CELLS = 200
 # Samples that are kept for the pictures.
@@ -112,7 +112,7 @@ def compare(request: CompareRequest) -> CompareResult:
     return CompareResult(comparison, result.ends, result.target_ends, runs.guider.model_patcher)
 
 
-def _planned(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[tuple[Runner, CellRun]]:
+def _planned(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[tuple[Contender, CellRun]]:
     """The cells to run with their samplers, checked before the first model call."""
     lists = {name: check_sigmas(sigmas, name=name) for name, sigmas in request.given_sigmas.items()}
     typed = request.steps.strip() or ", ".join(dict.fromkeys(str(len(sigmas) - 1) for sigmas in lists.values()))
@@ -124,7 +124,7 @@ def _planned(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[tupl
     if request.preset is not None:
         check_same_noise(model, request.preset)
     counts = parse_steps(typed) if choices or request.preset else ()
-    plans: list[tuple[Runner, str, Tensor]] = []
+    plans: list[tuple[Contender, str, Tensor]] = []
     for runner in runners:
         for count in counts:
             made = {choice.label: chosen_schedule(model, choice, count, runner.drops) for choice in choices}
@@ -144,7 +144,7 @@ def _planned(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[tupl
     ]
 
 
-def _own_runner(runner: Runner, request: CompareRequest, runs: GuiderRuns) -> Runner:
+def _own_runner(runner: Contender, request: CompareRequest, runs: GuiderRuns) -> Contender:
     """The sampler as it runs the connected preset: the fitted one with the preset's coefficients."""
     if runner.label != NAME:
         return runner
@@ -157,7 +157,7 @@ def preset_label(preset: Preset) -> str:
 
 
 def _notes(request: CompareRequest, runs: GuiderRuns, cells: Sequence[CellRun]) -> list[str]:
-    """What else to know, in sentences."""
+    """All else to know, in sentences."""
     model = runs.guider.model_patcher
     starts = {cell.schedule: float(cell.sigmas[0]) for cell in reversed(cells)}
     notes = [*low_starts(starts, sigma_range_of(model).sigma_max), *fallbacks(model, starts)]

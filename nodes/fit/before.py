@@ -41,7 +41,7 @@ class Before:
 
 
 def before_of(in_use: InUse, sampler: str, steps: tuple[int, ...], start: PartialStart | None, model: Any) -> Before:
-    """What ran until now, at one of the step counts that are fitted.
+    """The run of until now, at one of the step counts that are fitted.
 
     A sampler that draws noise has other end states than the reference: the fit's own then stands in its place. A
     schedule that this host does not have is `simple`, which a sampler node has before anybody chooses.

@@ -1,4 +1,4 @@
-"""What a graph samples with until a fit is used: read from the graph as it was queued."""
+"""The sampling of a graph until a fit is used: read from the graph as it was queued."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class InUse:
 
 
 def in_use_by(graph: Any, node: Any) -> InUse:
-    """What the queued graph samples with, by its first sampler node that has none of ours; else nothing is known.
+    """Sampler and sigmas of the queued graph, by its first sampler node that has none of ours; else nothing is known.
 
     Args:
         graph: node id -> {"class_type", "inputs"}, as it was queued.

@@ -133,7 +133,7 @@ def method_input() -> io.Input:
 
 
 def vae_input() -> io.Input:
-    """What makes the pictures before and after."""
+    """The VAE that makes the pictures before and after."""
     return io.Vae.Input(
         "vae",
         optional=True,
@@ -143,7 +143,7 @@ def vae_input() -> io.Input:
 
 
 def frequency_weight_input() -> io.Input:
-    """What errors in fine detail count; last, so that saved graphs keep their values."""
+    """The weight of errors in fine detail; last, so that saved graphs keep their values."""
     return advanced(
         number(
             "frequency_weight",

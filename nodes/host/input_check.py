@@ -1,4 +1,4 @@
-"""What people type, checked when a graph is queued: one error, with its text, on the input that is at fault.
+"""Inputs that people type, checked when a graph is queued: one error, with its text, on the input that is at fault.
 
 The host puts what a node's `validate_inputs` says on every input that the function names. So ours names, of each queued
 graph, those alone that are at fault in it: a look at the graph, just before, says which.
@@ -53,13 +53,13 @@ class InputCheck:
 
     def __get__(self, node: Any, kind: type) -> MethodType:
         """The method that the host calls, with the parameters that it is to mark."""
-        found = _faults.get()
-        at_fault = {fault.name for fault in (found or {}).values() if fault.kind == kind.__name__}
-        names = self._names if found is None else tuple(name for name in self._names if name in at_fault)
+        by_node = _faults.get()
+        at_fault = {fault.name for fault in (by_node or {}).values() if fault.kind == kind.__name__}
+        names = self._names if by_node is None else tuple(name for name in self._names if name in at_fault)
 
         def validate_inputs(cls: type, **given: Any) -> bool | str:
             node_id = _node_that_is_checked()
-            known = self.fault(cls.__name__, given) if found is None or node_id is None else found.get(node_id)
+            known = self.fault(cls.__name__, given) if by_node is None or node_id is None else by_node.get(node_id)
             return True if known is None else known.text
 
         named = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -76,7 +76,7 @@ def look_at(graph: Any, classes: Mapping[str, Any]) -> None:
         classes: class_type -> the node's class.
     """
     _faults.set(None)
-    found: dict[str, Fault] = {}
+    by_node: dict[str, Fault] = {}
     for node_id, item in graph.items():
         kind, inputs = (item.get("class_type"), item.get("inputs")) if isinstance(item, Mapping) else (None, None)
         node = classes.get(kind) if isinstance(kind, str) else None
@@ -84,8 +84,8 @@ def look_at(graph: Any, classes: Mapping[str, Any]) -> None:
         if isinstance(check, InputCheck) and isinstance(inputs, Mapping):
             fault = check.fault(node.__name__, inputs)  # pyright: ignore[reportOptionalMemberAccess]
             if fault is not None:
-                found[str(node_id)] = fault
-    _faults.set(found)
+                by_node[str(node_id)] = fault
+    _faults.set(by_node)
 
 
 def _node_that_is_checked() -> str | None:

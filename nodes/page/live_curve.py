@@ -50,7 +50,7 @@ def live_curve(request: LiveRequest, sources: Sources) -> dict[str, Any]:
 
 
 def share_code(request: LiveRequest, sources: Sources) -> str:
-    """What the page copies: the share code of a node's schedule, or of a search plan its line.
+    """The text that the page copies: the share code of a node's schedule, or of a search plan its line.
 
     Raises:
         ValueError: the node has neither; names the input.

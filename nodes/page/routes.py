@@ -170,8 +170,8 @@ class Routes:
         model = None
         if identity is not None:
             model = " ".join(part for part in (identity.family, identity.checkpoint) if part)
-        cards, found, total = self.library.found(identity, _text(request, "search", ""), MAX_CARDS)
-        counts = {"found": found, "total": total}
+        cards, matching, total = self.library.searched(identity, _text(request, "search", ""), MAX_CARDS)
+        counts = {"found": matching, "total": total}
         return Answer(value={"presets": cards, "model": model, "may_remove": self.library.may_remove} | counts)
 
     def add_file(self, body: bytes) -> Answer:

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.noise_space import Array
 from .controller import PIDController
 from .expected import ORDER, Ahead, StepDensity
-from .rows import Mask, Rows
+from .rows import Mask, RowStates
 from .settings import Settings
 
 # The first step has no history: a shorter one costs little where the model is as expected and saves the run where it
@@ -25,7 +25,7 @@ _PLANNED = 0.9
 
 
 @dataclass
-class Place:
+class StepPlace:
     """Where rows stand in a stretch of the run.
 
     Attributes:
@@ -38,7 +38,7 @@ class Place:
     """
 
     density: StepDensity
-    rows: Rows
+    rows: RowStates
     t: Array
     steps_left: Array
     tolerance: Array
@@ -59,7 +59,7 @@ class PredictivePlanner:
     def forget(self) -> None:
         """Nothing is remembered but the history of outputs."""
 
-    def next_t(self, place: Place) -> tuple[Array, Array]:
+    def next_t(self, place: StepPlace) -> tuple[Array, Array]:
         """(B,) t of the next outputs, and the tolerance that these steps come to."""
         rows = place.rows
         known = rows.counts > 1
@@ -74,7 +74,7 @@ class PredictivePlanner:
         units = np.maximum(units, wanted)
         return within_limits(ahead.after(units), place, self.settings), (units / first) ** ORDER
 
-    def keep(self, place: Place, t: Array, error: Array, trial: Mask, last: Mask) -> Mask:
+    def keep(self, place: StepPlace, t: Array, error: Array, trial: Mask, last: Mask) -> Mask:
         """(B,) which steps stay: all of them."""
         return trial
 
@@ -108,7 +108,7 @@ class EmbeddedPlanner:
         # log of the error**(1/k) per unit of expected density, a running mean; nan before the first measurement.
         self.hardness = np.full(self.rows, np.nan)
 
-    def next_t(self, place: Place) -> tuple[Array, Array]:
+    def next_t(self, place: StepPlace) -> tuple[Array, Array]:
         """(B,) t of the next trial states, and the tolerance for them."""
         ahead = self._ahead(place)
         first = np.where(place.rows.counts == 1, FIRST_STEP, 1.0)
@@ -121,7 +121,7 @@ class EmbeddedPlanner:
         units = np.where(place.steps_left <= 1.0, np.maximum(units, share), units)
         return within_limits(ahead.after(units), place, self.settings), self._tolerance(place, ahead)
 
-    def keep(self, place: Place, t: Array, error: Array, trial: Mask, last: Mask) -> Mask:
+    def keep(self, place: StepPlace, t: Array, error: Array, trial: Mask, last: Mask) -> Mask:
         """(B,) which of the trial steps stay; a row's last call is always kept."""
         ahead = self._ahead(place)
         units = np.array([np.interp(at, ahead.grid, row) for at, row in zip(t, ahead.steps)])
@@ -138,10 +138,10 @@ class EmbeddedPlanner:
         self.size = np.where(trial, units * factors, self.size)
         return kept & trial
 
-    def _ahead(self, place: Place) -> Ahead:
+    def _ahead(self, place: StepPlace) -> Ahead:
         return place.density.ahead(place.t, np.zeros(self.rows))
 
-    def _tolerance(self, place: Place, ahead: Ahead) -> Array:
+    def _tolerance(self, place: StepPlace, ahead: Ahead) -> Array:
         """The person's tolerance, or what the rest of the budget comes to if it goes on as hard; inf at first."""
         order = np.minimum(place.rows.counts, self.order - 1) + 1.0
         known = ~np.isnan(self.hardness)
@@ -150,7 +150,7 @@ class EmbeddedPlanner:
         return np.maximum(place.tolerance, np.where(known, np.maximum(budget, _LEAST), np.inf))
 
 
-def share_of_budget(ahead: Ahead, place: Place, first: Array) -> Array:
+def share_of_budget(ahead: Ahead, place: StepPlace, first: Array) -> Array:
     """(B,) length of the next step in units of density, if the budget's steps share the rest; 0 without a budget."""
     return ahead.total * first / (first + place.steps_left - 1.0 + place.unfinished)
 
@@ -160,7 +160,7 @@ def even_last_steps(total: Array, units: Array) -> Array:
     return np.where(total <= units, total, np.where(total < 2.0 * units, 0.5 * total, units))
 
 
-def within_limits(t: Array, place: Place, settings: Settings) -> Array:
+def within_limits(t: Array, place: StepPlace, settings: Settings) -> Array:
     """Between the shortest and the longest step, except where the budget would not reach the end then."""
     end = place.density.end
     limited = np.clip(t, place.t + settings.min_step, place.t + settings.max_step)

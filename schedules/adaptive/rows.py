@@ -47,7 +47,7 @@ def combine(carry: Array, x: Tensor, weights: Array, outputs: list[Tensor]) -> T
 
 
 @dataclass
-class Rows:
+class RowStates:
     """Accepted states and the last outputs.
 
     Attributes:

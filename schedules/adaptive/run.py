@@ -15,10 +15,10 @@ from ..core.finite import ModelError
 from ..core.noise_space import Array
 from ..core.types import Denoiser
 from .expected import StepDensity, state_weight
-from .planners import Place, planner_for
+from .planners import StepPlace, planner_for
 from .quadrature import StepTerms, step_terms
 from .report import AdaptiveReport
-from .rows import Counts, Mask, Rows, choose, combine, row_rms
+from .rows import Counts, Mask, RowStates, choose, combine, row_rms
 from .settings import Settings
 from .step_variable import StepVariable
 
@@ -35,7 +35,7 @@ class Stretch:
         start, end: noise levels, end > 0.
         calls: model calls of each row at most; None without a budget.
         to_zero: whether the run's last output is taken at `end`; otherwise the state is what is wanted there.
-        unfinished: see Place.
+        unfinished: see StepPlace.
     """
 
     start: float
@@ -68,7 +68,7 @@ class AdaptiveRun:
         self.report = report
         self.tell = tell
         self.variable = StepVariable(settings.flow)
-        self.rows = Rows(x, np.zeros(x.shape[0]))
+        self.rows = RowStates(x, np.zeros(x.shape[0]))
         self.planner = planner_for(settings, x.shape[0])
         self.last_x, self.last_sigma = x, self.rows.sigma
 
@@ -111,16 +111,16 @@ class AdaptiveRun:
                 used += moving
                 moving &= ~(kept & lands)
 
-    def _place(self, density: StepDensity, stretch: Stretch, steps_left: Array) -> Place:
+    def _place(self, density: StepDensity, stretch: Stretch, steps_left: Array) -> StepPlace:
         rows, settings = self.rows, self.settings
         tolerance = np.zeros(len(rows.sigma))
         if settings.has_tolerance:
             tolerance = settings.tolerance(rows.size) + tolerance
             if settings.together:
                 tolerance[:] = tolerance.min()
-        return Place(density, rows, self.variable.at(rows.sigma), steps_left, tolerance, stretch.unfinished)
+        return StepPlace(density, rows, self.variable.at(rows.sigma), steps_left, tolerance, stretch.unfinished)
 
-    def _levels(self, t: Array, place: Place, stretch: Stretch, moving: Mask) -> tuple[Array, Array]:
+    def _levels(self, t: Array, place: StepPlace, stretch: Stretch, moving: Mask) -> tuple[Array, Array]:
         """Noise levels as the model is given them, below the present ones, and their t; any for waiting rows."""
         sigma = np.where(t >= place.density.end - 1e-9, stretch.end, self.variable.sigma(t))
         below = np.nextafter(self.rows.sigma.astype(np.float32), np.float32(0.0)).astype(np.float64)
@@ -145,7 +145,7 @@ class AdaptiveRun:
         step = self._terms(times, np.minimum(rows.counts + 1, order), sigma)
         return combine(step.carry, rows.x, step.weights(), [output, *rows.outputs][:order])
 
-    def _try(self, trial: Mask, predicted: Tensor, sigma: Array, t: Array, place: Place, left: Array) -> Mask:
+    def _try(self, trial: Mask, predicted: Tensor, sigma: Array, t: Array, place: StepPlace, left: Array) -> Mask:
         """Evaluate predicted states, keep what the planner keeps; the rows that were kept."""
         rows, report = self.rows, self.report
         x = choose(trial, predicted, self.last_x)

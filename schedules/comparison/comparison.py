@@ -99,7 +99,7 @@ def _interval(logs: Tensor, confidence: float) -> Ratio:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CostVerdict:
     """The outcome at a cost.
 
     Attributes:
@@ -152,7 +152,7 @@ class Comparison:
         """Cells with a result and a converged target."""
         return [cell for cell in self.finished if self.targets[cell.target].converged]
 
-    def verdicts(self) -> Iterator[Verdict]:
+    def verdicts(self) -> Iterator[CostVerdict]:
         """Per target, one for every number of model calls, among all cells that need no more; a repeat is left out."""
         for target in self.targets:
             cells = [cell for cell in self.decided if cell.target == target]
@@ -182,12 +182,12 @@ class Comparison:
                 sure = self._surely_worse(best, cell, len(rivals)) or self._surely_worse(cell, best, len(rivals))
                 yield cell, best, error_ratio(best, cell), sure
 
-    def _verdict(self, target: str, calls: float, cells: Sequence[Cell]) -> Verdict:
+    def _verdict(self, target: str, calls: float, cells: Sequence[Cell]) -> CostVerdict:
         leader, *others = sorted(cells, key=lambda cell: cell.error)
         equals = tuple(cell for cell in others if not self._surely_worse(cell, leader, len(others)))
         worse = next((cell for cell in others if cell not in equals), None)
         margin = error_ratio(worse, leader, _each(len(others))) if worse is not None else None
-        return Verdict(target, calls, leader, equals, worse, margin)
+        return CostVerdict(target, calls, leader, equals, worse, margin)
 
     def _surely_worse(self, cell: Cell, leader: Cell, comparisons: int) -> bool:
         """By more than a percent, the spread of the seeds, and what the reference itself is exact to."""

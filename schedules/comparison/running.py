@@ -137,7 +137,7 @@ class CellRunner:
         return end[: self._kept].clone()
 
     def _target(self, cell: CellRun) -> tuple[Target, Tensor]:
-        """What the cell's errors are measured from, and how far it can be trusted."""
+        """The end states that the cell's errors are measured from, and how far it can be trusted."""
         run = self._noisy_end if cell.noisy else self._solution
         coarse, fine = run(cell, self._levels // 2), run(cell, self._levels)
         error, converged = agreement(fine, coarse, STOCHASTIC_TOLERANCE if cell.noisy else TOLERANCE)

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from ..core.metrics import Ratio
-from .comparison import Cell, Comparison, Verdict, error_interval
+from .comparison import Cell, Comparison, CostVerdict, error_interval
 
 # Cells that a sentence spells out.
 _NAMED = 4
@@ -98,7 +98,7 @@ def _gain_sentence(cell: Cell, rival: Cell, ratio: Ratio, sure: bool, seeds: int
     )
 
 
-def _verdict_sentence(verdict: Verdict, seeds: int) -> str:
+def _verdict_sentence(verdict: CostVerdict, seeds: int) -> str:
     start = f"Up to {verdict.calls:g} model call{'s' if verdict.calls != 1 else ''}:"
     if not verdict.equals:
         assert verdict.runner_up is not None

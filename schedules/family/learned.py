@@ -32,7 +32,7 @@ _OFFSET = np.array([1.0, 0.0])[:, None, None]
 
 @dataclass(frozen=True)
 class Learned:
-    """What was learned for one step count.
+    """The lists and coefficients learned for one step count.
 
     Args:
         levels: (steps - 1,) falling log levels (VE sigma; flow: odds) on the family's own scale.
@@ -61,7 +61,7 @@ class Directions:
     parameters: Array
 
     def moved(self, learned: Learned, numbers: Sequence[float]) -> Learned:
-        """What was learned, moved along the first directions by as many numbers."""
+        """The learned values, moved along the first directions by as many numbers."""
         along = np.asarray(numbers, float)
         levels = learned.levels + np.tensordot(along, self.levels[: len(along)], axes=1)
         return Learned(
@@ -107,7 +107,7 @@ class Family:
         return replace(self, spaces={**self.spaces, space: known})
 
     def at(self, steps: int, *, flow: bool) -> Learned:
-        """What is known for 3 to 30 steps: as learned, between its neighbours, or faded out above the most learned."""
+        """The family at 3 to 30 steps: as learned, between its neighbours, or faded out above the most learned."""
         known = self.spaces["flow" if flow else "ve"]
         if steps in known:
             return known[steps]

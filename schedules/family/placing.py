@@ -90,7 +90,7 @@ def certainty(values: Array, sigma_range: SigmaRange) -> Array:
 
 
 def _fit(room: float) -> float:
-    """What brings the upper end of the room between low and top back to the top after the squeeze at low."""
+    """The factor that brings the upper end of the room between low and top back to the top after the squeeze at low."""
     return room / float(_soft(np.asarray(room), _LOW)) if math.isfinite(room) else 1.0
 
 

@@ -27,5 +27,5 @@ def typical_scale(family: Family, sigma_range: SigmaRange) -> tuple[float, float
 
 
 def shift_factor(sigma_range: SigmaRange) -> float:
-    """What a model's shift makes of the scale: 1 for a flow model without one, and for noise prediction."""
+    """The factor of the scale for a model's shift: 1 for a flow model without one, and for noise prediction."""
     return told_shift(sigma_range.sigma_min) ** _SHIFT_POWER if sigma_range.flow else 1.0

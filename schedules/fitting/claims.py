@@ -1,4 +1,4 @@
-"""What a fit may say of its gain, from a few rows that chose nothing.
+"""The gain that a fit may claim, from a few rows that chose nothing.
 
 With d_b the log of how many times nearer the fit ends than the best host schedule compared, in row b of n, and m, s^2
 their mean and variance, the gain is taken as normal with
@@ -60,7 +60,7 @@ def gain_facts(gain: Ratio) -> list[float]:
 
 
 def told_gain(preset: Preset, steps: int) -> str:
-    """What a preset says of its gain at a fitted count, in words; "" where it does not."""
+    """A preset's word on its gain at a fitted count, in words; "" where it does not."""
     known = preset.made.more.get(GAIN)
     facts = known.get(str(steps)) if isinstance(known, Mapping) else None
     if not isinstance(facts, list | tuple) or len(facts) != 3 or not all(isinstance(f, int | float) for f in facts):

@@ -118,7 +118,7 @@ def _with_levels(effort: Effort, longest: int) -> Effort:
 
 
 def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = False, more: bool = False) -> Effort:
-    """What so many model calls in all are best spent on, and on how many noises.
+    """The effort, and the noises, that so many model calls in all are best spent on.
 
     With coefficients first the family's numbers on six noises, then the same on more, then every step refined; for
     another sampler the dearest effort that eight noises can have.

@@ -228,7 +228,7 @@ def _choice(searches: Sequence[Search], best: Search) -> str:
 
 
 def _why_apart(problem: Problem, reference: Reference) -> str:
-    """What is likely where two references end far apart, and what to do about it."""
+    """The likely cause where two references end far apart, and what to do about it."""
     whole, limits = problem.sampling.start is None, problem.sigma_range
     if whole and first_output_distance(reference) >= _DISTILLED and limits.sigma_max / limits.sigma_min > _WIDE:
         return (

@@ -30,7 +30,7 @@ class Verdict:
 
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Verdict:
-        """What `as_tensors` was made of; rows run together."""
+        """The verdict that `as_tensors` was made of; rows run together."""
         notes = bytes(tensors["notes"].tolist()).decode()
         return cls(bool(tensors["remembers"]), True, tuple(notes.split("\n")) if notes else ())
 

@@ -79,9 +79,9 @@ class Library:
             `library_card.card` of each, with `name`, `changeable` and `fit`: "yes", "noise" (made for the same noise
             levels, other weights), "no" or "unknown", and `differences`, sentences. Of a broken file `problem`.
         """
-        return self.found(running)[0]
+        return self.searched(running)[0]
 
-    def found(
+    def searched(
         self, running: ModelIdentity | None = None, search: str = "", most: int | None = None
     ) -> tuple[list[dict[str, Any]], int, int]:
         """(cards as `cards` gives them, the first `most`; how many a search finds; how many presets there are).

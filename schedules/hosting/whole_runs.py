@@ -63,7 +63,7 @@ def preset_schedule(preset: Preset) -> Schedule:
 
 
 def preset_coefficients(preset: Preset) -> tuple[CoefficientSource, ...]:
-    """What runs a preset's lists with coefficients: those of its fitted counts, and the family's for others."""
+    """The coefficients that run a preset's lists: those of its fitted counts, and the family's for others."""
     own, place, model = PresetCoefficients(preset.schedules, preset.coefficients), family_place(preset), preset.model
     if place is None or not place.numbers:
         return (own,)  # the family's own lists are known to every run

@@ -18,7 +18,7 @@ STEP_RULES: tuple[StepRule, ...] = ("euler_ancestral", "dpmpp_2m_sde")
 
 @dataclass
 class History:
-    """What a path remembers of its last step: the model output, and the step's length in log-SNR / 2."""
+    """The memory of a path of its last step: the model output, and the step's length in log-SNR / 2."""
 
     denoised: Tensor | None = None
     length: float = 0.0

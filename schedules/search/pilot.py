@@ -39,7 +39,7 @@ class PilotResult:
     shares: tuple[float, ...]
 
     def in_words(self) -> str:
-        """What was measured and what came of it."""
+        """The measurements and the choice, in words."""
         shown = ", ".join(f"{share:.2f}: {spread:.2g}" for share, spread in zip(self.shares, self.spread))
         lines = [f"Spread of the children's scores by share of noise: {shown}."]
         if self.proposed.is_uniform:

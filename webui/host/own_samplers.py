@@ -137,7 +137,7 @@ def _reads_one_level(model: Any) -> bool:
 
 
 def _said(text: str) -> None:
-    """What a run did, for the panel alone: a line of the log for every image is enough, and the schedule has it."""
+    """Tell the panel alone of a run: a line of the log for every image is enough, and the schedule has it."""
     under_way = current_pass()
     if text and under_way is not None and text not in under_way[0].said:
         under_way[0].said.append(text)

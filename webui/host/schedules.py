@@ -53,7 +53,7 @@ def schedule_labelled(label: str, sampler: Any, width: int, height: int) -> Call
 
 
 def _automatic(sampler: Any, width: int, height: int) -> Callable[[int], Tensor]:
-    """What the host takes where no schedule type is chosen and the sampler asks for none, by its own rule."""
+    """The host's choice where no schedule type is chosen and the sampler asks for none, by its own rule."""
     page = {"scheduler": AUTOMATIC, "hr_scheduler": AUTOMATIC, "is_hr_pass": False, "width": width, "height": height}
 
     def schedule(steps: int) -> Tensor:

@@ -31,13 +31,13 @@ def warned(text: str) -> str:
     return lines([text], kind="sigmasmith-warning")
 
 
-def preset_table(cards: Sequence[Mapping[str, Any]], found: int, there: int) -> str:
+def preset_table(cards: Sequence[Mapping[str, Any]], matching: int, there: int) -> str:
     """Presets of the library as a table: name, what they are for, what they gained, whether they fit the checkpoint."""
     if not there:
         return lines(["There are no presets yet; fit one, or import one below."])
     body = "".join(_preset_row(card) for card in cards)
     head = "".join(f"<th>{name}</th>" for name in ("Preset", "Steps", "Sampler", "Model", "Gain", "This checkpoint"))
-    shown = f"{found} of {there} presets." + (f" The first {len(cards)} are shown." if found > len(cards) else "")
+    shown = f"{matching} of {there} presets." + (f" The first {len(cards)} are shown." if matching > len(cards) else "")
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if cards else ""
     return f'<div class="{_BOX} sigmasmith-list"><p>{escape(shown)}</p>{table}</div>'
 

@@ -30,8 +30,8 @@ def listed(search: str) -> str:
     """The presets that a search finds, those for the loaded checkpoint first."""
     sigma_range = loaded_range()
     running = None if sigma_range is None else model_identity(sigma_range)
-    cards, found, there = preset_library().found(running, search or "", _SHOWN)
-    return html.preset_table(cards, found, there)
+    cards, matching, there = preset_library().searched(running, search or "", _SHOWN)
+    return html.preset_table(cards, matching, there)
 
 
 def renamed(preset: str, name: str, search: str) -> tuple[Any, str, str]:

@@ -86,7 +86,7 @@ class Panel:
         return controls
 
     def _hidden(self, elem_id: Callable[[str], str]) -> None:
-        """What the page's script presses or fills. Gradio 4 omits invisible buttons, so these are hidden by style."""
+        """Parts that the page's script presses or fills. Gradio 4 omits invisible ones: these are hidden by style."""
         parts = self.parts
         parts["dark"] = gr.Checkbox(visible=False, value=False)
         for name in ("pasted", "task", "fit"):

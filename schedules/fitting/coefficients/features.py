@@ -1,4 +1,4 @@
-"""What the parameters of a fitted multistep sampler add to a state: the columns of every fit of coefficients."""
+"""The terms that the parameters of a fitted multistep sampler add to a state: the columns of every such fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a model or a sampler, as an error that names which and why."""
+"""The fault of a model or a sampler, as an error that names which and why."""
 
 from __future__ import annotations
 

@@ -92,22 +92,22 @@ def sampler_facts(run: Run, sampler_for: SamplerFor, sigma_range: SigmaRange, ro
         run: gives the start state and the model object that the sampler reads.
         rows: of the batch, two where there are two.
     """
-    found: list[SamplerFacts] = []
+    facts: list[SamplerFacts] = []
 
     def sample(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, **_: Any) -> Tensor:
-        if not found:
+        if not facts:
             trial = _Trial(model, x[: rows.stop - rows.start], extra_args or {}, sampler_for, rows, sigma_range.flow)
-            found.append(trial.facts(_lists(sigma_range, x)))
+            facts.append(trial.facts(_lists(sigma_range, x)))
         return x
 
     run(sample, _lists(sigma_range)[0], rows)
-    return found[0] if found else SamplerFacts()
+    return facts[0] if facts else SamplerFacts()
 
 
 def facts_in_run(
     sampler: SamplerFunction, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any], *, flow: bool
 ) -> SamplerFacts:
-    """What a stand-in shows of a sampler on the list of a run: `draws` and `coupled`.
+    """Facts that a stand-in shows of a sampler on the list of a run: `draws` and `coupled`.
 
     Nothing of one that does not run on a stand-in: what it raises there it has not raised in its run.
 

@@ -1,4 +1,4 @@
-"""What the self-test decides: go on, forget no call, one row at a time, or refuse and say why."""
+"""The verdict of the self-test: go on, forget no call, one row at a time, or refuse and say why."""
 
 from __future__ import annotations
 

@@ -102,8 +102,8 @@ def _refined(problem: Problem, reference: Reference, coarse: Tensor, checked: sl
     if not near or nodes > min(_MORE_LEVELS * budget.limit, budget.left):
         return replace(reference, converged=agreement(reference.end, coarse, _ROUGH, checked)[1])
     end = _teacher(problem, _levels(problem, nodes), problem.everything).end
-    found = agreement(end, reference.end, _ROUGH)
-    return Reference(reference.teacher, end, *found, levels=(nodes // 2, nodes))
+    agreed = agreement(end, reference.end, _ROUGH)
+    return Reference(reference.teacher, end, *agreed, levels=(nodes // 2, nodes))
 
 
 def first_output_distance(reference: Reference) -> float:

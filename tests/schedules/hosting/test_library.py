@@ -319,11 +319,11 @@ def test_a_folder_that_differs_in_case_only_is_the_same_folder(library, folder):
 def test_a_search_is_made_among_all_and_says_how_many_there_are(library):
     for number in range(12):
         library.add(preset(name=f"sheet {number:02}", author="Ada" if number % 2 else "Bob"))
-    cards, found, total = library.found(SD15, "", 5)
+    cards, found, total = library.searched(SD15, "", 5)
     assert ([card["name"][-2:] for card in cards], found, total) == (["00", "01", "02", "03", "04"], 12, 12)
-    cards, found, total = library.found(SD15, "ADA sheet", 4)
+    cards, found, total = library.searched(SD15, "ADA sheet", 4)
     assert ([card["name"][-2:] for card in cards], found, total) == (["01", "03", "05", "07"], 6, 12)
-    assert library.found(None, "nobody") == ([], 0, 12)
+    assert library.searched(None, "nobody") == ([], 0, 12)
 
 
 def test_hidden_files_and_other_suffixes_are_not_listed(library, folder):
