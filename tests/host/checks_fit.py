@@ -53,8 +53,8 @@ def test_fit_runs_on_every_prediction_type():
 
 def test_the_published_search_comes_after_what_graphs_have_saved_and_is_an_advanced_one():
     for node in ("SigmasmithFit", "SigmasmithFitGuider"):
-        *_, before, last, vae = NODES[node].GET_SCHEMA().inputs
-        assert (before.id, vae.id) == ("denoise", "vae")  # a link: it takes no widget value
+        *_, before, last, vae, weight = NODES[node].GET_SCHEMA().inputs
+        assert (before.id, vae.id, weight.id) == ("denoise", "vae", "frequency_weight")  # vae, a link, takes no widget
         assert last.id == "method"
         assert last.optional
         assert last.as_dict()["advanced"] is True

@@ -25,7 +25,7 @@ def seen(model: Any, in_use: tuple[str, str] = ("euler", "karras"), **changed: A
 def compared(model: Any, schedules: str, samplers: str, steps: str = "6", **changed: Any) -> Any:
     """The numbers of a comparison on the rows that judged the fit, against a reference of as many levels."""
     comparing = part("nodes.compare.work")
-    given = {"seeds": HELD_OUT, "first_seed": 3 + 6 - HELD_OUT, "reference_steps": 24} | changed
+    given = {"seeds": HELD_OUT, "first_seed": 3 + 6 - HELD_OUT, "reference_steps": 32} | changed
     request = comparing.CompareRequest(
         guider=guider_of(model), latent=latent(), schedules=schedules, samplers=samplers, steps=steps, **given
     )

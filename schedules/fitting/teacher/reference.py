@@ -27,7 +27,7 @@ STOCHASTIC_TOLERANCE = 0.15
 _NEAR, _MORE_LEVELS = 4.0, 0.25
 # Share by which they may differ where no more levels can be had: the finer one's own error is a part of that, and no
 # gain is counted below it.
-_ROUGH = 0.12
+_ROUGH = 0.2
 
 
 @dataclass(frozen=True)
