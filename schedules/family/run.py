@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
-from .learned import LEAST_STEPS, MOST_STEPS, VERSION, Family, load_family
+from .learned import LEAST_STEPS, MOST_STEPS, VERSION, Family, faded, load_family
 from .placing import SCALES, STRETCHES, certainty, unplaced
 from .schedule import family_coefficients, family_sigmas
 
@@ -25,20 +25,27 @@ class FamilyCoefficients:
     Args:
         sigma_range: of the running model.
         guidance: of the run, 1 where the host does not tell it.
-        numbers: where the model lies along the family's directions, if a fit has found it.
+        numbers: where the model lies along the family's directions, if a fit has found it at `raced` steps.
     """
 
     def __init__(
-        self, sigma_range: SigmaRange, guidance: float = 1.0, version: int = VERSION, numbers: Sequence[float] = ()
+        self,
+        sigma_range: SigmaRange,
+        guidance: float = 1.0,
+        version: int = VERSION,
+        numbers: Sequence[float] = (),
+        raced: int | None = None,
     ) -> None:
         self.sigma_range = sigma_range
         self.guidance = guidance
         self.version = version
-        self.numbers = tuple(numbers)
+        self.numbers, self.raced = tuple(numbers), raced
 
     def rows(self, sigmas: Tensor) -> Tensor | None:
         """(steps, 1 + 4) rows for a run on a whole list of the family, None for any other."""
-        family = load_family(self.version).moved(self.numbers, flow=self.sigma_range.flow)
+        steps = max(1, len(sigmas) - 1)
+        numbers = self.numbers if self.raced is None else faded(self.numbers, self.raced, steps)
+        family = load_family(self.version).moved(numbers, flow=self.sigma_range.flow)
         listed = sigmas.detach().cpu().float()
         known = recognised(family, listed, self.sigma_range)
         if known is None:

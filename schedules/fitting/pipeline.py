@@ -16,7 +16,7 @@ from .experts import switch_sentences
 from .objective import Objective, Trial
 from .place import FamilyPlace
 from .problem import Problem
-from .race import Race, can_race, family_counts
+from .race import Race, at_steps, can_race, raced_counts
 from .refine.oss_cost import oss_limit
 from .report import FAMILY, FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import along_teacher, compared_hosts, most_hosts, search
@@ -178,16 +178,26 @@ class Search:
     def _race(self) -> None:
         """Find where the family lies on the model, and run it there at every count that it has."""
         problem = self.problem
-        race = Race(problem, self.objective)
+        race, raced = Race(problem, self.objective), raced_counts(problem)
         # A quick fit has nothing else for counts that the family has no coefficients for.
-        counts = family_counts(problem) if problem.effort.refines else problem.steps
-        runs = sum(counts) * self.objective.share
+        others = [] if problem.effort.refines else [count for count in problem.steps if count not in raced]
+        runs = (sum(raced) + sum(others)) * self.objective.share
         left = problem.budget.left - problem.budget.reserve - runs
-        self.family = race.run(left * (_RACE_SHARE if problem.effort.refines else 1.0))
-        for count in counts:
-            self.raced[count] = race.trial(count, self.family)
-            self.raced[count].rollout.forget()
+        left *= _RACE_SHARE if problem.effort.refines else 1.0
+        for number, count in enumerate(raced):
+            spent, share = problem.budget.spent, count / sum(raced[number:])
+            place = race.run(count, share * left, self.family)
+            left -= problem.budget.spent - spent
+            self.family = self.family or place
+            self._run_at(race, count, place)
+        assert self.family is not None  # there is a count to race at
+        for count in others:
+            self._run_at(race, count, at_steps(self.family, count))
         self.notes.append(self.family.in_words())
+
+    def _run_at(self, race: Race, count: int, place: FamilyPlace) -> None:
+        self.raced[count] = race.trial(count, place)
+        self.raced[count].rollout.forget()
 
     @property
     def mean_log_error(self) -> float:

@@ -41,13 +41,15 @@ _GAP = 0.02
 class FamilyPlace:
     """Where the family lies on a model: log scale, stretch and numbers along its directions, of a version of its data.
 
-    All are whole hundredths, so that a list tells its place and a preset holds it in few digits.
+    All are whole hundredths, so that a list tells its place and a preset holds it in few digits. The numbers were found
+    at `steps`.
     """
 
     version: int
     log_scale: float
     stretch: float
     numbers: tuple[float, ...] = ()
+    steps: int = 0
 
     @property
     def facts(self) -> dict[str, float | list[float]]:
@@ -57,7 +59,7 @@ class FamilyPlace:
             "scale": round(math.exp(self.log_scale), 4),
             "stretch": self.stretch,
         }
-        return facts | ({"numbers": list(self.numbers)} if any(self.numbers) else {})
+        return facts | ({"numbers": list(self.numbers), "steps": self.steps} if any(self.numbers) else {})
 
     def in_words(self) -> str:
         """One sentence for the report."""

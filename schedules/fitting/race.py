@@ -9,9 +9,10 @@ over it, row by row, is not larger than its own standard error.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ..family.learned import LEAST_STEPS, MOST_STEPS, load_family
+from ..family.learned import LEAST_STEPS, MOST_STEPS, faded, load_family
 from ..family.placing import SCALES, whole_hundredths
 from .objective import Objective, Trial
 from .place import PULL, FamilyCoordinates, FamilyPlace, FamilyRuns
@@ -20,7 +21,7 @@ from .refine.gauss_newton import descend
 
 # Factors of the typical scale that are tried beside it: two far apart, and two more where little else can be run.
 _FIRST, _FAR_APART = (0.5, 2.0, 0.7, 1.4), 2
-# The race runs at the count nearest to this: fewer steps say little, more cost more.
+# Of several counts the nearest to this is raced at first.
 _RACED_STEPS = 8
 # Runs after the Jacobian that make it worth its calls.
 _RUNS_AFTER = 2
@@ -42,20 +43,21 @@ class Race:
     def __post_init__(self) -> None:
         self.runs = FamilyRuns(self.problem, self.problem.family or load_family())
 
-    def run(self, allowance: float) -> FamilyPlace:
-        """The best place found for at most about `allowance` evaluations per sample."""
-        problem, budget, usual = self.problem, self.problem.budget, self.runs.usual
-        steps = min(family_counts(problem), key=lambda count: abs(count - _RACED_STEPS))
+    def run(self, steps: int, allowance: float, other: FamilyPlace | None = None) -> FamilyPlace:
+        """The best place found at a step count for at most about `allowance` evaluations per sample.
+
+        Args:
+            other: the place at another step count, to start from in place of scales far apart.
+        """
+        budget, usual = self.problem.budget, self.runs.usual
         budget.message = f"{steps} steps: scale and stretch"
         stop = budget.spent + allowance
         tried = {usual: self.trial(steps, usual)}
         best = usual
-        for number, factor in enumerate(_FIRST):
+        for number, place in enumerate(self._far_apart() if other is None else [at_steps(other, steps)]):
             spare = stop - steps * self.objective.share
             if budget.spent > spare or (number >= _FAR_APART and self._columns(steps, spare) >= 2):
                 break
-            scale = min(max(math.exp(usual.log_scale) * factor, SCALES[0]), SCALES[1])
-            place = replace(usual, log_scale=whole_hundredths(scale, usual.stretch)[0])
             if place in tried:
                 continue
             tried[place] = self.trial(steps, place)
@@ -63,10 +65,16 @@ class Race:
             if self._score(place, tried[place]) < self._score(best, tried[best]):
                 best, worse = place, best
             tried[worse].rollout.forget()
-        return self._walk(steps, tried[usual], best, tried[best], stop)
+        return replace(self._walk(steps, tried[usual], best, tried[best], stop), steps=steps)
+
+    def _far_apart(self) -> Iterator[FamilyPlace]:
+        usual = self.runs.usual
+        for factor in _FIRST:
+            scale = min(max(math.exp(usual.log_scale) * factor, SCALES[0]), SCALES[1])
+            yield replace(usual, log_scale=whole_hundredths(scale, usual.stretch)[0])
 
     def trial(self, steps: int, place: FamilyPlace) -> Trial:
-        """A run at a step count."""
+        """A run at a step count, with the place's numbers as they are."""
         return self.runs.trial(self.objective, steps, place)
 
     def _walk(self, steps: int, usual: Trial, start: FamilyPlace, first: Trial, stop: float) -> FamilyPlace:
@@ -93,6 +101,16 @@ class Race:
 
     def _score(self, place: FamilyPlace, trial: Trial) -> float:
         return math.log(trial.error) + PULL * float((self.runs.away(place) ** 2).sum())
+
+
+def at_steps(other: FamilyPlace, steps: int) -> FamilyPlace:
+    """A place that was found at another step count, as it serves this one."""
+    return replace(other, numbers=faded(other.numbers, other.steps, steps))
+
+
+def raced_counts(problem: Problem) -> list[int]:
+    """The counts to race at, that to begin with first: fewer steps say little, more cost more."""
+    return sorted(family_counts(problem), key=lambda count: abs(count - _RACED_STEPS))
 
 
 def family_counts(problem: Problem) -> list[int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..core.types import Schedule
-from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION, load_family
+from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION, faded, load_family
 from ..family.placing import whole_hundredths
 from ..family.run import FamilyCoefficients
 from ..family.schedule import family_schedule
@@ -48,7 +48,7 @@ def preset_run(preset: Preset, steps: int, denoise: float = 1.0, mode: DenoiseMo
             flow=model.flow,
             scale=place.scale,
             stretch=place.stretch,
-            numbers=place.numbers,
+            numbers=faded(place.numbers, place.raced, steps),
         )
         return known.sigmas, "not fitted for this count: the family's, at this model's scale"
     host = _stand_in(preset, steps)
@@ -67,16 +67,17 @@ def preset_coefficients(preset: Preset) -> tuple[CoefficientSource, ...]:
     own, place, model = PresetCoefficients(preset.schedules, preset.coefficients), family_place(preset), preset.model
     if place is None or not place.numbers:
         return (own,)  # the family's own lists are known to every run
-    return own, FamilyCoefficients(model.sigma_range, preset.guidance or 1.0, numbers=place.numbers)
+    return own, FamilyCoefficients(model.sigma_range, preset.guidance or 1.0, numbers=place.numbers, raced=place.raced)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the family lies on a preset's model: see family_schedule."""
+    """Where the family lies on a preset's model: see family_schedule. Its numbers were found at `raced` steps."""
 
     scale: float
     stretch: float
     numbers: tuple[float, ...]
+    raced: int
 
 
 def family_place(preset: Preset) -> Place | None:
@@ -88,7 +89,8 @@ def family_place(preset: Preset) -> Place | None:
     if not isinstance(known, Mapping) or known.get("version") != VERSION:
         return None
     try:
-        place = Place(float(known["scale"]), float(known["stretch"]), tuple(map(float, known.get("numbers", ()))))
+        numbers, raced = tuple(map(float, known.get("numbers", ()))), int(known.get("steps", 1))
+        place = Place(float(known["scale"]), float(known["stretch"]), numbers, max(1, raced))
         whole_hundredths(place.scale, place.stretch)
         load_family().moved(place.numbers, flow=preset.model.flow)
     except (KeyError, TypeError, ValueError):  # another program's words, which are no reason to stop a run

@@ -26,6 +26,14 @@ def test_quick_takes_at_most_100_and_70_model_calls_a_step_in_all(steps, sampler
     assert fit.nfe == pytest.approx(model.rows / 6, rel=0.05)  # of the 16 noises it took six
 
 
+@pytest.mark.parametrize("effort", ["quick", "fast"])
+@pytest.mark.parametrize("flow", [False, True])
+def test_several_counts_together_take_one_and_a_half_times_the_dearest(flow, effort):
+    model = Counted(mixture(flow=flow))
+    small_fit(model, normal(16), sampler=NAME, steps=(5, 8, 10, 20), flow=flow, effort=effort)
+    assert model.rows <= 1.5 * (100 + (70 if effort == "quick" else 120) * 20)
+
+
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("steps", [3, 5, 8, 10, 20])
 def test_fast_takes_at_most_100_and_120_model_calls_a_step_in_all(steps, flow):
@@ -65,28 +73,29 @@ def test_a_fit_is_the_family_at_the_place_that_it_tells():
     assert torch.equal(fit.coefficients[8], own.coefficients)
 
 
-def test_several_counts_share_one_race_and_one_place():
+def test_of_several_counts_that_near_8_tells_the_place_and_all_are_raced():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=(5, 8, 10), effort="quick")
     known = fit.made.more["family"]
     limits = range_of(False)
-    for steps, sigmas in fit.schedules.items():
-        if fit.report.rows[steps].chosen == FITTED:
-            own = family_schedule(
-                steps,
-                sigma_min=limits.sigma_min,
-                sigma_max=limits.sigma_max,
-                scale=known["scale"],
-                stretch=known["stretch"],
-                numbers=known.get("numbers", ()),
-            )
-            assert torch.equal(sigmas, own.sigmas)
+    own = family_schedule(
+        8,
+        sigma_min=limits.sigma_min,
+        sigma_max=limits.sigma_max,
+        scale=known["scale"],
+        stretch=known["stretch"],
+        numbers=known.get("numbers", ()),
+    )
+    assert fit.report.rows[8].chosen == FITTED
+    assert torch.equal(fit.schedules[8], own.sigmas)
+    assert known.get("steps", 8) == 8
+    assert set(fit.coefficients) == {5, 8, 10}
 
 
 def test_a_preset_of_quick_holds_sigmas_and_coefficients_in_full_and_says_how_it_was_made():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick")
     assert fit.made.method == "family"
     known = fit.made.more["family"]
-    assert set(known) - {"numbers"} == {"version", "scale", "stretch"}
+    assert set(known) - {"numbers", "steps"} == {"version", "scale", "stretch"}
     assert fit.report.rows[8].chosen == FITTED
     rows = FamilyCoefficients(range_of(False), numbers=known.get("numbers", ())).rows(fit.schedules[8])
     assert rows is not None

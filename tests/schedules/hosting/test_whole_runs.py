@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
+from sigmasmith.schedules.family.learned import faded
 from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.whole_runs import preset_coefficients, preset_run
 from sigmasmith.schedules.hosts.schedules import host_schedules
@@ -44,7 +45,7 @@ def test_the_family_s_numbers_serve_counts_that_were_not_fitted(steps: int):
 @pytest.mark.parametrize("steps", [4, 20])
 def test_a_place_with_numbers_serves_other_counts_with_its_own_coefficients(steps: int):
     numbers = [0.7, -0.4]
-    facts = {"family": {"version": 1, "scale": 2.0, "stretch": 1.1, "numbers": numbers}}
+    facts = {"family": {"version": 1, "scale": 2.0, "stretch": 1.1, "numbers": numbers, "steps": 9}}
     known = preset(sampler="sigmasmith_multistep", guidance=3.0, made=HowMade(more=facts))
     limits = FLOW.sigma_range
     expected = family_schedule(
@@ -55,7 +56,7 @@ def test_a_place_with_numbers_serves_other_counts_with_its_own_coefficients(step
         guidance=3.0,
         scale=2.0,
         stretch=1.1,
-        numbers=numbers,
+        numbers=faded(numbers, 9, steps),
     )
     sigmas, _ = preset_run(known, steps)
     assert torch.equal(sigmas, expected.sigmas)
@@ -114,6 +115,7 @@ def test_below_denoise_1_the_preset_answers():
         {"version": 1, "scale": 1.0, "stretch": 1.0, "numbers": ["a"]},
         {"version": 1, "scale": 1.0, "stretch": 1.0, "numbers": [0.1] * 9},
         {"version": 1, "scale": 1.0, "stretch": 1.0, "numbers": 3},
+        {"version": 1, "scale": 1.0, "stretch": 1.0, "numbers": [0.1], "steps": "x"},
     ],
 )
 def test_a_place_that_makes_no_sense_stops_no_run(told: dict[str, Any]):
