@@ -20,6 +20,7 @@ COMMANDS = {
     "prompts": (".studies.prompts", "fits judged on classes that they have not seen"),
     "away": (".studies.away", "fits run at step counts that they were not fitted for"),
     "fleet": (".studies.fleet", "how fits over many machines scale, simulated"),
+    "default": (".family.fits", "true gains of fits beside those that they claim"),
     "edits": (".studies.edits", "how far the guidance may be edited before a fit of before loses to a new one"),
     "search": (".studies.search", "the best of many seeds by drafts, and of many children of every step"),
 }

@@ -71,7 +71,7 @@ app.registerExtension({
     app.extensionManager.registerSidebarTab({
       id: "sigmasmith",
       icon: "pi pi-chart-line",
-      title: "Sigmasmith",
+      title: "Sigmas", // a longer label breaks in the bar
       tooltip: say("presets"),
       type: "custom",
       async render(element) {

@@ -1,6 +1,8 @@
 """Fits that start from a family which has not seen the model: true gains beside those that are claimed.
 
-    python -P -m sigmasmith.benchmarks.family.fits FILE --models glyphs_eps@3 --steps 5 10 --effort quick --seeds 5
+    python -P -m sigmasmith.benchmarks default --family FILE --models glyphs_eps@3 --steps 5 10 --seeds 5
+
+Without FILE the family that is shipped, which has seen the models of the zoo.
 
 (a) and (b) as in judge.py, on 32 noises that no fit has seen; the claim is the report's, over the best host schedule
 that the fit compared, and *true* the same ratio on those noises.
@@ -18,7 +20,7 @@ from ...schedules.core.metrics import Ratio
 from ...schedules.family.learned import Family, family_of
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.direct import DirectRun
-from ...schedules.fitting.settings import Sampling, Searching, samplers_by_name
+from ...schedules.fitting.settings import Cost, Sampling, Searching, samplers_by_name
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.fitted import NAME
 from ..asked import average
@@ -58,7 +60,14 @@ class FitVerdict:
 
 
 def fit_verdicts(
-    family: Family | None, which: Training, steps: Sequence[int], effort: str, noises: int, seeds: int
+    family: Family | None,
+    which: Training,
+    steps: Sequence[int],
+    effort: str,
+    noises: int,
+    seeds: int,
+    sampler: str = NAME,
+    calls: int | None = None,
 ) -> Iterator[FitVerdict]:
     """One for each step count and seed."""
     known = Rows(which, _ROWS, SEED, LEVELS)
@@ -81,19 +90,19 @@ def fit_verdicts(
             fit = solve_schedules(
                 run,
                 noise,
-                Sampling(limits, samplers_by_name(NAME), (count,), guidance=which.guidance),
+                Sampling(limits, samplers_by_name(sampler), (count,), guidance=which.guidance),
                 Searching(host_schedules(limits), effort, family=family),
+                Cost(calls=calls),
             )
             start = known.start * (float(fit.schedules[count][0]) / limits.sigma_max)
             ends = known.subject.end_states(start, fit.sampler_function(), fit.schedules[count])
             error, row = typical_error(known.errors(ends)), fit.report.rows[count]
             rival = own.get(row.best_host or "", min(own.values()))
-            rows = min(noises, 6) if effort == "quick" else noises
             yield FitVerdict(
                 which.key,
                 count,
                 seed,
-                round(fit.nfe * rows),
+                fit.calls,
                 min(own.values()) / error,
                 best_of_all / error,
                 row.gain,
@@ -121,17 +130,20 @@ def summary(judged: Sequence[FitVerdict]) -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("file", type=Path)
+    parser.add_argument("--family", type=Path)
     parser.add_argument("--models", nargs="+", type=training_of, required=True)
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 10])
-    parser.add_argument("--effort", default="quick")
-    parser.add_argument("--noises", type=int, default=6)
+    parser.add_argument("--sampler", default=NAME)
+    parser.add_argument("--effort", default="fast")
+    parser.add_argument("--calls", type=int, help="in all, in the effort's place")
+    parser.add_argument("--noises", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args(argv)
-    family = family_of(json.loads(args.file.read_text("utf-8")))
+    family = None if args.family is None else family_of(json.loads(args.family.read_text("utf-8")))
     judged: list[FitVerdict] = []
     for which in args.models:
-        for verdict in fit_verdicts(family, which, args.steps, args.effort, args.noises, args.seeds):
+        asked = args.steps, args.effort, args.noises, args.seeds, args.sampler, args.calls
+        for verdict in fit_verdicts(family, which, *asked):
             print(verdict.line(), flush=True)
             judged.append(verdict)
     print(*summary(judged), sep="\n")

@@ -17,7 +17,7 @@ _INPUTS = {
     "sampler": ("sampler_name", "sigmasmith_multistep"),
     "steps": ("steps", "10"),
     "noises": ("noises", 4),
-    "effort": ("effort", "quick"),
+    "effort": ("effort", "fast"),
     "seed": ("calibration_seed", 0),
     "minutes": ("minutes", 0.0),
     "denoise": ("denoise", 1.0),

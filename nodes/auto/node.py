@@ -31,8 +31,8 @@ class SigmasmithAuto(io.ComfyNode):
                 choice(
                     "tune",
                     ["quick", "none", "fit"],
-                    "For a run that has no preset yet. quick finds two numbers of your model in a short race; none "
-                    "takes what suits most models, at no cost; fit does the default fit, which takes minutes.",
+                    "For a run that has no preset yet. quick finds the main numbers of your model in a short race; "
+                    "none takes what suits most models, at no cost; fit does the default fit, which takes minutes.",
                     optional=True,
                 ),
                 use_input(),

@@ -32,7 +32,7 @@ from ..text import duration
 from .library import RACE, RunFacts, choice_of, matching, preset_name
 
 QUICK, NONE, FIT = RACE, "none", "fit"
-# What Fit takes where nobody says otherwise; quick uses its own number of noises.
+# What Fit takes where nobody says otherwise; races use a number of noises of their own.
 _EFFORTS, _NOISES = {QUICK: RACE, FIT: "fast"}, 4
 # Deterministic, one model call a step: the fitted sampler does in their place what they do, at their cost.
 _REPLACED = (

@@ -39,9 +39,10 @@ def settings() -> list[io.Input]:
             choice(
                 "effort",
                 ["quick", "fast", "balanced", "thorough"],
-                "How many model calls the fit may take. quick finds two numbers of your model, on 6 noises; fast fits "
-                "every step; balanced takes about twice as long.",
-                default="quick",
+                "How many model calls the fit may take. quick and fast find a few numbers of your model, on 6 noises, "
+                "for sigmasmith_multistep; fast has twice the calls and ends nearer. balanced fits every step and "
+                "takes several times as long.",
+                default="fast",
             )
         ),
         advanced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import comfy.model_management
@@ -295,9 +296,30 @@ def test_a_plan_is_typed_or_measured_and_a_pilot_says_what_it_needs():
         sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 6)
         links = {"model": model, "positive": prompt(0.5), "negative": prompt(0.0), "latent": latent(1, 4, 8, 8)}
         links |= {"reward": reward(), "vae": GreyVae(), "sigmas": sigmas}
-        plan, info = planned(**given | {"pilot_images": 4}, **links)
+        plan, info, _ = planned(**given | {"pilot_images": 4}, **links)
         assert part("schedules.search.widths").parse_widths(plan).text() == plan
         assert info.startswith("Spread of the children's scores by share of noise"), info
+
+
+def test_a_preset_keeps_a_plan_and_the_sampler_runs_the_one_on_its_model():
+    planned, widths = part("nodes.search.work").planned, part("schedules.search.widths")
+    given = {"pilot_images": 0, "held_out_images": 4, "budget": 24, "rule": "euler_ancestral"}
+    given |= {"eta": 1.0, "first_seed": 1, "cfg": 3.0, "decode": "VAE"}
+    model = model_of("eps")
+    plain = preset_for(model, counts=(6,))
+    assert planned("uniform", **given)[2] is None
+    _, _, kept = planned("until 0.6", **given, preset=plain)
+    assert kept.hash == plain.hash
+    assert planned("Preset", **given, preset=kept)[0] == "until 0.6"
+    assert planned("preset", **given, preset=plain)[0] == "uniform"
+    assert raises(ValueError, planned, "preset", **given).startswith("plan: preset is the plan that a preset keeps")
+    odd = dataclasses.replace(kept, made=dataclasses.replace(kept.made, more={widths.PLAN_FACT: 3}))
+    assert "is no line of text" in raises(ValueError, planned, "preset", **given, preset=odd)
+    for on_model, plan in ((applied(model, kept), "until 0.6"), (applied(model, plain), "uniform"), (model, "uniform")):
+        ends = [run(on_model, search_sampler(plan=name), latent(1, 4, 8, 8)) for name in ("preset", plan)]
+        assert torch.equal(*ends), plan
+    different = run(model, search_sampler(plan="until 0.6"), latent(1, 4, 8, 8))
+    assert not torch.equal(different, run(model, search_sampler(), latent(1, 4, 8, 8)))
 
 
 def test_refine_asks_a_critic_part_by_part_until_all_pass():

@@ -111,6 +111,9 @@ def test_an_interrupted_fit_says_that_it_is_kept_and_the_next_one_where_it_went_
         kept = r"Interrupted at (\d+) %: kept, and goes on from there when queued again\."
         stopped = re.fullmatch(kept, lines(sent)[-1])
         assert stopped, lines(sent)[-1]
+        last = [data for event, data, _ in sent if event == "sigmasmith.status"][-1]
+        assert last["kept"] is True  # for the button that lets it go on
+        assert abs(100.0 * last["done"] - int(stopped[1])) <= 1.0, last
         network.forward = forward
         with page() as sent:
             fit("told_resumed", model, **RACE)

@@ -88,7 +88,7 @@ class ComfyServer:
         pack: Path | None = None,
         models: Path | None = None,
         arguments: Sequence[str] = (),
-        start_timeout: float = 180.0,
+        start_timeout: float = 600.0,
     ) -> None:
         """Nothing is started yet.
 
@@ -98,7 +98,8 @@ class ComfyServer:
             pack: linked as custom_nodes/Sigmasmith; None starts the bare host.
             models: linked as base/models, to share tiny checkpoints between servers; None leaves `base` as it is.
             arguments: more command line arguments.
-            start_timeout: seconds until the first answer; a fresh install compiles its modules at the first start.
+            start_timeout: seconds until the first answer; a fresh install compiles its modules first, and a busy
+                machine takes minutes.
         """
         self.host = host
         self.base = base

@@ -52,7 +52,7 @@ def search_graph(model: str, **changed: Any) -> Graph:
     given = graph["sample"]["inputs"]
     names = ("model", "positive", "negative", "seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")
     inputs = {name: given[name] for name in names}
-    inputs |= {"latent": ["latent", 0], "vae": ["load", 2], "reward": ["reward", 0], "budget": 3.0}
+    inputs |= {"latent": ["latent", 0], "vae": ["load", 2], "reward": ["reward", 0], "budget": 2.0}
     inputs |= {"draft_steps": DRAFT, "keep": 1, "decode": "VAE", "method": "drafts"}
     graph["sample"] = node("SigmasmithSearchSeeds", **(inputs | changed))
     graph["keep"] = node("SaveLatent", samples=["sample", 0], filename_prefix="searched")
@@ -142,7 +142,8 @@ def test_a_pack_that_fails_on_one_image_is_named_and_the_images_made_so_far_are_
 
 def custom(model: str, **sampler: Any) -> Graph:
     """SamplerCustom with Search Sampler, called search."""
-    graph = clip_reward(text_to_image(model, steps=STEPS, batch=2))
+    graph = text_to_image(model, steps=STEPS, batch=2)
+    graph["reward"] = node("SigmasmithRewardImage", measure="brightness", wanted="more")
     given = graph["sample"]["inputs"]
     inputs = {"budget": 3 * STEPS, "rule": "euler_ancestral", "eta": 1.0, "plan": "uniform", "paths": 1}
     inputs |= {"decode": "VAE", "seeds": "", "vae": ["load", 2], "reward": ["reward", 0]}

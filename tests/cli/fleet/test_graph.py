@@ -61,7 +61,7 @@ def test_a_checkpoint_with_loras_and_prompts_becomes_loader_loras_prompts_and_fi
     assert graph["negative"]["inputs"]["text"] == "bad"
     assert graph["latent"]["inputs"] == {"width": 512, "height": 768, "batch_size": 1}
     assert (inputs["steps"], inputs["cfg"], inputs["sampler_name"]) == ("5, 8", 7.0, "sigmasmith_multistep")
-    assert (inputs["name"], inputs["refit"], inputs["effort"]) == ("mine", False, "quick")
+    assert (inputs["name"], inputs["refit"], inputs["effort"]) == ("mine", False, "fast")
 
 
 def test_a_fit_takes_the_place_of_the_ksampler_and_what_comes_after_it_is_left_out():

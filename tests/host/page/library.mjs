@@ -104,14 +104,14 @@ run({
     await sleep(500);
     await tab.shoot("sidebar");
     const label = await tab.in(() => {
-      const icon = [...document.querySelectorAll(".sigmasmith-tab-button, [class*=side-bar-button], .side-bar-button")].find((button) => button.textContent.includes("Sigmasmith"));
-      const text = icon && [...icon.querySelectorAll("*")].filter((part) => part.children.length === 0 && part.textContent.includes("Sigmasmith")).pop();
+      const icon = [...document.querySelectorAll(".sigmasmith-tab-button, [class*=side-bar-button], .side-bar-button")].find((button) => button.textContent.trim() === "Sigmas");
+      const text = icon && [...icon.querySelectorAll("*")].filter((part) => part.children.length === 0 && part.textContent.trim() === "Sigmas").pop();
       if (!text) return null;
       const range = document.createRange();
       range.selectNodeContents(text);
       return { lines: new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size, wide: text.scrollWidth, room: text.clientWidth };
     });
-    check(label === null || (label.lines === 1 && label.wide <= label.room + 1), label);
+    check(label?.lines === 1 && label.wide <= label.room + 1, label);
     await tab.in(() => (document.querySelector(".sigmasmith-library").style.width = "212px"));
     await tab.in(() => document.querySelector(".sigmasmith-library .ss-card:not(.ss-open) .ss-head")?.click());
     await sleep(300);

@@ -181,6 +181,22 @@ run({
     await tab.until("the exact list", (node) => /^Exact lists for 6 steps/.test(window.ss.words(window.ss.node(node))), loader);
   },
 
+  async "a search plan is drawn as it is typed, and its button copies the line"(tab) {
+    const id = await tab.in(() => window.ss.add("SigmasmithSearchPlan", 100, 50).id);
+    const before = await drawn(tab, id);
+    await tab.in((node) => window.ss.edit(window.ss.node(node), "plan", "1: 1, 0.7: 3, 0.4: 0"), id);
+    await tab.until("another curve", (node, old) => window.ss.curve(window.ss.node(node)) !== old, id, before);
+    const words = await tab.in((node) => window.ss.words(window.ss.node(node)), id);
+    check(/^Plan: 1: 1, 0.7: 3, 0.4: 0\./.test(words), words);
+    await tab.in((node) => window.ss.view(window.ss.node(node)).querySelector(".ss-copy").click(), id);
+    await tab.toast(/Share code copied/);
+    check((await tab.in(() => navigator.clipboard.readText())) === "1: 1, 0.7: 3, 0.4: 0", "another line");
+    await tab.in((node) => window.ss.edit(window.ss.node(node), "plan", "often"), id);
+    await tab.until("what is wrong", (node) => /^plan: 'often' is not understood/.test(window.ss.words(window.ss.node(node))), id);
+    const sampler = await tab.in(() => window.ss.add("SigmasmithSearchSampler", 600, 50).id);
+    await drawn(tab, sampler);
+  },
+
   async "a removed node leaves nothing behind"(tab) {
     const id = await tab.in(() => window.ss.add("SigmasmithCosine", 100, 50).id);
     await drawn(tab, id);

@@ -166,6 +166,30 @@ await run({
     }
   },
 
+  async "a fit that runs has a card in the library, and one that was interrupted a button to go on"(tab) {
+    const fit = await tab.in(() => window.ss.add("SigmasmithFit", 400, 50).id);
+    const tell = (detail) => tab.in((node, more) => window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: { node: String(node), ...more } })), fit, detail);
+    const end = (kind) => tab.in((name) => window.comfyAPI.api.api.dispatchEvent(new CustomEvent(name, { detail: { prompt_id: "none", node_id: String(0) } })), kind);
+    await tell({ text: "race 3 of 8, 40 %, about 2 minutes left", done: 0.4 });
+    await tab.openLibrary();
+    const card = () => tab.in(() => {
+      const found = document.querySelector(".ss-status");
+      return found && { text: found.innerText, done: found.querySelector(".ss-bar").style.getPropertyValue("--ss-done"), button: found.querySelector("button")?.textContent ?? null };
+    });
+    const running = await card();
+    check(running?.text.includes("about 2 minutes left") && running.done === "40%" && running.button === null, running);
+    await tell({ text: "Interrupted at 40 %: kept, and goes on from there when queued again.", done: 0.4, kept: true });
+    await end("execution_interrupted");
+    const kept = await card();
+    check(kept?.button === "Go on", kept);
+    check((await tab.in(() => document.querySelector(".sigmasmith-outcome .ss-first").textContent)) === "Go on", "no button in the node");
+    await sleep(300);
+    await tab.shoot("status card");
+    await tell({ text: "race 4 of 8, 50 %", done: 0.5 });
+    await end("execution_success");
+    check((await card()) === null, await card());
+  },
+
   async "another page sees nothing of it"(tab) {
     const other = await tab.page.browser().newPage();
     await other.goto(tab.url, { waitUntil: "domcontentloaded" });

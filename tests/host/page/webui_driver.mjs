@@ -84,9 +84,13 @@ class Page {
     await this.quiet();
   }
 
-  /** Wait until everything is answered and the page has sent nothing for two seconds. */
+  /** Wait until everything is answered and the page, with nothing left to do, has sent nothing for two seconds. */
   async quiet() {
-    for (let seen = -1; seen !== this.requests.length || this.unanswered.size > 0; await sleep(2000)) seen = this.requests.length;
+    for (let seen = -1; seen !== this.requests.length || this.unanswered.size > 0; await sleep(2000)) {
+      seen = this.requests.length;
+      // On a busy machine the page is long at work on an answer before it asks on.
+      await this.in(() => new Promise((done) => requestIdleCallback(() => done(), { timeout: 60_000 }))).catch(() => null); // the page may be left
+    }
   }
 
   in(code, ...given) {
@@ -127,6 +131,7 @@ class Page {
     await this.until("a generation begins", (id) => document.getElementById(id).style.display === "block", `${tab}_skip`);
     await this.until("the generation ends", (id) => document.getElementById(id).style.display !== "block", `${tab}_skip`);
     await sleep(1000);
+    await this.quiet();
   }
 
   /** The text of a part of our panel. */

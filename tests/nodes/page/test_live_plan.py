@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sigmasmith.nodes.page.live_curve import live_curve, share_code
 from sigmasmith.nodes.page.live_request import parse_request
 from sigmasmith.schedules.search.widths import parse_widths, with_plan
@@ -65,3 +67,24 @@ def test_a_preset_that_holds_something_else_as_its_plan_is_named():
     odd = Host({"mine": dataclasses.replace(KEPT, made=made)}, SD15)
     request = parse_request({"node": node("SigmasmithSearchPlan", plan="preset"), "preset": [LOADER]})
     assert live_curve(request, odd)["problem"] == "plan: the preset's search_plan is no line of text"
+
+
+SHARES = st.floats(0.0, 1.2).map(lambda share: f"{share:.3g}")
+LINES = st.lists(st.tuples(SHARES, SHARES), max_size=4).map(
+    lambda pairs: ", ".join(f"{share}: {number}" for share, number in pairs)
+)
+
+
+@given(
+    st.one_of(LINES, SHARES.map("until {}".format), st.text(max_size=20), st.none(), st.booleans(), st.integers(-5, 99))
+)
+def test_any_line_gives_a_drawing_from_left_to_right_or_a_sentence(line):
+    answer = answer_of({"node": node("SigmasmithSearchPlan", plan=line)})
+    if answer.keys() == {"problem"}:
+        assert answer["problem"].startswith("plan: ")
+        return
+    points = answer["plot"]["curves"][0]["points"]
+    places = [point[0] for point in points]
+    assert places == sorted(places)
+    assert (places[0], places[-1]) == (0.0, 1.0)
+    assert all(point[1] is None or 0.0 < point[1] <= answer["plot"]["y"]["high"] for point in points)
