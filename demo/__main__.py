@@ -22,9 +22,9 @@ from ..cli.comparison import (
 from ..cli.files import check_target, write_file
 from ..cli.fit import calm_threads, preset_of
 from ..cli.main import guarded
-from ..cli.parser import whole_numbers
 from ..cli.progress import progress_bar
 from ..cli.subjects import PlainSubject, demo_subject
+from ..cli.values import whole_numbers
 from ..schedules.core.types import SamplerFunction, Schedule
 from ..schedules.core.words import duration, in_words
 from ..schedules.fitting.calibration import Calibration

@@ -116,11 +116,18 @@ class Messages(logging.Handler):
         self.texts.append(record.getMessage())
 
     def __enter__(self) -> list[str]:
-        logging.getLogger("sigmasmith").addHandler(self)
+        log = logging.getLogger("sigmasmith")
+        self.before = log.level
+        log.addHandler(self)
+        log.setLevel(
+            min(self.level, log.getEffectiveLevel())
+        )  # the host's own, which is another for each set of checks
         return self.texts
 
     def __exit__(self, *_: Any) -> None:
-        logging.getLogger("sigmasmith").removeHandler(self)
+        log = logging.getLogger("sigmasmith")
+        log.removeHandler(self)
+        log.setLevel(self.before)
 
 
 def guider_of(model: Any, positive: float = 0.5, cfg: float = 3.0) -> Any:
