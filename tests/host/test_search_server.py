@@ -99,7 +99,7 @@ def test_clip_scores_differ_by_picture_and_by_text_and_the_best_draft_is_run(ser
         assert -100.0 <= float(least) < float(most) <= 100.0
 
 
-def test_halves_of_different_clips_are_named(server):
+def test_a_reward_without_a_text_is_named(server):
     graph = search_graph("tiny_sd15")
     graph["reward"]["inputs"]["text"] = " "
     assert error_of(server, graph).startswith("text: it is empty")
