@@ -134,7 +134,7 @@ await run({
       return { values: Object.keys(output[id].inputs), saved: node.widgets_values.filter((value) => value !== undefined) };
     }, fit);
     check(values.includes("effort") && values.includes("denoise") && !values.includes("sigmasmith_more"), values);
-    check(saved[3] === 4 && saved[4] === "quick", saved);
+    check(saved[3] === 4 && saved[4] === "fast", saved);
   },
 
   async "every text of the curves fits its node, dark and light"(tab) {

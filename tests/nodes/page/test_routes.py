@@ -231,7 +231,7 @@ def test_a_failure_of_our_own_is_a_500_without_its_details(routes, monkeypatch):
     def broken(*_: Any) -> Any:
         raise RuntimeError("secret path /home/x")
 
-    monkeypatch.setattr(routes.library, "found", broken)
+    monkeypatch.setattr(routes.library, "searched", broken)
     answer = ask(routes, "library", {})
     assert answer.status == 500
     assert "secret" not in json.dumps(answer.value)
