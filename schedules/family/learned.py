@@ -26,8 +26,6 @@ LEAST_STEPS, MOST_STEPS = 3, 30
 # Guidance beyond which nothing was learned.
 _MOST_GUIDANCE = 10.0
 _GUIDANCE_UNIT = math.log(3.0)
-# Numbers found at one step count say nothing at one that is so many times larger or smaller.
-_FADED = 2.5
 # A move of the parameters is one at every guidance: of the first of the two terms.
 _OFFSET = np.array([1.0, 0.0])[:, None, None]
 
@@ -124,16 +122,6 @@ class Family:
             (1.0 - share) * low.levels + share * high.levels,
             (1.0 - share) * low.parameters + share * high.parameters,
         )
-
-
-def faded(numbers: Sequence[float], raced: int, steps: int) -> tuple[float, ...]:
-    """Numbers that were found at one step count as they serve another: less the further it is, none from _FADED times.
-
-    Found at 8 steps they make runs of 5 and 10 .7 to 4.4 times as near as the usual place does, of 20 .7 to 2.0 times;
-    found at 5 steps runs of 20 .65 to 2.2 times (four networks that the family has not seen).
-    """
-    share = max(0.0, 1.0 - abs(math.log(steps / raced)) / math.log(_FADED))
-    return tuple(round(share * number, 2) for number in numbers) if share else ()
 
 
 def guidance_term(guidance: float) -> float:

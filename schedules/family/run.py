@@ -4,14 +4,15 @@ stretch."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
-from .learned import LEAST_STEPS, MOST_STEPS, VERSION, Family, faded, load_family
+from .learned import LEAST_STEPS, MOST_STEPS, VERSION, Family, load_family
+from .place import FamilyPlace
 from .placing import SCALES, STRETCHES, certainty, unplaced
 from .schedule import family_coefficients, family_sigmas
 
@@ -25,7 +26,7 @@ class FamilyCoefficients:
     Args:
         sigma_range: of the running model.
         guidance: of the run, 1 where the host does not tell it.
-        numbers: where the model lies along the family's directions, if a fit has found it at `raced` steps.
+        place: where a fit has found the model, whose numbers then move the family; None for the family as it is.
     """
 
     def __init__(
@@ -33,18 +34,16 @@ class FamilyCoefficients:
         sigma_range: SigmaRange,
         guidance: float = 1.0,
         version: int = VERSION,
-        numbers: Sequence[float] = (),
-        raced: int | None = None,
+        place: FamilyPlace | None = None,
     ) -> None:
         self.sigma_range = sigma_range
         self.guidance = guidance
         self.version = version
-        self.numbers, self.raced = tuple(numbers), raced
+        self.place = place
 
     def rows(self, sigmas: Tensor) -> Tensor | None:
         """(steps, 1 + 4) rows for a run on a whole list of the family, None for any other."""
-        steps = max(1, len(sigmas) - 1)
-        numbers = self.numbers if self.raced is None else faded(self.numbers, self.raced, steps)
+        numbers = () if self.place is None else self.place.at_steps(max(1, len(sigmas) - 1)).numbers
         family = load_family(self.version).moved(numbers, flow=self.sigma_range.flow)
         listed = sigmas.detach().cpu().float()
         known = recognised(family, listed, self.sigma_range)

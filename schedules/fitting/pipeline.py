@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange, flow_top
+from ..family.place import FamilyPlace
 from .budget import OutOfTimeError
 from .check import Candidate, held_out_check
 from .experts import switch_sentences
 from .objective import Objective, Trial
-from .place import FamilyPlace
 from .problem import Problem
-from .race import Race, at_steps, can_race, raced_counts
+from .race import Race, can_race, raced_counts
 from .refine.oss_cost import oss_limit
 from .report import FAMILY, FITTED, WITHOUT_COEFFICIENTS, Report
 from .search import along_teacher, compared_hosts, most_hosts, search
@@ -192,7 +192,7 @@ class Search:
             self._run_at(race, count, place)
         assert self.family is not None  # there is a count to race at
         for count in others:
-            self._run_at(race, count, at_steps(self.family, count))
+            self._run_at(race, count, self.family.at_steps(count))
         self.notes.append(self.family.in_words())
 
     def _run_at(self, race: Race, count: int, place: FamilyPlace) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..core.noise_space import Array
 from ..family.learned import Family
+from ..family.place import FamilyPlace
 from ..family.placing import SCALES, STRETCHES, whole_hundredths
 from ..family.schedule import family_coefficients, family_sigmas
 from ..family.typical import typical_scale
@@ -35,38 +36,6 @@ _DIFFERENCES = (0.05, 0.03, 0.15)
 _MOST = (0.6, 0.2, 1.5)
 # Levels nearer than this are out of order.
 _GAP = 0.02
-
-
-@dataclass(frozen=True)
-class FamilyPlace:
-    """Where the family lies on a model: log scale, stretch and numbers along its directions, of a version of its data.
-
-    All are whole hundredths, so that a list tells its place and a preset holds it in few digits. The numbers were found
-    at `steps`.
-    """
-
-    version: int
-    log_scale: float
-    stretch: float
-    numbers: tuple[float, ...] = ()
-    steps: int = 0
-
-    @property
-    def facts(self) -> dict[str, float | list[float]]:
-        """As presets hold it."""
-        facts: dict[str, float | list[float]] = {
-            "version": self.version,
-            "scale": round(math.exp(self.log_scale), 4),
-            "stretch": self.stretch,
-        }
-        return facts | ({"numbers": list(self.numbers), "steps": self.steps} if any(self.numbers) else {})
-
-    def in_words(self) -> str:
-        """One sentence for the report."""
-        place = f"scale {math.exp(self.log_scale):.3g}, stretch {self.stretch:.3g}"
-        if any(self.numbers):
-            place += ", directions " + ", ".join(f"{number:.3g}" for number in self.numbers)
-        return f"The family (version {self.version}) suits this model at {place}."
 
 
 @dataclass(frozen=True)
@@ -143,19 +112,21 @@ class FamilyCoordinates:
 
     def at(self, z: Array) -> FamilyPlace:
         """The place at z, within bounds and in whole hundredths."""
-        centre, numbers = self.centre, np.zeros(self.columns - 2)
+        centre, moved = self.centre, self.columns - 2
+        numbers = np.zeros(max(len(centre.numbers), moved))  # those that are not moved along stay
         numbers[: len(centre.numbers)] = centre.numbers
+        numbers[:moved] += z[2:]
         scale = math.exp(min(max(centre.log_scale + z[0], math.log(SCALES[0])), math.log(SCALES[1])))
         stretch = min(max(centre.stretch + z[1], STRETCHES[0]), STRETCHES[1])
         pair = whole_hundredths(min(max(scale, SCALES[0]), SCALES[1]), stretch)
-        return replace(centre, log_scale=pair[0], stretch=pair[1], numbers=tuple((numbers + z[2:]).round(2).tolist()))
+        return replace(centre, log_scale=pair[0], stretch=pair[1], numbers=tuple(numbers.round(2).tolist()))
 
     def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
         """A damped step, pulled to the usual place, that leaves levels in order."""
         normal, gradient = normal_equations(residual, slope)
         spreads = self._each((*self.runs.spread, 1.0))
         pull = 2.0 * PULL * len(residual) / spreads**2
-        away = self.runs.away(self.at(at)) * spreads
+        away = self.runs.away(self.at(at))[: self.columns] * spreads
         diagonal = np.diag(normal)
         damped = normal + np.diag(damping * diagonal + 1e-9 * max(diagonal.max(), 1e-30) + pull)
         step: Array = -np.linalg.solve(damped, gradient + pull * away)

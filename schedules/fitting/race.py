@@ -1,9 +1,9 @@
 """The race: where the family lies on one model, by true runs on few rows.
 
-First scales alone, far apart. Then, from the best, scale, stretch and as many directions in which
-models differ as the calls allow, by the Gauss-Newton method (place.py says what is minimised). A dozen
-numbers that are pulled to what models mostly have are few enough for four rows; the usual place stays where the gain
-over it, row by row, is not larger than its own standard error.
+First scales alone, far apart. Then, from the best, scale, stretch and as many directions in which models differ as the
+calls allow, by the Gauss-Newton method (place.py says what is minimised). A dozen numbers that are pulled to what
+models mostly have are few enough for four rows; the usual place stays where the gain over it, row by row, is not larger
+than its own standard error.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ..family.learned import LEAST_STEPS, MOST_STEPS, faded, load_family
+from ..family.learned import LEAST_STEPS, MOST_STEPS, load_family
+from ..family.place import FamilyPlace
 from ..family.placing import SCALES, whole_hundredths
 from .objective import Objective, Trial
-from .place import PULL, FamilyCoordinates, FamilyPlace, FamilyRuns
+from .place import PULL, FamilyCoordinates, FamilyRuns
 from .problem import Problem
 from .refine.gauss_newton import descend
 
@@ -54,7 +55,7 @@ class Race:
         stop = budget.spent + allowance
         tried = {usual: self.trial(steps, usual)}
         best = usual
-        for number, place in enumerate(self._far_apart() if other is None else [at_steps(other, steps)]):
+        for number, place in enumerate(self._far_apart() if other is None else [other.at_steps(steps)]):
             spare = stop - steps * self.objective.share
             if budget.spent > spare or (number >= _FAR_APART and self._columns(steps, spare) >= 2):
                 break
@@ -101,11 +102,6 @@ class Race:
 
     def _score(self, place: FamilyPlace, trial: Trial) -> float:
         return math.log(trial.error) + PULL * float((self.runs.away(place) ** 2).sum())
-
-
-def at_steps(other: FamilyPlace, steps: int) -> FamilyPlace:
-    """A place that was found at another step count, as it serves this one."""
-    return replace(other, numbers=faded(other.numbers, other.steps, steps))
 
 
 def raced_counts(problem: Problem) -> list[int]:

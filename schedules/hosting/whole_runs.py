@@ -10,13 +10,12 @@ times as near as the best host schedule there, and 1.3 to 3 times nearer on half
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..core.types import Schedule
-from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION, faded, load_family
-from ..family.placing import whole_hundredths
+from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION
+from ..family.place import FamilyPlace
 from ..family.run import FamilyCoefficients
 from ..family.schedule import family_schedule
 from ..hosts.schedules import host_schedules
@@ -48,7 +47,7 @@ def preset_run(preset: Preset, steps: int, denoise: float = 1.0, mode: DenoiseMo
             flow=model.flow,
             scale=place.scale,
             stretch=place.stretch,
-            numbers=faded(place.numbers, place.raced, steps),
+            numbers=place.at_steps(steps).numbers,
         )
         return known.sigmas, "not fitted for this count: the family's, at this model's scale"
     host = _stand_in(preset, steps)
@@ -67,20 +66,10 @@ def preset_coefficients(preset: Preset) -> tuple[CoefficientSource, ...]:
     own, place, model = PresetCoefficients(preset.schedules, preset.coefficients), family_place(preset), preset.model
     if place is None or not place.numbers:
         return (own,)  # the family's own lists are known to every run
-    return own, FamilyCoefficients(model.sigma_range, preset.guidance or 1.0, numbers=place.numbers, raced=place.raced)
+    return own, FamilyCoefficients(model.sigma_range, preset.guidance or 1.0, place=place)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the family lies on a preset's model: see family_schedule. Its numbers were found at `raced` steps."""
-
-    scale: float
-    stretch: float
-    numbers: tuple[float, ...]
-    raced: int
-
-
-def family_place(preset: Preset) -> Place | None:
+def family_place(preset: Preset) -> FamilyPlace | None:
     """Where the family lies, of a preset that knows it for its model and for which the host did not win."""
     known = preset.made.more.get(_FAMILY)
     won = any(_origin(preset, count) == FITTED for count in preset.schedules)
@@ -89,13 +78,9 @@ def family_place(preset: Preset) -> Place | None:
     if not isinstance(known, Mapping) or known.get("version") != VERSION:
         return None
     try:
-        numbers, raced = tuple(map(float, known.get("numbers", ()))), int(known.get("steps", 1))
-        place = Place(float(known["scale"]), float(known["stretch"]), numbers, max(1, raced))
-        whole_hundredths(place.scale, place.stretch)
-        load_family().moved(place.numbers, flow=preset.model.flow)
+        return FamilyPlace.of_facts(known, flow=preset.model.flow)
     except (KeyError, TypeError, ValueError):  # another program's words, which are no reason to stop a run
         return None
-    return place
 
 
 def _stand_in(preset: Preset, steps: int) -> str:

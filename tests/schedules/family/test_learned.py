@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sigmasmith.schedules.family import learned
-from sigmasmith.schedules.family.learned import ORDER, VERSION, Directions, faded, guidance_term, load_family
+from sigmasmith.schedules.family.learned import ORDER, VERSION, Directions, guidance_term, load_family
 from sigmasmith.schedules.samplers.parameters import allowed, features
 
 
@@ -108,12 +108,3 @@ def test_directions_move_the_first_term_of_the_parameters_alone():
     assert moved.levels.tolist() == [1.5, -1.0]
     assert moved.parameters[0].tolist() == np.full((3, 5), 2.0).tolist()
     assert moved.parameters[1].tolist() == known.parameters[1].tolist()
-
-
-def test_numbers_fade_with_the_distance_between_step_counts():
-    assert faded((1.0, -2.0), 8, 8) == (1.0, -2.0)
-    near, far = faded((1.0,), 8, 10), faded((1.0,), 8, 16)
-    assert 0.7 < near[0] < 0.8
-    assert 0.2 < far[0] < 0.3
-    assert faded((1.0,), 8, 4) == far
-    assert faded((1.0,), 8, 20) == faded((1.0,), 8, 3) == ()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import finish_sigmas
+from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
 from sigmasmith.schedules.family.schedule import MOST_STEPS, family_schedule
 from sigmasmith.schedules.hosts.schedules import host_schedules
@@ -94,7 +97,9 @@ def test_a_moved_family_recognises_its_own_lists_and_only_with_its_numbers(steps
     schedule = made(steps, limits, scale=1.5, stretch=1.1, guidance=3.0, numbers=numbers)
     assert schedule.numbers == numbers
     assert schedule.coefficients is not None
-    rows = FamilyCoefficients(limits, 3.0, numbers=numbers).rows(schedule.sigmas)
+    rows = FamilyCoefficients(limits, 3.0, place=FamilyPlace(1, math.log(1.5), 1.1, numbers, steps)).rows(
+        schedule.sigmas
+    )
     assert rows is not None
     assert torch.equal(rows, schedule.coefficients)
     assert FamilyCoefficients(limits, 3.0).rows(schedule.sigmas) is None

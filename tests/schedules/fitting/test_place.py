@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from sigmasmith.schedules.family.learned import load_family
 from sigmasmith.schedules.family.placing import SCALES, STRETCHES
-from sigmasmith.schedules.fitting.place import FamilyCoordinates, FamilyPlace, FamilyRuns
+from sigmasmith.schedules.fitting.place import FamilyCoordinates, FamilyRuns
 
 from .fits import range_of
 
@@ -25,15 +26,6 @@ class Problem:
 def runs(flow: bool = False, coefficients: bool = True) -> FamilyRuns:
     problem: Any = Problem(flow, coefficients)
     return FamilyRuns(problem, load_family())
-
-
-def test_a_place_tells_its_numbers_where_there_are_any():
-    plain = FamilyPlace(1, math.log(2.0), 1.1, (0.0, 0.0))
-    assert plain.facts == {"version": 1, "scale": 2.0, "stretch": 1.1}
-    assert plain.in_words() == "The family (version 1) suits this model at scale 2, stretch 1.1."
-    moved = FamilyPlace(1, 0.0, 1.0, (0.5, -1.25))
-    assert moved.facts["numbers"] == [0.5, -1.25]
-    assert "directions 0.5, -1.25" in moved.in_words()
 
 
 def test_samplers_without_coefficients_have_scale_and_stretch_alone():
@@ -73,3 +65,14 @@ def test_a_step_stays_where_levels_are_in_order_and_is_pulled_to_the_usual_place
     flat = torch.zeros(4, 64, 10, dtype=torch.float64)
     back = coordinates.bounded_step(away, residual, flat, 1e-4)
     assert bool((back < 0.0).all())  # nothing is known: back to what most models have
+
+
+def test_numbers_that_are_not_moved_along_stay():
+    """Of several step counts a later one may have calls for fewer directions than the first."""
+    known = runs()
+    centre = replace(known.usual, numbers=(0.5, -0.4, 0.3, 0.2), steps=8)
+    coordinates = FamilyCoordinates(known, 10, centre, 3)
+    assert coordinates.at(np.array([0.0, 0.0, 0.25])).numbers == (0.75, -0.4, 0.3, 0.2)
+    residual = torch.ones(4, 8, dtype=torch.float64)
+    step = coordinates.bounded_step(np.zeros(3), residual, torch.zeros(4, 8, 3, dtype=torch.float64), 1e-4)
+    assert step[2] == pytest.approx(-0.5)

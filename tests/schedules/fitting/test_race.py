@@ -7,6 +7,7 @@ import torch
 from sigmasmith.schedules import family_schedule
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import finish_sigmas
+from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
@@ -97,7 +98,8 @@ def test_a_preset_of_quick_holds_sigmas_and_coefficients_in_full_and_says_how_it
     known = fit.made.more["family"]
     assert set(known) - {"numbers", "steps"} == {"version", "scale", "stretch"}
     assert fit.report.rows[8].chosen == FITTED
-    rows = FamilyCoefficients(range_of(False), numbers=known.get("numbers", ())).rows(fit.schedules[8])
+    place = FamilyPlace.of_facts(known, flow=False)
+    rows = FamilyCoefficients(range_of(False), place=place).rows(fit.schedules[8])
     assert rows is not None
     assert torch.equal(fit.coefficients[8], rows)
 

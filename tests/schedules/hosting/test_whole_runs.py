@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
-from sigmasmith.schedules.family.learned import faded
+from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.whole_runs import preset_coefficients, preset_run
 from sigmasmith.schedules.hosts.schedules import host_schedules
@@ -56,7 +56,7 @@ def test_a_place_with_numbers_serves_other_counts_with_its_own_coefficients(step
         guidance=3.0,
         scale=2.0,
         stretch=1.1,
-        numbers=faded(numbers, 9, steps),
+        numbers=FamilyPlace(1, 0.0, 1.0, tuple(numbers), 9).at_steps(steps).numbers,
     )
     sigmas, _ = preset_run(known, steps)
     assert torch.equal(sigmas, expected.sigmas)
