@@ -120,7 +120,11 @@ def test_an_interrupt_stops_our_prompts_and_no_other(tmp_path):
         theirs = two.wait_until_running()
         jobs = jobs_file(tmp_path, [one, two])
         command = [sys.executable, "-P", "-m", "sigmasmith", "fleet", jobs, "--out", str(tmp_path / "out")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ)) as process:
+        # Whatever runs the tests in the background may have them ignore SIGINT, and a child inherits that.
+        started = signal.signal(signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ))
+        signal.signal(signal.SIGINT, started)
+        with process:
             ours = one.wait_until_running(60.0)
             wait_for(lambda: bool(two._queue))
             process.send_signal(signal.SIGINT)
