@@ -99,12 +99,6 @@ def test_clip_scores_differ_by_picture_and_by_text_and_the_best_draft_is_run(ser
         assert -100.0 <= float(least) < float(most) <= 100.0
 
 
-def test_a_reward_without_a_text_is_named(server):
-    graph = search_graph("tiny_sd15")
-    graph["reward"]["inputs"]["text"] = " "
-    assert error_of(server, graph).startswith("text: it is empty")
-
-
 SCORES = (
     {"node": "StandInImageReward", "settings": "prompt = a house", "link_names": "model", "link_1": ["own", 0]},
     {"node": "StandInHPSv2", "settings": "prompt = a house", "link_names": ""},
@@ -125,20 +119,6 @@ def test_scores_of_other_packs_choose_one_and_the_same_seed(server):
     """All of them look at the red of a picture, each in the output type of another pack."""
     winners = {winner(ok(server.run(scored_by(given)))) for given in SCORES}
     assert len(winners) == 1
-
-
-def test_a_pack_that_fails_on_one_image_is_named_and_the_images_made_so_far_are_given_out(server):
-    drafts = "Draft scores: "
-    # With a setting that changes nothing, for a host answers what it has run before without the node's text.
-    report = text_of(ok(server.run(scored_by(SCORES[-1] | {"settings": "least = -1000"}))), "sample")
-    least, most = report.split(drafts)[1].split(", mean")[0].split(" to ")
-    between = 0.5 * (float(least) + float(most))
-    graph = scored_by(SCORES[-1] | {"settings": f"least = {between}"})
-    server.events.clear()
-    report = text_of(ok(server.run(graph)), "sample")
-    assert "Stopped early: reward StandInAesthetic: it failed: RuntimeError: too dark (seed " in report
-    assert "What was made so far is kept" in report
-    assert any("The search stopped early: reward StandInAesthetic" in text for text in told(server))
 
 
 def custom(model: str, **sampler: Any) -> Graph:
@@ -191,12 +171,35 @@ def test_a_plan_that_a_preset_keeps_is_run_by_the_search_sampler(server, model):
     assert any("(plan uniform)" in text for text in told(server))
 
 
+def test_no_error_is_in_the_log(server):
+    lines = server.log().splitlines()
+    assert [line for line in lines if "Sigmasmith" in line and line.lstrip().startswith("File ")] == []
+
+
+# From here on errors are asked for.
+
+
+def test_a_reward_without_a_text_is_named(server):
+    graph = search_graph("tiny_sd15")
+    graph["reward"]["inputs"]["text"] = " "
+    assert error_of(server, graph).startswith("text: it is empty")
+
+
+def test_a_pack_that_fails_on_one_image_is_named_and_the_images_made_so_far_are_given_out(server):
+    drafts = "Draft scores: "
+    # With a setting that changes nothing, for a host answers what it has run before without the node's text.
+    report = text_of(ok(server.run(scored_by(SCORES[-1] | {"settings": "least = -1000"}))), "sample")
+    least, most = report.split(drafts)[1].split(", mean")[0].split(" to ")
+    between = 0.5 * (float(least) + float(most))
+    graph = scored_by(SCORES[-1] | {"settings": f"least = {between}"})
+    server.events.clear()
+    report = text_of(ok(server.run(graph)), "sample")
+    assert "Stopped early: reward StandInAesthetic: it failed: RuntimeError: too dark (seed " in report
+    assert "What was made so far is kept" in report
+    assert any("The search stopped early: reward StandInAesthetic" in text for text in told(server))
+
+
 def test_budgets_that_are_too_small_say_the_least_that_works(server):
     assert "the least that works is 1.5" in error_of(server, search_graph("tiny_sd15", budget=1.1))
     assert f"the least is {STEPS + 1}" in error_of(server, custom("tiny_sd15", budget=STEPS))
     assert "plan: 'often' is not understood" in error_of(server, custom("tiny_sd15", plan="often"))
-
-
-def test_no_error_is_in_the_log(server):
-    lines = server.log().splitlines()
-    assert [line for line in lines if "Sigmasmith" in line and line.lstrip().startswith("File ")] == []
