@@ -24,7 +24,7 @@ from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import NAME
 
 from .fits import VE, Counted, mixture, normal, range_of, small_fit
-from .test_journal import Counting, Interrupted, slow_calls  # noqa: F401 (a fixture)
+from .recorded import Counting, Interrupted
 
 
 def start_of(denoise: float, flow: bool) -> PartialStart:

@@ -14,12 +14,6 @@ from .fits import mixture, normal
 from .recorded import Counting, Interrupted, fit
 
 
-@pytest.fixture
-def slow_calls(monkeypatch):
-    """Every call counts as slow enough to be recorded."""
-    monkeypatch.setattr(module, "_SLOW_CALL_SECONDS", 0.0)
-
-
 @pytest.mark.parametrize("stop_after", [10, 47, 90, 150])
 def test_an_interrupted_fit_goes_on_and_ends_the_same(tmp_path, slow_calls, stop_after):
     whole = fit(mixture())
