@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
         noise.shape[1:],
         len(noise),
         args.steps,
-        effort_for(args.effort, args.steps, coefficients=name == NAME),
+        effort_for(args.effort, args.steps, coefficients=name == NAME, calls=args.calls),
         calls_per_step=2,
         method=args.method,
         coefficients=name == NAME,
@@ -90,6 +90,7 @@ def _fitted(
                 sampler,
                 args.steps,
                 effort=args.effort,
+                calls=args.calls,
                 progress=bar,
                 minutes=args.minutes,
                 denoise=args.denoise,
@@ -107,7 +108,10 @@ def _say_result(
     args: argparse.Namespace, preset: Preset, calibration: Calibration, title: str, out: Path | None
 ) -> None:
     """Print the report, and write the preset where a file is named."""
-    spent = f"{calibration.nfe:.0f} model evaluations per sample in {duration(calibration.seconds)}"
+    spent = (
+        f"{calibration.calls} model calls in all, {calibration.nfe:.0f} evaluations per sample, in "
+        f"{duration(calibration.seconds)}"
+    )
     print(f"{title}: {spent}\n")
     print(calibration.report)
     print()

@@ -93,6 +93,13 @@ example:
     run.add_argument("--noises", type=whole, default=16, metavar="N", help="start noises, at least 3 (default 16)")
     _add_effort(run)
     run.add_argument(
+        "--calls",
+        type=whole,
+        metavar="N",
+        help="model calls in all, in the effort's place: the fit decides what they are spent on, and takes as many of "
+        "the noises as serve",
+    )
+    run.add_argument(
         "--method",
         default="gauss_newton",
         choices=("gauss_newton", "oss"),

@@ -1,6 +1,7 @@
 """`fit` writes a preset from a bundled or an own model, says its mistakes in a line, and leaves nothing half done."""
 
 import os
+import re
 import sys
 
 import pytest
@@ -40,6 +41,16 @@ def test_fit_of_a_bundled_model_says_what_it_was_fitted_to(folder):
     assert main(["fit", *arguments, "--out", "digits.safetensors"]) == 0
     model = load_preset(folder / "digits.safetensors").model
     assert (model.checkpoint, model.flow, model.shift) == ("digits_flow.safetensors", True, 1.0)
+
+
+def test_calls_bound_a_fit_and_decide_in_the_efforts_place(folder, capsys):
+    arguments = ["fit", "--model", "digits_flow", "--sampler", "sigmasmith_multistep", "--steps", "3"]
+    assert main([*arguments, "--calls", "300"]) == 0
+    spent = re.search(r"(\d+) model calls in all", capsys.readouterr().out)
+    assert spent is not None
+    assert 150 < int(spent[1]) <= 300
+    assert main([*arguments, "--calls", "30"]) == 2
+    assert "calls must be at least 240" in capsys.readouterr().err
 
 
 def test_a_fit_for_changed_images_says_so_in_file_report_and_show(folder, capsys):
