@@ -21,6 +21,8 @@ COMMANDS = {
     "away": (".studies.away", "fits run at step counts that they were not fitted for"),
     "fleet": (".studies.fleet", "how fits over many machines scale, simulated"),
     "default": (".family.fits", "true gains of fits beside those that they claim"),
+    "look": (".studies.look", "five fitted steps beside ten and twenty of the best stock pair, by a classifier"),
+    "calls": (".studies.calls", "error over model calls in all: ours, the best host by a race, Optimal Stepsize"),
     "edits": (".studies.edits", "how far the guidance may be edited before a fit of before loses to a new one"),
     "search": (".studies.search", "the best of many seeds by drafts, and of many children of every step"),
 }

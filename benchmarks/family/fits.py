@@ -16,9 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...cli.subjects import PlainSubject
 from ...schedules.core.metrics import Ratio
 from ...schedules.family.learned import Family, family_of
 from ...schedules.fitting.calibrate import solve_schedules
+from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.direct import DirectRun
 from ...schedules.fitting.settings import Cost, Sampling, Searching, samplers_by_name
 from ...schedules.hosts.schedules import host_schedules
@@ -77,23 +79,7 @@ def fit_verdicts(
         own = {name: typical_error(errors) for (sampler, name), errors in hosts.items() if sampler == "dpmpp_2m"}
         best_of_all = min(map(typical_error, hosts.values()))
         for seed in range(seeds):
-            noise = known.subject.noise(noises, 20_000 + 100 * seed)
-            run = DirectRun(
-                known.subject.denoiser,
-                noise * limits.sigma_max,
-                known.subject.extra_args(noises),
-                limits.sigma_max,
-                None,
-                limits.flow,
-            )
-            run.splits = True
-            fit = solve_schedules(
-                run,
-                noise,
-                Sampling(limits, samplers_by_name(sampler), (count,), guidance=which.guidance),
-                Searching(host_schedules(limits), effort, family=family),
-                Cost(calls=calls),
-            )
+            fit = fit_on(known.subject, which.guidance, family, count, effort, noises, seed, sampler, calls)
             start = known.start * (float(fit.schedules[count][0]) / limits.sigma_max)
             ends = known.subject.end_states(start, fit.sampler_function(), fit.schedules[count])
             error, row = typical_error(known.errors(ends)), fit.report.rows[count]
@@ -108,6 +94,32 @@ def fit_verdicts(
                 row.gain,
                 rival / error,
             )
+
+
+def fit_on(
+    subject: PlainSubject,
+    guidance: float,
+    family: Family | None,
+    steps: int,
+    effort: str = "fast",
+    noises: int = 24,
+    seed: int = 0,
+    sampler: str = NAME,
+    calls: int | None = None,
+    method: str = "gauss_newton",
+) -> Calibration:
+    """One fit that starts from a family, on noises that judge nothing else."""
+    limits, noise = subject.sigma_range, subject.noise(noises, 20_000 + 100 * seed)
+    args = subject.extra_args(noises)
+    run = DirectRun(subject.denoiser, noise * limits.sigma_max, args, limits.sigma_max, None, limits.flow)
+    run.splits = True
+    return solve_schedules(
+        run,
+        noise,
+        Sampling(limits, samplers_by_name(sampler), (steps,), guidance=guidance),
+        Searching(host_schedules(limits), effort, method, family=family),
+        Cost(calls=calls),
+    )
 
 
 def summary(judged: Sequence[FitVerdict]) -> Iterator[str]:

@@ -44,13 +44,13 @@ def draw_samples(name: str, rows: int, steps: int, guidance: float, seed: int) -
     return own_sampler(_SAMPLER)(subject.denoiser, start, sigmas, extra_args=subject.extra_args(rows))
 
 
-def write_sheet(pictures: Tensor, path: Path) -> None:
-    """Pictures (N, 1 or 3, H, W) in [-1, 1] on a square sheet, about 64 pixels each."""
+def write_sheet(pictures: Tensor, path: Path, columns: int | None = None) -> None:
+    """Pictures (N, 1 or 3, H, W) in [-1, 1] on a sheet, square without `columns`, about 64 pixels each."""
     from PIL import Image
 
     pixels = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
     pixels = np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels
-    rows, side = len(pixels), int(np.ceil(np.sqrt(len(pixels))))
+    rows, side = len(pixels), columns or int(np.ceil(np.sqrt(len(pixels))))
     enlarge = max(1, _PIXELS // pixels.shape[1])
     tile = pixels.shape[1] * enlarge
     sheet = Image.new("RGB", (side * tile, -(-rows // side) * tile), "white")
