@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 GAINS = (1.0, 0.75, 0.5)
 # Rows of a fit that is bounded in calls: the least and the most of a race, those of a refinement of every step, and
 # those that are better than a dearer effort.
-_LEAST_ROWS, _MOST_ROWS, _REFINED_ROWS, _MANY_ROWS = 6, 24, 16, 8
+_LEAST_ROWS, _MOST_ROWS, _REFINED_ROWS, _MANY_ROWS = 6, 24, 12, 8
 # Levels of a race's reference: so many, so many a step, and at most so many.
 _LEVELS = (20, 2, 64)
 # Share of the distance between samples by which two solutions of one model may differ.
