@@ -20,7 +20,7 @@ from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.made import PILOT
 from ...schedules.presets.preset import FITTED, Preset
-from ..fit.existing import existing_in_words, existing_preset
+from ..fit.existing import Existing
 from ..fit.request import FitRequest, FitResult
 from ..host import folders
 from ..host.guard import check_fittable
@@ -65,14 +65,14 @@ def freeze(request: Freeze) -> FitResult:
     subject = subject_of((base.guider,), base.latent, base.noises, base.sampler_name)
     hosts = {name: subject.baselines[name] for name in COMPARED if name in subject.baselines}
     baselines = usable(hosts, steps)
-    path, preset, edits = existing_preset(base, subject, steps)
-    if preset is not None:
-        report = existing_in_words(base, preset, {count: count for count in steps}, edits=edits)
+    existing = Existing.of(base, subject, steps)
+    if (preset := existing.preset) is not None:
+        report = existing.in_words(preset, {count: count for count in steps})
     else:
         preset, report = _frozen(request, steps, subject, baselines)
         with folders.changing:
-            save_preset(path, preset, overwrite=True)
-        note_written(path)
+            save_preset(existing.path, preset, overwrite=True)
+        note_written(existing.path)
     plots = [_plot(preset, count, baselines) for count in steps]
     return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
 

@@ -39,6 +39,10 @@ class Before:
     sigmas: Tensor
     label: str
 
+    def calls(self, rows: int) -> float:
+        """Evaluations per sample that the run takes: one a step, on those of so many rows that judge alone."""
+        return (len(self.sigmas) - 1) * held_out_of(rows) / rows
+
 
 def before_of(in_use: InUse, sampler: str, steps: tuple[int, ...], start: PartialStart | None, model: Any) -> Before:
     """The run of until now, at one of the step counts that are fitted.
@@ -104,11 +108,6 @@ class Counting:
     def after(self, calls: float) -> None:
         """So many evaluations per sample of the run are done."""
         self._progress(min(self._done + round(calls), self._total), self._total, "before and after")
-
-
-def calls_of(before: Before, rows: int) -> float:
-    """Evaluations per sample that the run takes: one a step, on the rows that judge alone."""
-    return (len(before.sigmas) - 1) * held_out_of(rows) / rows
 
 
 def seen(before: Before, calibration: Calibration, runs: GuiderRuns | ExpertRuns, counting: Counting) -> Beside | None:

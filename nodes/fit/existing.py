@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...schedules.fitting.report import FREQUENCY_WEIGHT
@@ -16,32 +16,70 @@ from ..text import in_words, plot_sentence
 from .request import FitRequest
 
 
-def existing_preset(
-    request: FitRequest, subject: Subject, steps: Sequence[int]
-) -> tuple[Path, Preset | None, list[str]]:
-    """The file under the name, its preset, and a sentence for every edit that the preset is used in spite of.
+@dataclass(frozen=True)
+class Existing:
+    """What there is under the name of a Fit node.
 
-    None in place of the preset where there is none, or a new one is asked for.
-
-    Raises:
-        ValueError: the name cannot be used, or its preset cannot serve the inputs; says why and what to do.
+    Attributes:
+        path: the file of that name.
+        preset: None where there is none, or a new one is asked for.
+        edits: a sentence for every edit since its fit that the preset is used in spite of.
     """
-    path = folders.checked_path(request.name)
-    if request.refit or not path.is_file():
-        return path, None, []
-    try:
-        preset = load_preset(path)
-    except ValueError as error:
-        raise ValueError(
-            f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
-        ) from None
-    edits = _edits(request, preset, subject, steps)
-    if differences := _other_subject(request, preset, subject):
-        raise ValueError(
-            f"name: the preset {request.name} exists and was fitted to something else. "
-            f"{' '.join([*differences, *edits])} Turn on refit to replace it, or give another name to keep both."
-        )
-    return path, preset, edits
+
+    request: FitRequest
+    path: Path
+    preset: Preset | None = None
+    edits: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, request: FitRequest, subject: Subject, steps: Sequence[int]) -> Existing:
+        """What there is under the name, for these inputs.
+
+        Raises:
+            ValueError: the name cannot be used, or its preset cannot serve the inputs; says why and what to do.
+        """
+        path = folders.checked_path(request.name)
+        if request.refit or not path.is_file():
+            return cls(request, path)
+        try:
+            preset = load_preset(path)
+        except ValueError as error:
+            raise ValueError(
+                f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
+            ) from None
+        edits = _edits(request, preset, subject, steps)
+        if differences := _other_subject(request, preset, subject):
+            raise ValueError(
+                f"name: the preset {request.name} exists and was fitted to something else. "
+                f"{' '.join([*differences, *edits])} Turn on refit to replace it, or give another name to keep both."
+            )
+        return cls(request, path, preset, tuple(edits))
+
+    def in_words(self, preset: Preset, full: Mapping[int, int], switches: Sequence[str] = ()) -> str:
+        """The report where the preset exists.
+
+        Args:
+            preset: that there is.
+            full: step count -> steps of the preset's list that it is the end of.
+            switches: where the second of two models takes over.
+        """
+        asked, known, choice = self.request.samplers, preset.made.chosen_among, []
+        if len(asked) > 1 and set(asked) != set(known):  # to be compared now are others than it was chosen among
+            how = f"was chosen among {in_words(known)}" if known else ""
+            how = how or f"is for {preset.sampler}, which it does not say to have been chosen"
+            choice.append(f"choose_sampler: this preset {how}. Turn on refit to choose among {in_words(asked)}.")
+        lines = [
+            f"The preset {self.request.name} exists and fits this model: no model call was made. "
+            "Turn on refit to fit anew.",
+            *self.edits,
+            *(
+                plot_sentence(count, preset.origin.get(length, "fitted"), preset.errors.get(length, {})) + "."
+                for count, length in full.items()
+            ),
+            *choice,
+            *switches,
+        ]
+        return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
 
 
 def _other_subject(request: FitRequest, preset: Preset, subject: Subject) -> list[str]:
@@ -73,40 +111,3 @@ def _edits(request: FitRequest, preset: Preset, subject: Subject, steps: Sequenc
     guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
     said += preset.differences(None, None, guidance, subject.latent_shape)
     return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]
-
-
-def existing_in_words(
-    request: FitRequest,
-    preset: Preset,
-    full: Mapping[int, int],
-    switches: Sequence[str] = (),
-    edits: Sequence[str] = (),
-) -> str:
-    """The report where the preset exists.
-
-    Args:
-        full: step count -> steps of the preset's list that it is the end of.
-        switches: where the second of two models takes over.
-        edits: sentences on what was edited since the fit.
-    """
-    lines = [
-        f"The preset {request.name} exists and fits this model: no model call was made. Turn on refit to fit anew.",
-        *edits,
-        *(
-            plot_sentence(count, preset.origin.get(length, "fitted"), preset.errors.get(length, {})) + "."
-            for count, length in full.items()
-        ),
-        *_other_choice(preset, request.samplers),
-        *switches,
-    ]
-    return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
-
-
-def _other_choice(preset: Preset, samplers: list[str]) -> list[str]:
-    """A sentence where other samplers are to be compared than those that the preset was chosen among."""
-    known = preset.made.chosen_among
-    if len(samplers) < 2 or set(samplers) == set(known):
-        return []
-    how = f"was chosen among {in_words(known)}" if known else ""
-    how = how or f"is for {preset.sampler}, which it does not say to have been chosen"
-    return [f"choose_sampler: this preset {how}. Turn on refit to choose among {in_words(samplers)}."]
