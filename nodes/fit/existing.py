@@ -10,7 +10,6 @@ from ...schedules.fitting.report import FREQUENCY_WEIGHT
 from ...schedules.presets.file import load_preset
 from ...schedules.presets.preset import Preset
 from ..edits import same_guidance
-from ..host import folders
 from ..host.subject import Subject
 from ..text import in_words, plot_sentence
 from .request import FitRequest
@@ -18,51 +17,79 @@ from .request import FitRequest
 
 @dataclass(frozen=True)
 class Existing:
-    """What there is under the name of a Fit node.
+    """The preset under the name of a Fit node, which fits its inputs.
 
     Attributes:
-        path: the file of that name.
-        preset: None where there is none, or a new one is asked for.
-        edits: a sentence for every edit since its fit that the preset is used in spite of.
+        edits: a sentence for every edit since its fit that it is used in spite of.
     """
 
     request: FitRequest
-    path: Path
-    preset: Preset | None = None
+    preset: Preset
     edits: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, request: FitRequest, subject: Subject, steps: Sequence[int]) -> Existing:
-        """What there is under the name, for these inputs.
+    def of(cls, request: FitRequest, path: Path, subject: Subject, steps: Sequence[int]) -> Existing | None:
+        """The preset at a path; None where there is none, or a new one is asked for.
 
         Raises:
-            ValueError: the name cannot be used, or its preset cannot serve the inputs; says why and what to do.
+            ValueError: it cannot be read, or cannot serve the inputs; says why and what to do.
         """
-        path = folders.checked_path(request.name)
         if request.refit or not path.is_file():
-            return cls(request, path)
+            return None
         try:
-            preset = load_preset(path)
+            existing = cls(request, load_preset(path))
         except ValueError as error:
             raise ValueError(
                 f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
             ) from None
-        edits = _edits(request, preset, subject, steps)
-        if differences := _other_subject(request, preset, subject):
+        edits = existing.edited(subject, steps)
+        if differences := existing.differences(subject):
             raise ValueError(
                 f"name: the preset {request.name} exists and was fitted to something else. "
                 f"{' '.join([*differences, *edits])} Turn on refit to replace it, or give another name to keep both."
             )
-        return cls(request, path, preset, tuple(edits))
+        return replace(existing, edits=tuple(edits))
 
-    def in_words(self, preset: Preset, full: Mapping[int, int], switches: Sequence[str] = ()) -> str:
-        """The report where the preset exists.
+    def differences(self, subject: Subject) -> list[str]:
+        """Sentences on what makes it a preset for something else: model, sampler, denoise."""
+        request, preset = self.request, self.preset
+        sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
+        differences = preset.differences(replace(subject.identity, patches=None, loras=()), sampler)
+        fitted, running = preset.made, subject.made
+        if not fitted.same_models(running):
+            differences.append(
+                f"It is for two models ({fitted.models_in_words}), and model_low is not connected."
+                if running.boundary is None
+                else f"It is for {fitted.models_in_words}, not for a second one as connected "
+                f"({running.models_in_words})."
+            )
+        if preset.denoise != request.denoise:
+            differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
+        return differences
+
+    def edited(self, subject: Subject, steps: Sequence[int]) -> list[str]:
+        """Sentences on ordinary edits since the fit: steps, guidance, size, patches and what else is on the model."""
+        request, preset = self.request, self.preset
+        missing = [count for count in steps if not preset.is_fitted(count, request.denoise)]
+        said = []
+        if missing and preset.denoise == request.denoise:
+            be = "is" if len(missing) == 1 else "are"
+            said.append(f"It holds {preset.counts_in_words}; {in_words(list(map(str, missing)))} {be} interpolated.")
+        counted = preset.made.more.get(FREQUENCY_WEIGHT, 1.0)
+        if counted != request.frequency_weight:
+            said.append(f"It was fitted with frequency_weight {counted:g}, not {request.frequency_weight:g}.")
+        guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
+        said += preset.differences(None, None, guidance, subject.latent_shape)
+        return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]
+
+    def in_words(self, full: Mapping[int, int], switches: Sequence[str] = ()) -> str:
+        """The report.
 
         Args:
-            preset: that there is.
             full: step count -> steps of the preset's list that it is the end of.
             switches: where the second of two models takes over.
         """
+        preset = self.preset
         asked, known, choice = self.request.samplers, preset.made.chosen_among, []
         if len(asked) > 1 and set(asked) != set(known):  # to be compared now are others than it was chosen among
             how = f"was chosen among {in_words(known)}" if known else ""
@@ -80,34 +107,3 @@ class Existing:
             *switches,
         ]
         return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
-
-
-def _other_subject(request: FitRequest, preset: Preset, subject: Subject) -> list[str]:
-    """Sentences on what makes it a preset for something else: model, sampler, denoise."""
-    sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
-    differences = preset.differences(replace(subject.identity, patches=None, loras=()), sampler)
-    fitted, running = preset.made, subject.made
-    if not fitted.same_models(running):
-        differences.append(
-            f"It is for two models ({fitted.models_in_words}), and model_low is not connected."
-            if running.boundary is None
-            else f"It is for {fitted.models_in_words}, not for a second one as connected ({running.models_in_words})."
-        )
-    if preset.denoise != request.denoise:
-        differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
-    return differences
-
-
-def _edits(request: FitRequest, preset: Preset, subject: Subject, steps: Sequence[int]) -> list[str]:
-    """Sentences on ordinary edits since the fit: steps, guidance, size, patches and what else is on the model."""
-    missing = [count for count in steps if not preset.is_fitted(count, request.denoise)]
-    said = []
-    if missing and preset.denoise == request.denoise:
-        be = "is" if len(missing) == 1 else "are"
-        said.append(f"It holds {preset.counts_in_words}; {in_words(list(map(str, missing)))} {be} interpolated.")
-    counted = preset.made.more.get(FREQUENCY_WEIGHT, 1.0)
-    if counted != request.frequency_weight:
-        said.append(f"It was fitted with frequency_weight {counted:g}, not {request.frequency_weight:g}.")
-    guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
-    said += preset.differences(None, None, guidance, subject.latent_shape)
-    return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]

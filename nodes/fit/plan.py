@@ -6,18 +6,28 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from ...schedules.core.sigmas import steps_before_truncation
 from ...schedules.core.types import Baselines
+from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.effort import Effort, effort_for
+from ...schedules.fitting.experts import switch_sentences
 from ...schedules.fitting.memory import FitSize
 from ...schedules.fitting.partial import PartialStart, partial_start
 from ...schedules.fitting.settings import Sampling, Searching, samplers_by_name, step_counts
 from ...schedules.hosting.lists import usable
 from ...schedules.hosts.schedules import DEFAULT_HOST
+from ...schedules.presets.made import HowMade
+from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ..edits import derived_name
+from ..host import folders
 from ..host.changes import digest
+from ..host.experts import ExpertRuns
+from ..host.guard import check_fittable
+from ..host.messages import NodePage
+from ..host.runs import GuiderRuns
 from ..host.samplers import FitSampler, check_fit_sampler
 from ..host.subject import Subject, subject_of
 from ..text import parse_steps
@@ -26,16 +36,20 @@ from .request import FitRequest
 
 @dataclass(frozen=True)
 class FitPlan:
-    """All that a fit is made of but its runs.
+    """All that a fit is made of.
 
     Attributes:
         request: with a name, and the noises that are used.
+        page: the node, to be told what happens.
+        path: the file of that name.
         steps: the counts typed, that wanted most first.
         effort: for these counts.
         subject: the model or models, asked of the host.
     """
 
     request: FitRequest
+    page: NodePage
+    path: Path
     steps: tuple[int, ...]
     effort: Effort
     subject: Subject
@@ -49,17 +63,18 @@ class FitPlan:
         """
         steps = parse_steps(request.steps)
         effort = effort_for(request.effort, steps, coefficients=NAME in request.samplers)
-        noises, name = effort.rows or request.noises, request.name.strip()
+        request = replace(request, name=request.name.strip(), noises=effort.rows or request.noises)
         check_fit_sampler(request.sampler_name, request.choose_sampler)
         subject = subject_of(
-            request.guiders, request.latent, noises, request.sampler_name, request.boundary, request.low_input
+            request.guiders, request.latent, request.noises, request.sampler_name, request.boundary, request.low_input
         )
         if subject.identity.checkpoint is None and request.checkpoint:
             subject = replace(subject, identity=replace(subject.identity, checkpoint=request.checkpoint))
-        if not name:
+        if not request.name:
             files = subject.made.models if subject.boundary is not None else (subject.identity.checkpoint,)
-            name = derived_name(files, request.sampler_name, request.denoise)
-        return cls(replace(request, name=name, noises=noises), steps, effort, subject)
+            request = replace(request, name=derived_name(files, request.sampler_name, request.denoise))
+        path = folders.checked_path(request.name)
+        return cls(request, NodePage(request.node_id), path, steps, effort, subject)
 
     @cached_property
     def start(self) -> PartialStart | None:
@@ -77,12 +92,6 @@ class FitPlan:
         """The host's schedules as they run at this denoise, without those that cannot answer at these counts."""
         hosts = self.subject.baselines
         return usable(hosts if self.start is None else self.start.cut_all(hosts), self.steps)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Of the noises, a row each."""
-        first = self.request.calibration_seed
-        return tuple(range(first, first + self.request.noises))
 
     @property
     def size(self) -> FitSize:
@@ -109,6 +118,21 @@ class FitPlan:
             if model.curve is not None:
                 notes.append(f"Fitted under a guidance curve: {model.curve.in_words(model.guidance)}")
         return notes
+
+    def runs(self) -> GuiderRuns | ExpertRuns:
+        """New runs of one guider, or of two in turn.
+
+        Raises:
+            ValueError: something on a model keeps state from step to step; names it.
+        """
+        request, boundary = self.request, self.subject.boundary
+        for guider in request.guiders:
+            check_fittable(guider)
+        each = [
+            GuiderRuns(guider, self.subject.latents, request.calibration_seed, request.positives)
+            for guider in request.guiders
+        ]
+        return each[0] if boundary is None else ExpertRuns(each[0], each[1], boundary)
 
     @property
     def searching(self) -> Searching:
@@ -147,3 +171,28 @@ class FitPlan:
             request.frequency_weight,
         )
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+    def preset(self, calibration: Calibration, notes: Sequence[str]) -> Preset:
+        """The preset of the fit.
+
+        Args:
+            notes: sentences that it keeps, beside those on how it was made and where two models take over.
+        """
+        subject, made = self.subject, self.made(calibration)
+        first, switches = self.request.calibration_seed, switch_sentences(calibration.schedules, subject.boundary)
+        return calibration.to_preset(
+            model=subject.identity,
+            guidance=subject.guidance,
+            dtype=subject.dtype,
+            made=made,
+            seeds=tuple(range(first, first + self.request.noises)),
+            name=self.request.name,
+            notes="\n".join([*made.sentences(), *notes, *switches]),
+            tool="Sigmasmith for ComfyUI",
+        )
+
+    def made(self, calibration: Calibration) -> HowMade:
+        """How the fit was made, for its preset."""
+        solved = calibration.made
+        more = {**solved.more, **self.request.facts}
+        return replace(self.subject.made, method=solved.method, chosen_among=solved.chosen_among, more=more)

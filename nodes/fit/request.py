@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
-from ..host.messages import NodePage
 from ..host.samplers import sampler_names
 from ..pictures.beside import Beside
 from .in_use import InUse
@@ -71,16 +70,6 @@ class FitRequest:
                 f"sampler_name: {NAME} is fitted for one model from the first step to the last, and a second one is "
                 f"connected to {self.low_input}; give another sampler, such as dpmpp_2m"
             )
-
-    @property
-    def page(self) -> NodePage:
-        """The node, to be told what happens."""
-        return NodePage(self.node_id)
-
-    @property
-    def limit(self) -> float | None:
-        """Minutes after which the best so far is returned; None for no limit, or where a fit must not start over it."""
-        return self.minutes or None if self.starts_over_limit else None
 
     @property
     def guiders(self) -> tuple[Any, ...]:

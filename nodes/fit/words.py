@@ -8,21 +8,21 @@ from typing import Any
 from ...schedules.core.words import in_bytes
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.claims import gain_in_words
+from ...schedules.fitting.memory import FitSize
 from ...schedules.fitting.report import FITTED, StepReport
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.presets.preset import Preset
 from ..host import folders
 from ..host.experts import ExpertRuns
+from ..host.messages import NodePage
 from ..host.progress import free_memory
 from ..host.runs import GuiderRuns
 from ..text import duration, plot_sentence
-from .plan import FitPlan
 from .request import FitRequest, FitResult
 
 
-def say_memory(plan: FitPlan, runs: GuiderRuns | ExpertRuns) -> str:
+def say_memory(size: FitSize, runs: GuiderRuns | ExpertRuns, page: NodePage) -> str:
     """How much memory and disk the fit takes at most, said before it begins; a warning where there is less memory."""
-    size, page = plan.size, plan.request.page
     kept, recorded = size.memory, min(size.records, folders.records_limit())
     rows, *shape = runs.noise.shape
     said = (

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...schedules.core.run import StartsFromImages
+from ...schedules.core.types import Progress
 from ...schedules.fitting.budget import OutOfTimeError
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
@@ -21,12 +22,12 @@ from ...schedules.presets.preset import Preset
 from ...schedules.presets.share_code import to_share_code
 from ..host import folders, messages
 from ..host.experts import ExpertRuns
-from ..host.guard import check_fittable, suspects_in_words
-from ..host.progress import only_within, progress_bar
+from ..host.guard import suspects_in_words
+from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import fit_sampler
 from ..presets.written import note_written
-from .before import Counting, before_of, seen
+from .before import Before, Counting, seen
 from .existing import Existing
 from .plan import FitPlan
 from .request import FitRequest, FitResult
@@ -42,62 +43,42 @@ def fit(request: FitRequest) -> FitResult:
         ValueError: names the input to change.
     """
     plan = FitPlan.of(request)
-    existing = Existing.of(plan.request, plan.subject, plan.steps)
+    existing = Existing.of(plan.request, plan.path, plan.subject, plan.steps)
     baselines = plan.baselines  # below denoise 1 the first to say where there is no room for a fit
-    if (preset := existing.preset) is None:
-        return _fit_anew(plan, existing.path)
+    if existing is None:
+        return _fit_anew(plan)
     for sentence in existing.edits:
-        plan.request.page.say(sentence, quiet=True)
-    lists = {count: preset.sigmas(length) for count, length in plan.full.items()}
-    report = existing.in_words(preset, plan.full, switch_sentences(lists, plan.subject.boundary))
-    return result_of(preset, plan.full, baselines, report, notes=existing.edits)
+        plan.page.say(sentence, quiet=True)
+    lists = {count: existing.preset.sigmas(length) for count, length in plan.full.items()}
+    report = existing.in_words(plan.full, switch_sentences(lists, plan.subject.boundary))
+    return result_of(existing.preset, plan.full, baselines, report, notes=existing.edits)
 
 
-def _fit_anew(plan: FitPlan, path: Path) -> FitResult:
+def _fit_anew(plan: FitPlan) -> FitResult:
     """A new fit, its preset saved."""
     request = plan.request
     samplers = [fit_sampler(name) for name in request.samplers]
-    runs = _runs_of(plan)
-    before = before_of(request.in_use, request.sampler_name, plan.steps, plan.start, runs.guider.model_patcher)
-    progress = progress_bar(runs, request.node_id, request.limit)
-    if not request.starts_over_limit:
-        progress = only_within(runs, request.minutes, progress)
+    runs = plan.runs()
+    before = Before.of(request.in_use, request.sampler_name, plan.steps, plan.start, runs.guider.model_patcher)
+    progress = progress_bar(runs, plan.page, request.minutes or None, not request.starts_over_limit)
     counting = Counting(progress, runs.timer, before.calls(request.noises))
     notes = [sampler.note for sampler in samplers if sampler.note] + plan.notes
     if plan.start is not None and isinstance(runs, StartsFromImages) and runs.has_images:
         notes.append("The runs started from the images of the latent.")
-    memory = say_memory(plan, runs)
-    with _records(plan.key, request.page) as records:
-        with _told_if_interrupted(counting, request.page):
-            calibration = _calibrated(plan, plan.sampling(samplers), runs, Cost(request.limit, counting), records)
-        preset, notes = _preset_of(plan, calibration, notes)
-        _save(path, preset, plan.key)
+    memory = say_memory(plan.size, runs, plan.page)
+    with _records(plan.key, plan.page) as records:
+        with _told_if_interrupted(counting, plan.page):
+            calibration = _calibrated(plan, plan.sampling(samplers), runs, counting, records)
+        preset = plan.preset(calibration, notes)
+        _save(plan.path, preset, plan.key)
         records.clear()
     costs = [runs.costs] if isinstance(runs, ExpertRuns) else []
-    report = fit_in_words(request, calibration, [*notes, *costs, memory])
+    said = [*plan.made(calibration).sentences(), *notes, *costs, memory]
+    report = fit_in_words(request, calibration, said)
     # The preset is saved: whatever happens to the pictures costs no more than them.
     late = request.minutes and calibration.seconds > 60.0 * request.minutes
     beside = None if late else seen(before, calibration, runs, counting)
     return replace(result_of(preset, plan.full, plan.baselines, report, calibration.report.rows), beside=beside)
-
-
-def _preset_of(plan: FitPlan, calibration: Calibration, notes: list[str]) -> tuple[Preset, list[str]]:
-    """The preset of a fit, and the notes with how it was made before them."""
-    subject, solved = plan.subject, calibration.made
-    more = {**solved.more, **plan.request.facts}
-    made = replace(subject.made, method=solved.method, chosen_among=solved.chosen_among, more=more)
-    notes = made.sentences() + notes
-    preset = calibration.to_preset(
-        model=subject.identity,
-        guidance=subject.guidance,
-        dtype=subject.dtype,
-        made=made,
-        seeds=plan.seeds,
-        name=plan.request.name,
-        notes="\n".join([*notes, *switch_sentences(calibration.schedules, subject.boundary)]),
-        tool="Sigmasmith for ComfyUI",
-    )
-    return preset, notes
 
 
 @contextmanager
@@ -140,22 +121,12 @@ def _save(path: Path, preset: Preset, key: str) -> None:
     note_written(path)
 
 
-def _runs_of(plan: FitPlan) -> GuiderRuns | ExpertRuns:
-    """The runs of one guider, or of two in turn."""
-    request, subject = plan.request, plan.subject
-    for guider in request.guiders:
-        check_fittable(guider)
-    each = [
-        GuiderRuns(guider, subject.latents, request.calibration_seed, request.positives) for guider in request.guiders
-    ]
-    return each[0] if subject.boundary is None else ExpertRuns(each[0], each[1], subject.boundary)
-
-
 def _calibrated(
-    plan: FitPlan, sampling: Sampling, runs: GuiderRuns | ExpertRuns, cost: Cost, records: Records
+    plan: FitPlan, sampling: Sampling, runs: GuiderRuns | ExpertRuns, progress: Progress, records: Records
 ) -> Calibration:
-    """The fit itself, an end of its minutes told as the input to change."""
+    """The fit itself; where its minutes do not suffice for anything, an error that names the input."""
     request = plan.request
+    cost = Cost(request.minutes or None if request.starts_over_limit else None, progress)
     try:
         with messages.interrupts_first():
             return solve_schedules(
