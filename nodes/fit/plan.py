@@ -68,7 +68,8 @@ class FitPlan:
         subject = subject_of(
             request.guiders, request.latent, request.noises, request.sampler_name, request.boundary, request.low_input
         )
-        if subject.identity.checkpoint is None and request.checkpoint:
+        # Of two models the preset names neither, so that it serves both.
+        if subject.boundary is None and subject.identity.checkpoint is None and request.checkpoint:
             subject = replace(subject, identity=replace(subject.identity, checkpoint=request.checkpoint))
         if not request.name:
             files = subject.made.models if subject.boundary is not None else (subject.identity.checkpoint,)
