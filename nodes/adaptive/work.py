@@ -20,10 +20,11 @@ from ...schedules.hosting.lists import usable
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.made import PILOT
 from ...schedules.presets.preset import FITTED, Preset
-from ..fit.existing import existing_in_words, existing_preset
+from ..fit.existing import Existing
 from ..fit.request import FitRequest, FitResult
 from ..host import folders
 from ..host.guard import check_fittable
+from ..host.messages import NodePage
 from ..host.progress import progress_bar
 from ..host.runs import GuiderRuns
 from ..host.samplers import check_sampler, draws_noise, fit_sampler
@@ -65,9 +66,9 @@ def freeze(request: Freeze) -> FitResult:
     subject = subject_of((base.guider,), base.latent, base.noises, base.sampler_name)
     hosts = {name: subject.baselines[name] for name in COMPARED if name in subject.baselines}
     baselines = usable(hosts, steps)
-    path, preset, edits = existing_preset(base, subject, steps)
-    if preset is not None:
-        report = existing_in_words(base, preset, {count: count for count in steps}, edits=edits)
+    path = folders.checked_path(base.name)
+    if (existing := Existing.of(base, path, subject, steps)) is not None:
+        preset, report = existing.preset, existing.in_words({count: count for count in steps})
     else:
         preset, report = _frozen(request, steps, subject, baselines)
         with folders.changing:
@@ -161,7 +162,7 @@ def _counted(sampler: Callable[..., Tensor], tick: Callable[[], None]) -> Callab
 
 
 def _progress(runs: GuiderRuns, total: int, node_id: Any) -> Callable[[], None]:
-    shown, done = progress_bar(runs, node_id, None), [0]
+    shown, done = progress_bar(runs, NodePage(node_id), None), [0]
 
     def tick() -> None:
         done[0] += 1

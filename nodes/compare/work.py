@@ -17,6 +17,7 @@ from ...schedules.samplers.fitted import NAME
 from ..host import messages
 from ..host.guard import check_fittable
 from ..host.latents import latent_rows
+from ..host.messages import NodePage
 from ..host.multistep import multistep_sampler
 from ..host.noise_levels import check_same_noise, sigma_range_of
 from ..host.progress import progress_bar
@@ -94,7 +95,7 @@ def compare(request: CompareRequest) -> CompareResult:
         request.seeds,
         sigma_range_of(model),
         request.reference_steps,
-        progress=progress_bar(runs, request.node_id, None, "the comparison", " more"),
+        progress=progress_bar(runs, NodePage(request.node_id), None, work="the comparison", more=" more"),
         passes=messages.is_interrupt,
         kept=PICTURED,
     )

@@ -39,31 +39,31 @@ class Before:
     sigmas: Tensor
     label: str
 
+    @classmethod
+    def of(cls, in_use: InUse, sampler: str, steps: tuple[int, ...], start: PartialStart | None, model: Any) -> Before:
+        """The run of until now, at one of the step counts that are fitted.
 
-def before_of(in_use: InUse, sampler: str, steps: tuple[int, ...], start: PartialStart | None, model: Any) -> Before:
-    """The run of until now, at one of the step counts that are fitted.
+        A sampler that draws noise has other end states than the reference: the fit's own then stands in its place. A
+        schedule that this host does not have is `simple`, which a sampler node has before anybody chooses.
 
-    A sampler that draws noise has other end states than the reference: the fit's own then stands in its place. A
-    schedule that this host does not have is `simple`, which a sampler node has before anybody chooses.
+        Args:
+            sampler: that is fitted.
+            steps: fitted counts, that wanted most first.
+        """
+        own = WITHOUT_COEFFICIENTS if sampler == NAME else sampler
+        known = in_use.sampler in sampler_names() and in_use.sampler not in {NAME, *IGNORES_SCHEDULE, *RENEWS_NOISE}
+        name = in_use.sampler if known and not draws_noise(own) and not draws_noise(in_use.sampler) else own
+        if in_use.sigmas is not None:
+            return cls(name, in_use.sigmas, f"{name}, {in_use.schedule}")
+        count = in_use.steps if in_use.steps in steps else steps[0]
+        hosts = host_baselines(noise_levels_of(model), name)
+        schedule = in_use.schedule if in_use.schedule in hosts else DEFAULT_HOST
+        made = hosts if start is None else start.cut_all(hosts)
+        return cls(name, made[schedule](count), f"{name}, {schedule}")
 
-    Args:
-        sampler: that is fitted.
-        steps: fitted counts, that wanted most first.
-    """
-    own = WITHOUT_COEFFICIENTS if sampler == NAME else sampler
-    name = own if draws_noise(own) or not _usable(in_use.sampler) else in_use.sampler
-    if in_use.sigmas is not None:
-        return Before(name, in_use.sigmas, f"{name}, {in_use.schedule}")
-    count = in_use.steps if in_use.steps in steps else steps[0]
-    hosts = host_baselines(noise_levels_of(model), name)
-    schedule = in_use.schedule if in_use.schedule in hosts else DEFAULT_HOST
-    made = hosts if start is None else start.cut_all(hosts)
-    return Before(name, made[schedule](count), f"{name}, {schedule}")
-
-
-def _usable(sampler: str) -> bool:
-    known = sampler in sampler_names() and sampler not in {NAME, *IGNORES_SCHEDULE, *RENEWS_NOISE}
-    return known and not draws_noise(sampler)
+    def calls(self, rows: int) -> float:
+        """Evaluations per sample that the run takes: one a step, on those of so many rows that judge alone."""
+        return (len(self.sigmas) - 1) * held_out_of(rows) / rows
 
 
 class Counting:
@@ -104,11 +104,6 @@ class Counting:
     def after(self, calls: float) -> None:
         """So many evaluations per sample of the run are done."""
         self._progress(min(self._done + round(calls), self._total), self._total, "before and after")
-
-
-def calls_of(before: Before, rows: int) -> float:
-    """Evaluations per sample that the run takes: one a step, on the rows that judge alone."""
-    return (len(before.sigmas) - 1) * held_out_of(rows) / rows
 
 
 def seen(before: Before, calibration: Calibration, runs: GuiderRuns | ExpertRuns, counting: Counting) -> Beside | None:

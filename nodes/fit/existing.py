@@ -3,110 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...schedules.fitting.report import FREQUENCY_WEIGHT
 from ...schedules.presets.file import load_preset
 from ...schedules.presets.preset import Preset
 from ..edits import same_guidance
-from ..host import folders
 from ..host.subject import Subject
 from ..text import in_words, plot_sentence
 from .request import FitRequest
 
 
-def existing_preset(
-    request: FitRequest, subject: Subject, steps: Sequence[int]
-) -> tuple[Path, Preset | None, list[str]]:
-    """The file under the name, its preset, and a sentence for every edit that the preset is used in spite of.
+@dataclass(frozen=True)
+class Existing:
+    """The preset under the name of a Fit node, which fits its inputs.
 
-    None in place of the preset where there is none, or a new one is asked for.
-
-    Raises:
-        ValueError: the name cannot be used, or its preset cannot serve the inputs; says why and what to do.
+    Attributes:
+        edits: a sentence for every edit since its fit that it is used in spite of.
     """
-    path = folders.checked_path(request.name)
-    if request.refit or not path.is_file():
-        return path, None, []
-    try:
-        preset = load_preset(path)
-    except ValueError as error:
-        raise ValueError(
-            f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
-        ) from None
-    edits = _edits(request, preset, subject, steps)
-    if differences := _other_subject(request, preset, subject):
-        raise ValueError(
-            f"name: the preset {request.name} exists and was fitted to something else. "
-            f"{' '.join([*differences, *edits])} Turn on refit to replace it, or give another name to keep both."
-        )
-    return path, preset, edits
 
+    request: FitRequest
+    preset: Preset
+    edits: tuple[str, ...] = ()
 
-def _other_subject(request: FitRequest, preset: Preset, subject: Subject) -> list[str]:
-    """Sentences on what makes it a preset for something else: model, sampler, denoise."""
-    sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
-    differences = preset.differences(replace(subject.identity, patches=None, loras=()), sampler)
-    fitted, running = preset.made, subject.made
-    if not fitted.same_models(running):
-        differences.append(
-            f"It is for two models ({fitted.models_in_words}), and model_low is not connected."
-            if running.boundary is None
-            else f"It is for {fitted.models_in_words}, not for a second one as connected ({running.models_in_words})."
-        )
-    if preset.denoise != request.denoise:
-        differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
-    return differences
+    @classmethod
+    def of(cls, request: FitRequest, path: Path, subject: Subject, steps: Sequence[int]) -> Existing | None:
+        """The preset at a path; None where there is none, or a new one is asked for.
 
+        Raises:
+            ValueError: it cannot be read, or cannot serve the inputs; says why and what to do.
+        """
+        if request.refit or not path.is_file():
+            return None
+        try:
+            existing = cls(request, load_preset(path))
+        except ValueError as error:
+            raise ValueError(
+                f"name: the file {request.name} cannot be used: {error}. Turn on refit to replace it"
+            ) from None
+        edits = existing.edited(subject, steps)
+        if differences := existing.differences(subject):
+            raise ValueError(
+                f"name: the preset {request.name} exists and was fitted to something else. "
+                f"{' '.join([*differences, *edits])} Turn on refit to replace it, or give another name to keep both."
+            )
+        return replace(existing, edits=tuple(edits))
 
-def _edits(request: FitRequest, preset: Preset, subject: Subject, steps: Sequence[int]) -> list[str]:
-    """Sentences on ordinary edits since the fit: steps, guidance, size, patches and what else is on the model."""
-    missing = [count for count in steps if not preset.is_fitted(count, request.denoise)]
-    said = []
-    if missing and preset.denoise == request.denoise:
-        be = "is" if len(missing) == 1 else "are"
-        said.append(f"It holds {preset.counts_in_words}; {in_words(list(map(str, missing)))} {be} interpolated.")
-    counted = preset.made.more.get(FREQUENCY_WEIGHT, 1.0)
-    if counted != request.frequency_weight:
-        said.append(f"It was fitted with frequency_weight {counted:g}, not {request.frequency_weight:g}.")
-    guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
-    said += preset.differences(None, None, guidance, subject.latent_shape)
-    return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]
+    def differences(self, subject: Subject) -> list[str]:
+        """Sentences on what makes it a preset for something else: model, sampler, denoise."""
+        request, preset = self.request, self.preset
+        sampler = preset.sampler if preset.sampler in request.samplers else request.sampler_name
+        differences = preset.differences(replace(subject.identity, patches=None, loras=()), sampler)
+        fitted, running = preset.made, subject.made
+        if not fitted.same_models(running):
+            differences.append(
+                f"It is for two models ({fitted.models_in_words}), and model_low is not connected."
+                if running.boundary is None
+                else f"It is for {fitted.models_in_words}, not for a second one as connected "
+                f"({running.models_in_words})."
+            )
+        if preset.denoise != request.denoise:
+            differences.append(f"It is for denoise {preset.denoise:g}, not {request.denoise:g}.")
+        return differences
 
+    def edited(self, subject: Subject, steps: Sequence[int]) -> list[str]:
+        """Sentences on ordinary edits since the fit: steps, guidance, size, patches and what else is on the model."""
+        request, preset = self.request, self.preset
+        missing = [count for count in steps if not preset.is_fitted(count, request.denoise)]
+        said = []
+        if missing and preset.denoise == request.denoise:
+            be = "is" if len(missing) == 1 else "are"
+            said.append(f"It holds {preset.counts_in_words}; {in_words(list(map(str, missing)))} {be} interpolated.")
+        counted = preset.made.more.get(FREQUENCY_WEIGHT, 1.0)
+        if counted != request.frequency_weight:
+            said.append(f"It was fitted with frequency_weight {counted:g}, not {request.frequency_weight:g}.")
+        guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
+        said += preset.differences(None, None, guidance, subject.latent_shape)
+        return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]
 
-def existing_in_words(
-    request: FitRequest,
-    preset: Preset,
-    full: Mapping[int, int],
-    switches: Sequence[str] = (),
-    edits: Sequence[str] = (),
-) -> str:
-    """The report where the preset exists.
+    def in_words(self, full: Mapping[int, int], switches: Sequence[str] = ()) -> str:
+        """The report.
 
-    Args:
-        full: step count -> steps of the preset's list that it is the end of.
-        switches: where the second of two models takes over.
-        edits: sentences on what was edited since the fit.
-    """
-    lines = [
-        f"The preset {request.name} exists and fits this model: no model call was made. Turn on refit to fit anew.",
-        *edits,
-        *(
-            plot_sentence(count, preset.origin.get(length, "fitted"), preset.errors.get(length, {})) + "."
-            for count, length in full.items()
-        ),
-        *_other_choice(preset, request.samplers),
-        *switches,
-    ]
-    return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")
-
-
-def _other_choice(preset: Preset, samplers: list[str]) -> list[str]:
-    """A sentence where other samplers are to be compared than those that the preset was chosen among."""
-    known = preset.made.chosen_among
-    if len(samplers) < 2 or set(samplers) == set(known):
-        return []
-    how = f"was chosen among {in_words(known)}" if known else ""
-    how = how or f"is for {preset.sampler}, which it does not say to have been chosen"
-    return [f"choose_sampler: this preset {how}. Turn on refit to choose among {in_words(samplers)}."]
+        Args:
+            full: step count -> steps of the preset's list that it is the end of.
+            switches: where the second of two models takes over.
+        """
+        preset = self.preset
+        asked, known, choice = self.request.samplers, preset.made.chosen_among, []
+        if len(asked) > 1 and set(asked) != set(known):  # to be compared now are others than it was chosen among
+            how = f"was chosen among {in_words(known)}" if known else ""
+            how = how or f"is for {preset.sampler}, which it does not say to have been chosen"
+            choice.append(f"choose_sampler: this preset {how}. Turn on refit to choose among {in_words(asked)}.")
+        lines = [
+            f"The preset {self.request.name} exists and fits this model: no model call was made. "
+            "Turn on refit to fit anew.",
+            *self.edits,
+            *(
+                plot_sentence(count, preset.origin.get(length, "fitted"), preset.errors.get(length, {})) + "."
+                for count, length in full.items()
+            ),
+            *choice,
+            *switches,
+        ]
+        return "\n".join(lines) + (f" Fitted at effort {preset.effort}." if preset.effort else "")

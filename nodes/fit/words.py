@@ -8,52 +8,37 @@ from typing import Any
 from ...schedules.core.words import in_bytes
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.claims import gain_in_words
+from ...schedules.fitting.memory import FitSize
 from ...schedules.fitting.report import FITTED, StepReport
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.presets.preset import Preset
-from ..host import messages
+from ..host import folders
 from ..host.experts import ExpertRuns
+from ..host.messages import NodePage
 from ..host.progress import free_memory
 from ..host.runs import GuiderRuns
-from ..host.subject import Subject
 from ..text import duration, plot_sentence
 from .request import FitRequest, FitResult
 
 
-def say_memory(kept: int, recorded: int, runs: GuiderRuns | ExpertRuns, node_id: Any) -> str:
-    """How much memory and disk the fit will take, said before it begins; a warning where there is less memory.
-
-    Args:
-        kept: bytes that the fit keeps at most.
-        recorded: bytes that its records take at most until it is done.
-    """
+def say_memory(size: FitSize, runs: GuiderRuns | ExpertRuns, page: NodePage) -> str:
+    """How much memory and disk the fit takes at most, said before it begins; a warning where there is less memory."""
+    kept, recorded = size.memory, min(size.records, folders.records_limit())
     rows, *shape = runs.noise.shape
     said = (
         f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "
         f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time. Until it is "
         f"done, its records for the case of an interruption take at most {in_bytes(recorded)} of the disk."
     )
-    messages.say(said, node_id, quiet=True)
+    page.say(said, quiet=True)
     if kept > free_memory():
-        messages.say(
+        page.say(
             f"{in_bytes(free_memory())} of the computer's memory are free, fewer than the fit may keep "
             f"({in_bytes(kept)}); lower noises, the step counts or the size of the latent if it slows down",
-            node_id,
             warning=True,
             quiet=True,
         )
     return said
-
-
-def notes_of(request: FitRequest, subject: Subject) -> list[str]:
-    """Sentences on the inputs for the report, which the preset keeps."""
-    notes: list[str] = []
-    if "noise_mask" in request.latent:
-        notes.append("The mask of the latent was not used: the schedule is fitted for whole images.")
-    for model in subject.models:
-        if model.curve is not None:
-            notes.append(f"Fitted under a guidance curve: {model.curve.in_words(model.guidance)}")
-    return notes
 
 
 def fit_in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import comfy.model_management
@@ -42,6 +43,21 @@ def send(event: str, node_id: Any, **data: Any) -> None:
     client = getattr(page, "client_id", None)
     if page is not None and node_id is not None and client is not None:
         page.send_sync(event, {"node": str(node_id), **data}, client)
+
+
+@dataclass(frozen=True)
+class NodePage:
+    """One node on the page of whoever queued, and the log: `say` and `show` for it."""
+
+    node_id: Any = None
+
+    def say(self, text: str, *, warning: bool = False, quiet: bool = False) -> None:
+        """As `say`."""
+        say(text, self.node_id, warning=warning, quiet=quiet)
+
+    def show(self, text: str, **more: Any) -> None:
+        """As `show`."""
+        show(text, self.node_id, **more)
 
 
 def say_here(text: str, quiet: bool) -> None:

@@ -12,12 +12,12 @@ import latent_preview
 import torch
 from torch import Tensor
 
-from ...schedules.core.types import Progress
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.progress import AT_MOST, Remaining, Throttle, takes_about
 from ..text import duration
 from . import messages
 from .experts import ExpertRuns
+from .messages import NodePage
 from .runs import GuiderRuns
 
 # Previews cost a decode and a JPEG each; the page shows no more than this many a second anyway.
@@ -40,54 +40,42 @@ def free_memory() -> float:
 
 def progress_bar(
     runs: GuiderRuns | ExpertRuns,
-    node_id: Any,
+    page: NodePage,
     minutes: float | None,
+    within: bool = False,
     work: str = "the fit",
     more: str = AT_MOST,
 ) -> Callable[[int, int, str], None]:
-    """calibrate's progress function: the host's bar with a preview, and once in words how long `work` will take."""
+    """calibrate's progress function: the host's bar with a preview, and once in words how long `work` will take.
+
+    Args:
+        minutes: limit of the whole work; None for none.
+        within: whether to raise TooLongError where the first timed calls say that `minutes` do not suffice.
+    """
     model = runs.guider.model_patcher
     previewer = _previewer(model)
     bar = comfy.utils.ProgressBar(1)
     previews, texts, remaining = Throttle(_PREVIEW_INTERVAL), Throttle(_TEXT_INTERVAL), Remaining(more)
 
     def progress(done: int, total: int, message: str) -> None:
+        left = runs.timer.first_estimate(done, total)
+        if within and left is not None and minutes is not None and left > 60.0 * minutes:
+            raise TooLongError(left)
         messages.stop_if_interrupted()
         preview = None
         if previewer is not None and runs.preview is not None and previews.due():
             preview = previewer(runs.preview)
         bar.update_absolute(done, total, preview)
-        left = runs.timer.first_estimate(done, total)
         if left is None:
             if runs.timer.told and texts.due():
                 said = remaining.in_words(message, done, total, runs.timer.seconds_left(done, total))
-                messages.show(said, node_id, done=done / max(total, 1))
+                page.show(said, done=done / max(total, 1))
             return
         remaining.told(left)
-        messages.say(takes_about(work, left, minutes if minutes and left > 60.0 * minutes else None, more), node_id)
+        page.say(takes_about(work, left, minutes if minutes and left > 60.0 * minutes else None, more))
         texts.restart()
 
     return progress
-
-
-def only_within(runs: GuiderRuns | ExpertRuns, minutes: float, progress: Progress) -> Progress:
-    """The progress function, which raises TooLongError where the first timed calls say that `minutes` do not suffice.
-
-    Args:
-        minutes: limit of the whole work; 0 for none.
-    """
-    judged = False
-
-    def judge(done: int, total: int, message: str) -> None:
-        nonlocal judged
-        if runs.timer.ready and not judged:
-            judged = True
-            seconds = runs.timer.seconds_left(done, total)
-            if minutes and seconds > 60.0 * minutes:
-                raise TooLongError(seconds)
-        progress(done, total, message)
-
-    return judge
 
 
 def _previewer(model: Any) -> Callable[[Tensor], Any] | None:

@@ -103,8 +103,7 @@ def subject_of(
         made = replace(common, boundary=boundary, models=names)
         guidance = guidance if guidance == models[1].guidance else None
         identity = _of_both(identity, models[1].identity)
-    latents, levels = latent_rows(model, latent, rows), noise_levels_of(model)
-    baselines = host_baselines(levels, sampler)
+    baselines, latents = host_baselines(noise_levels_of(model), sampler), latent_rows(model, latent, rows)
     return Subject(models, identity, guidance, dtype_of(model), latents, baselines, boundary, made)
 
 
