@@ -12,6 +12,7 @@ from typing import Any
 from ...schedules.core.run import StartsFromImages
 from ...schedules.core.sigmas import steps_before_truncation
 from ...schedules.core.types import Baselines, Progress
+from ...schedules.core.words import Phrase
 from ...schedules.fitting.budget import OutOfTimeError
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
@@ -140,7 +141,9 @@ def _told_if_interrupted(counting: Counting, node_id: Any) -> Iterator[None]:
         yield
     except BaseException as error:
         if messages.is_interrupt(error) and folders.records_limit():
-            said = f"Interrupted at {counting.share}: kept, and goes on from there when queued again."
+            said = Phrase(
+                "Interrupted at {share}: kept, and goes on from there when queued again.", share=counting.share
+            )
             messages.show(said, node_id, done=counting.fraction, kept=True)
         raise
 
