@@ -103,7 +103,7 @@ class CellRunner:
         passes: Callable[[Exception], bool],
         kept: int | None = None,
     ) -> None:
-        self.message = REFERENCE
+        self.message: str = REFERENCE
         self._run, self._cells, self._rows = run, cells, slice(0, rows)
         self._range, self._levels = sigma_range, levels
         self._progress, self._passes, self._kept = progress, passes, kept
