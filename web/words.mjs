@@ -107,6 +107,7 @@ export const TOLD = {
   "fitted": ["angepasst", "ajusté", "調整済み", "조정됨", "已拟合"],
   "{name}\n{error}": ["{name}\n{error}", "{name}\n{error}", "{name}\n{error}", "{name}\n{error}", "{name}\n{error}"],
   "fitted: {sampler}": ["angepasst: {sampler}", "ajusté : {sampler}", "調整済み：{sampler}", "조정됨: {sampler}", "已拟合：{sampler}"],
+  "returned: {run}": ["zurückgegeben: {run}", "rendu : {run}", "採用：{run}", "반환: {run}", "返回：{run}"],
   "until now: {run}": ["bisher: {run}", "jusqu'ici : {run}", "これまで：{run}", "지금까지: {run}", "此前：{run}"],
   "reference": ["Referenz", "référence", "基準", "기준", "参考"],
   "self-test": ["Selbsttest", "autotest", "自己検査", "자체 점검", "自检"],

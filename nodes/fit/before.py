@@ -146,6 +146,14 @@ def _beside(before: Before, end: Tensor, row: StepReport, reference: Tensor, sam
     entries = (
         Entry(REFERENCE, reference),
         Entry(Phrase("until now: {run}", run=before.label), end, geometric_mean(sample_errors(end, reference))),
-        Entry(Phrase("fitted: {sampler}", sampler=sampler), row.end, geometric_mean(sample_errors(row.end, reference))),
+        Entry(_returned(row, sampler), row.end, geometric_mean(sample_errors(row.end, reference))),
     )
     return Beside(f"{row.steps} step{'' if row.steps == 1 else 's'}", entries, 1, 2)
+
+
+def _returned(row: StepReport, sampler: str) -> Phrase:
+    """What a fit returned: its own schedule, or the host's that won."""
+    origin, _ = row.for_preset
+    if origin == FITTED:
+        return Phrase("fitted: {sampler}", sampler=sampler)
+    return Phrase("returned: {run}", run=f"{WITHOUT_COEFFICIENTS if sampler == NAME else sampler}, {origin}")
