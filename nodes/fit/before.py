@@ -153,7 +153,7 @@ def _beside(before: Before, end: Tensor, row: StepReport, reference: Tensor, sam
 
 def _returned(row: StepReport, sampler: str) -> Phrase:
     """What a fit returned: its own schedule, or the host's that won."""
-    origin, _ = row.for_preset
+    origin, _ = row.for_preset()
     if origin == FITTED:
         return Phrase("fitted: {sampler}", sampler=sampler)
     return Phrase("returned: {run}", run=f"{WITHOUT_COEFFICIENTS if sampler == NAME else sampler}, {origin}")
