@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
-from ..schedules.core.words import duration, in_words, parse_steps, plain_list, plot_sentence
+from ..schedules.core.words import Phrase, duration, in_words, parse_steps, plain_list, plot_sentence
 
-__all__ = ["duration", "in_words", "parse_settings", "parse_steps", "plain_list", "plot_sentence", "will_run"]
+__all__ = [
+    "duration",
+    "in_words",
+    "parse_settings",
+    "parse_steps",
+    "plain_list",
+    "plot_sentence",
+    "translatable",
+    "will_run",
+]
 
 # What the switch of a node that puts something on a model chooses between.
 USES = ("fitted", "as set in the sampler")
@@ -41,6 +51,15 @@ def parse_settings(text: str, allowed: Mapping[str, tuple[float, float]], curve:
             raise ValueError(f"settings: {name} must be from {low:g} to {high:g}, got {value}")
         settings[name] = number
     return settings
+
+
+def translatable(given: Any) -> Any:
+    """Plain data for the page: a Phrase as `say` and `given`, within lists and mappings too; all else as it is."""
+    if isinstance(given, Phrase):
+        return {"say": given.template, "given": translatable(given.given)}
+    if isinstance(given, Mapping):
+        return {name: translatable(value) for name, value in given.items()}
+    return [translatable(value) for value in given] if isinstance(given, (list, tuple)) else given
 
 
 def will_run(sigmas: Tensor) -> str:

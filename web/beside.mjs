@@ -1,6 +1,6 @@
 // Two pictures of the same noise behind one slider, and which two of several.
 import { make } from "./curve_view.mjs";
-import { say } from "./words.mjs";
+import { say, told } from "./words.mjs";
 
 const STEP = 0.5; // percent of the width
 
@@ -42,7 +42,7 @@ export class Beside {
     this.data = data;
     this.noise = Math.min(this.noise, data.entries[0].images.length - 1);
     for (const [side, choice] of this.choices.entries()) {
-      choice.replaceChildren(...data.entries.map((entry, number) => new Option(entry.label, number)));
+      choice.replaceChildren(...data.entries.map((entry, number) => new Option(told(entry.label), number)));
       choice.value = String(side ? data.right : data.left);
     }
     const count = data.entries[0].images.length;
@@ -65,7 +65,7 @@ export class Beside {
     // The lower picture is the right one; the left one lies over it, cut off where the slider stands.
     for (const [layer, entry] of [shown[1], shown[0]].entries()) {
       this.pictures[layer].src = this.urlOf(entry.images[this.noise]);
-      this.pictures[layer].alt = entry.label;
+      this.pictures[layer].alt = told(entry.label);
     }
     const [left, right] = shown.map((entry) => entry.error);
     const nearer = left && right && left > right ? say("nearer", { times: (left / right).toPrecision(2) }) : "";

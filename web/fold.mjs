@@ -2,6 +2,8 @@
 import { say } from "./words.mjs";
 
 const WIDGET = "sigmasmith_more";
+// Front ends of 2025 leave room for hidden widgets too, but not for one that asks for less than the gap of 4 after it.
+const NO_ROOM = () => [0, -4];
 
 /** Fold the advanced inputs of a node, and give it a button that shows them; those that come through a link stay. */
 export function foldAdvanced(node) {
@@ -18,7 +20,11 @@ export function foldAdvanced(node) {
   Object.assign(button.options, { serialize: false, hidden: true });
   const show = () => {
     const before = node.computeSize()[1];
-    for (const widget of widgets) widget.hidden = !open && !isLinked(node, widget);
+    for (const widget of widgets) {
+      widget.hidden = !open && !isLinked(node, widget);
+      if (widget.hidden) widget.computeSize = NO_ROOM;
+      else delete widget.computeSize;
+    }
     button.label = say(open ? "fewerInputs" : "moreInputs");
     node.setDirtyCanvas?.(true, true);
     return node.size[1] + node.computeSize()[1] - before;

@@ -1,7 +1,7 @@
 // What a node of ours says and shows while it runs and after: a line of progress, pictures, a table. Python words it.
 import { make } from "./curve_view.mjs";
 import { Beside } from "./beside.mjs";
-import { say } from "./words.mjs";
+import { say, told } from "./words.mjs";
 import { addView, after, grow, nodeOf } from "./widgets.mjs";
 
 const WIDGET = "sigmasmith_outcome";
@@ -64,12 +64,12 @@ class OutcomeView {
   report({ heads, rows, notes }) {
     const line = (cells, tag) => {
       const row = make("tr");
-      row.append(...cells.map((cell) => make(tag, "", cell)));
+      row.append(...cells.map((cell) => make(tag, "", told(cell))));
       return row;
     };
     const table = make("table");
     table.append(line(heads, "th"), ...rows.map((cells) => line(cells, "td")));
-    this.table.replaceChildren(table, ...notes.map((text) => make("p", "", text)));
+    this.table.replaceChildren(table, ...notes.map((text) => make("p", "", told(text))));
     this.status({ text: "" });
   }
 }
@@ -95,8 +95,9 @@ export class Outcomes {
   }
 
   status(detail) {
-    this.of(detail.node)?.status(detail);
-    const { node, text, done, kept = false } = detail;
+    const { node, said, done, kept = false } = detail;
+    const text = told(said ?? detail.text);
+    this.of(node)?.status({ ...detail, text });
     if (done === undefined && !this.fits.has(node)) return;
     const title = nodeOf(node, this.rootGraph())?.title ?? "";
     this.fits.set(node, { title, text, done: done ?? this.fits.get(node).done, kept });

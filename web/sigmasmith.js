@@ -2,7 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { ask, copyCode, news, rootGraph, tell } from "./host.mjs";
-import { say, speak } from "./words.mjs";
+import { say, speak, told } from "./words.mjs";
 import { foldAdvanced } from "./fold.mjs";
 import { fitOnce } from "./fit_once.mjs";
 import { LiveCurves, WRITERS, hasCurve } from "./live.mjs";
@@ -58,8 +58,8 @@ app.registerExtension({
   setup() {
     speak(() => app.extensionManager.setting.get("Comfy.Locale"));
     api.addEventListener("sigmasmith.message", ({ detail }) => {
-      const { text, warning, quiet } = detail;
-      if (!quiet) tell(text, warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
+      const { text, said, warning, quiet } = detail;
+      if (!quiet) tell(told(said ?? text), warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
     });
     api.addEventListener("sigmasmith.status", ({ detail }) => outcomes.status(detail));
     api.addEventListener("sigmasmith.pictures", ({ detail }) => outcomes.pictures(detail));

@@ -1,4 +1,5 @@
-// Every word of the page's own, in the languages of ../locales. What Python words, it words in English.
+// Every word of the page's own, in the languages of ../locales, and of Python's what it sends as a template with values.
+// All else that Python words, such as whole reports, comes in English, as the log does.
 
 export const LANGUAGES = ["en", "de", "fr", "ja", "ko", "zh"];
 
@@ -91,6 +92,70 @@ export const WORDS = {
   noCurveGiven: ["The server gave no curve.", "Der Server gab keine Kurve.", "Le serveur n'a donné aucune courbe.", "サーバーから曲線が来ませんでした。", "서버가 곡선을 주지 않았습니다.", "服务器没有给出曲线。"],
 };
 
+// Python's English (Phrase in schedules/core/words.py): [de, fr, ja, ko, zh]; {name} is filled in.
+export const TOLD = {
+  "steps": ["Schritte", "pas", "ステップ", "스텝", "步数"],
+  "returned": ["zurückgegeben", "rendu", "採用", "반환", "返回"],
+  "best host schedule": ["bester Plan des Hosts", "meilleur planning de l'hôte", "ホストで最良のもの", "호스트의 최선", "宿主的最佳调度"],
+  "gain": ["Gewinn", "gain", "改善", "이득", "增益"],
+  "sampler": ["Sampler", "sampler", "サンプラー", "샘플러", "采样器"],
+  "schedule": ["Schrittplan", "planning", "スケジュール", "스케줄", "调度"],
+  "error": ["Fehler", "erreur", "誤差", "오차", "误差"],
+  "none": ["keiner", "aucun", "なし", "없음", "无"],
+  "none compared": ["keiner verglichen", "aucun comparé", "比較なし", "비교 없음", "未比较"],
+  "failed": ["gescheitert", "échec", "失敗", "실패", "失败"],
+  "fitted": ["angepasst", "ajusté", "調整済み", "조정됨", "已拟合"],
+  "{name}\n{error}": ["{name}\n{error}", "{name}\n{error}", "{name}\n{error}", "{name}\n{error}", "{name}\n{error}"],
+  "fitted: {sampler}": ["angepasst: {sampler}", "ajusté : {sampler}", "調整済み：{sampler}", "조정됨: {sampler}", "已拟合：{sampler}"],
+  "returned: {run}": ["zurückgegeben: {run}", "rendu : {run}", "採用：{run}", "반환: {run}", "返回：{run}"],
+  "until now: {run}": ["bisher: {run}", "jusqu'ici : {run}", "これまで：{run}", "지금까지: {run}", "此前：{run}"],
+  "reference": ["Referenz", "référence", "基準", "기준", "参考"],
+  "self-test": ["Selbsttest", "autotest", "自己検査", "자체 점검", "自检"],
+  "held-out check": ["Prüfung an zurückgehaltenem Rauschen", "contrôle sur des bruits réservés", "取り置いたノイズでの検査", "남겨 둔 노이즈로 점검", "用保留的噪声检验"],
+  "recursive search": ["rekursive Suche", "recherche récursive", "再帰的な探索", "재귀 탐색", "递归搜索"],
+  "images to start from": ["Bilder für den Start", "images de départ", "開始用の画像", "시작 이미지", "起始图像"],
+  "before and after": ["vorher und nachher", "avant et après", "前と後", "전과 후", "前后对比"],
+  "{steps} steps: scale and stretch": ["{steps} Schritte: Lage und Dehnung", "{steps} pas : échelle et étirement", "{steps} ステップ：位置と伸び", "{steps} 스텝: 위치와 늘림", "{steps} 步：尺度与拉伸"],
+  "{steps} steps: first candidates": ["{steps} Schritte: erste Kandidaten", "{steps} pas : premiers candidats", "{steps} ステップ：最初の候補", "{steps} 스텝: 첫 후보", "{steps} 步：初始候选"],
+  "{steps} steps: refining": ["{steps} Schritte: Verfeinern", "{steps} pas : affinage", "{steps} ステップ：細かい調整", "{steps} 스텝: 다듬기", "{steps} 步：细化"],
+  "{steps} steps: coefficients": ["{steps} Schritte: Koeffizienten", "{steps} pas : coefficients", "{steps} ステップ：係数", "{steps} 스텝: 계수", "{steps} 步：系数"],
+  "{steps} steps: schedule and coefficients": ["{steps} Schritte: Plan und Koeffizienten", "{steps} pas : planning et coefficients", "{steps} ステップ：スケジュールと係数", "{steps} 스텝: 스케줄과 계수", "{steps} 步：调度与系数"],
+  "{sampler} with {schedule}, {steps} steps": ["{sampler} mit {schedule}, {steps} Schritte", "{sampler} avec {schedule}, {steps} pas", "{sampler} と {schedule}、{steps} ステップ", "{sampler}, {schedule}, {steps} 스텝", "{sampler} 配 {schedule}，{steps} 步"],
+  "{phase} (went on at {share})": ["{phase} (ging weiter bei {share})", "{phase} (repris à {share})", "{phase}（{share} から再開）", "{phase} ({share}에서 이어 감)", "{phase}（从 {share} 继续）"],
+  "{phase}: {share} done, {time}{more}": ["{phase}: {share} fertig, noch {time}{more}", "{phase} : {share} fait, encore {time}{more}", "{phase}：{share} 完了、残り {time}{more}", "{phase}: {share} 완료, 남은 시간 {time}{more}", "{phase}：已完成 {share}，还需 {time}{more}"],
+  " more at most": [" (höchstens)", " (au plus)", "（最長）", " (최대)", "（最多）"],
+  " more": ["", "", "", "", ""],
+  "{count} second": ["{count} Sekunde", "{count} seconde", "{count} 秒", "{count}초", "{count} 秒"],
+  "{count} seconds": ["{count} Sekunden", "{count} secondes", "{count} 秒", "{count}초", "{count} 秒"],
+  "{count} minutes": ["{count} Minuten", "{count} minutes", "{count} 分", "{count}분", "{count} 分钟"],
+  "{count} hours": ["{count} Stunden", "{count} heures", "{count} 時間", "{count}시간", "{count} 小时"],
+  "{work} takes about {time}{more}": ["{work} dauert noch etwa {time}{more}", "{work} prend encore environ {time}{more}", "{work}はあと約 {time}{more}", "{work}: 약 {time} 남음{more}", "{work}大约还需 {time}{more}"],
+  "{work} takes about {time}{more}, stopped after {minutes} minutes": ["{work} dauert noch etwa {time}{more}; nach {minutes} Minuten wird aufgehört", "{work} prend encore environ {time}{more}, arrêt après {minutes} minutes", "{work}はあと約 {time}{more}、{minutes} 分で止めます", "{work}: 약 {time} 남음{more}, {minutes}분 뒤 멈춤", "{work}大约还需 {time}{more}，{minutes} 分钟后停止"],
+  "the fit": ["Die Anpassung", "L'ajustement", "調整", "조정", "拟合"],
+  "the comparison": ["Der Vergleich", "La comparaison", "比較", "비교", "比较"],
+  "Interrupted at {share}: kept, and goes on from there when queued again.": ["Unterbrochen bei {share}: behalten, geht beim nächsten Ausführen dort weiter.", "Interrompu à {share} : gardé, et reprend là au prochain lancement.", "{share} で中断：保存済みで、次の実行時にそこから続きます。", "{share}에서 중단: 보관했으며 다시 실행하면 거기서 이어집니다.", "在 {share} 处中断：已保留，再次运行时从那里继续。"],
+  "Auto: {steps} steps of the preset {name}, with {sampler}.": ["Auto: {steps} Schritte des Presets {name}, mit {sampler}.", "Auto : {steps} pas du préréglage {name}, avec {sampler}.", "Auto：プリセット {name} の {steps} ステップ、{sampler} で。", "Auto: 프리셋 {name}의 {steps} 스텝, {sampler} 사용.", "Auto：预设 {name} 的 {steps} 步，使用 {sampler}。"],
+  "Auto: {steps} steps of the preset {name} (the host's {origin} won there), with {sampler}.": ["Auto: {steps} Schritte des Presets {name} (dort gewann {origin} des Hosts), mit {sampler}.", "Auto : {steps} pas du préréglage {name} (où {origin} de l'hôte l'a emporté), avec {sampler}.", "Auto：プリセット {name} の {steps} ステップ（ホストの {origin} が勝ちました）、{sampler} で。", "Auto: 프리셋 {name}의 {steps} 스텝(호스트의 {origin}이 이김), {sampler} 사용.", "Auto：预设 {name} 的 {steps} 步（宿主的 {origin} 更好），使用 {sampler}。"],
+  "Auto: {steps} steps of the family with {sampler}, for {reason}.": ["Auto: {steps} Schritte der Familie mit {sampler}, denn: {reason}.", "Auto : {steps} pas de la famille avec {sampler}, car : {reason}.", "Auto：ファミリーの {steps} ステップ、{sampler} で。理由：{reason}。", "Auto: 패밀리의 {steps} 스텝, {sampler} 사용. 이유: {reason}.", "Auto：家族的 {steps} 步，使用 {sampler}，原因：{reason}。"],
+  "Auto: this run is as set in the sampler, for {reason}.": ["Auto: Dieser Lauf bleibt wie im Sampler eingestellt, denn: {reason}.", "Auto : cette exécution reste comme réglée dans le sampler, car : {reason}.", "Auto：この実行はサンプラーの設定のままです。理由：{reason}。", "Auto: 이 실행은 샘플러 설정 그대로입니다. 이유: {reason}.", "Auto：此次运行保持采样器的设置，原因：{reason}。"],
+  "there is no preset for it and tune is none": ["es gibt kein Preset dafür und tune steht auf none", "il n'y a pas de préréglage et tune est none", "合うプリセットがなく、tune が none です", "맞는 프리셋이 없고 tune이 none입니다", "没有对应的预设，且 tune 为 none"],
+  "it starts or ends in the middle of the noise (sigma {start} to {end}), and there is no preset for that; Sigmasmith Fit Schedule makes one for a denoise below 1": ["er beginnt oder endet mitten im Rauschen (sigma {start} bis {end}), und dafür gibt es kein Preset; Sigmasmith Fit Schedule macht eines für denoise unter 1", "elle commence ou finit au milieu du bruit (sigma {start} à {end}), sans préréglage pour cela ; Sigmasmith Fit Schedule en fait un pour un denoise inférieur à 1", "ノイズの途中（sigma {start} から {end}）で始まるか終わり、そのためのプリセットがありません。denoise が 1 未満のものは Sigmasmith Fit Schedule で作れます", "노이즈 중간(sigma {start}에서 {end})에서 시작하거나 끝나며 그에 맞는 프리셋이 없습니다. denoise 1 미만용은 Sigmasmith Fit Schedule로 만듭니다", "它在噪声中途开始或结束（sigma {start} 到 {end}），没有对应的预设；Sigmasmith Fit Schedule 可为 denoise 小于 1 制作"],
+  "neither the model nor the graph tells the file it came from, by which a preset is known again": ["weder Modell noch Graph nennen die Datei, an der ein Preset wiedererkannt wird", "ni le modèle ni le graphe ne disent de quel fichier il vient, par quoi un préréglage se reconnaît", "プリセットを見分けるための元ファイルが、モデルからもグラフからも分かりません", "프리셋을 알아볼 원본 파일을 모델도 그래프도 알려 주지 않습니다", "模型和工作流都没有说明其来源文件，无法据此识别预设"],
+  "tuning would take about {time}, more than the limit of {minutes} minutes; raise minutes, or set it to 0, and queue again to let it run": ["das Abstimmen würde etwa {time} dauern, mehr als die Grenze von {minutes} Minuten; minutes erhöhen oder auf 0 setzen und noch einmal ausführen", "l'ajustement prendrait environ {time}, plus que la limite de {minutes} minutes ; augmentez minutes ou mettez 0, puis relancez", "調整に約 {time} かかり、上限の {minutes} 分を超えます。minutes を上げるか 0 にして、もう一度実行してください", "조정에 약 {time} 걸려 한도 {minutes}분을 넘습니다. minutes를 올리거나 0으로 하고 다시 실행하세요", "调整大约需要 {time}，超过 {minutes} 分钟的上限；提高 minutes 或设为 0，然后再次运行"],
+  "the preset {name} says that nothing can be fitted here, as on models of few steps": ["das Preset {name} sagt, dass hier nichts anzupassen ist, wie bei Modellen für wenige Schritte", "le préréglage {name} dit que rien ne peut être ajusté ici, comme sur les modèles à peu de pas", "少ステップ用のモデルなどのように調整できるものがない、とプリセット {name} にあります", "프리셋 {name}에 따르면 적은 스텝용 모델처럼 조정할 것이 없습니다", "预设 {name} 表明此处无可拟合，如少步数模型"],
+  "{reason}; untuned, the family's sigmas are no gain for {sampler}": ["{reason}; ohne Abstimmung bringen die Sigmas der Familie für {sampler} nichts", "{reason} ; sans ajustement, les sigmas de la famille n'apportent rien à {sampler}", "{reason}。調整なしでは、ファミリーの sigma は {sampler} に利点がありません", "{reason}. 조정 없이는 패밀리의 sigma가 {sampler}에 이득이 없습니다", "{reason}；未调整时，家族的 sigma 对 {sampler} 没有增益"],
+  "{reason}; the family is for {least} to {most} steps": ["{reason}; die Familie gilt für {least} bis {most} Schritte", "{reason} ; la famille vaut pour {least} à {most} pas", "{reason}。ファミリーは {least} から {most} ステップ用です", "{reason}. 패밀리는 {least}~{most} 스텝용입니다", "{reason}；家族适用于 {least} 到 {most} 步"],
+  "Sigmasmith Apply Schedule put a preset on the model": ["Sigmasmith Apply Schedule hat ein Preset auf das Modell gelegt", "Sigmasmith Apply Schedule a mis un préréglage sur le modèle", "Sigmasmith Apply Schedule がモデルにプリセットを付けています", "Sigmasmith Apply Schedule이 모델에 프리셋을 적용했습니다", "Sigmasmith Apply Schedule 已在模型上放置预设"],
+  "its latents are of several kinds at once": ["seine Latents sind von mehreren Arten zugleich", "ses latents sont de plusieurs sortes à la fois", "潜在表現が複数の種類からなります", "잠재 표현이 여러 종류입니다", "其潜变量同时属于多种类型"],
+  "its sampler is none of the sampler list": ["sein Sampler steht nicht in der Liste der Sampler", "son sampler n'est pas dans la liste des samplers", "サンプラーが一覧にないものです", "샘플러가 목록에 없는 것입니다", "其采样器不在采样器列表中"],
+  "{sampler} chooses its noise levels itself": ["{sampler} wählt seine Rauschstufen selbst", "{sampler} choisit lui-même ses niveaux de bruit", "{sampler} はノイズレベルを自分で選びます", "{sampler}은(는) 노이즈 수준을 스스로 고릅니다", "{sampler} 自行选择噪声水平"],
+  "{sampler} renews all of the noise": ["{sampler} erneuert das ganze Rauschen", "{sampler} renouvelle tout le bruit", "{sampler} はノイズをすべて新しくします", "{sampler}은(는) 노이즈를 모두 새로 만듭니다", "{sampler} 会更新全部噪声"],
+  "{sampler} draws noise of its own": ["{sampler} zieht eigenes Rauschen", "{sampler} tire son propre bruit", "{sampler} は独自のノイズを加えます", "{sampler}은(는) 자체 노이즈를 더합니다", "{sampler} 会加入自己的噪声"],
+  "{sampler} has settings of its own": ["{sampler} hat eigene Einstellungen", "{sampler} a ses propres réglages", "{sampler} には独自の設定があります", "{sampler}에 자체 설정이 있습니다", "{sampler} 带有自己的设置"],
+  "{sampler} may call the model several times a step; turn keep_sampler on to tune its sigmas": ["{sampler} ruft das Modell womöglich mehrmals je Schritt auf; keep_sampler einschalten, um seine Sigmas abzustimmen", "{sampler} peut appeler le modèle plusieurs fois par pas ; activez keep_sampler pour ajuster ses sigmas", "{sampler} は 1 ステップでモデルを何度か呼ぶことがあります。sigma を調整するには keep_sampler をオンにしてください", "{sampler}은(는) 한 스텝에 모델을 여러 번 부를 수 있습니다. sigma를 조정하려면 keep_sampler를 켜세요", "{sampler} 每步可能多次调用模型；打开 keep_sampler 以调整其 sigma"],
+  "without a name": ["ohne Namen", "sans nom", "名前なし", "이름 없음", "未命名"],
+};
+
 let localeOf = () => "en";
 
 /** Say from where the host's language is read, each time anew: a person may change it. */
@@ -100,6 +165,21 @@ export function speak(locale) {
 
 /** The words under a key in the host's language, else in English; {name} is filled in from the values. */
 export function say(key, values = {}) {
-  const language = LANGUAGES.indexOf(String(localeOf() ?? "en").split("-")[0]);
-  return WORDS[key][Math.max(language, 0)].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return filled(WORDS[key][language()], values);
+}
+
+/** What Python sends in the host's language: a template of its own with values, or a text that stays as it is. */
+export function told(sent) {
+  if (typeof sent?.say !== "string") return sent;
+  const values = Object.fromEntries(Object.entries(sent.given ?? {}).map(([name, value]) => [name, told(value)]));
+  return filled(TOLD[sent.say]?.[language() - 1] ?? sent.say, values);
+}
+
+/** Number of the host's language among LANGUAGES; 0, English, where we have it not. */
+function language() {
+  return Math.max(LANGUAGES.indexOf(String(localeOf() ?? "en").split("-")[0]), 0);
+}
+
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }

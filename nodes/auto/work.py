@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.family.schedule import family_schedule
 from ...schedules.hosting import LOGGER_NAME
@@ -97,10 +98,14 @@ class Auto:
         if preset is None and not facts.whole:
             return _as_set(
                 run,
-                f"it starts or ends in the middle of the noise (sigma {facts.start:.4g} to {float(run.sigmas[-1]):.4g})"
-                ", and there is no preset for that; Sigmasmith Fit Schedule makes one for a denoise below 1",
+                Phrase(
+                    "it starts or ends in the middle of the noise (sigma {start} to {end}), and there is no preset for "
+                    "that; Sigmasmith Fit Schedule makes one for a denoise below 1",
+                    start=f"{facts.start:.4g}",
+                    end=f"{float(run.sigmas[-1]):.4g}",
+                ),
             )
-        reason, offer = "there is no preset for it and tune is none", None
+        reason, offer = Phrase("there is no preset for it and tune is none"), None
         if preset is None and self.tune != NONE:
             preset, reason, offer = self._tuned(run, facts)
         if preset is not None:
@@ -125,7 +130,9 @@ class Auto:
     def _tuned(self, run: SampledRun, facts: RunFacts) -> tuple[Preset | None, str, int | None]:
         """A new preset, saved; or None, why there is none, and the limit in minutes that it would need."""
         if facts.identity.checkpoint is None:
-            reason = "neither the model nor the graph tells the file it came from, by which a preset is known again"
+            reason = Phrase(
+                "neither the model nor the graph tells the file it came from, by which a preset is known again"
+            )
             return None, reason, None
         name = preset_name(facts)
         key, limit = (name, run.latent_shape or ()), 60.0 * self.minutes
@@ -135,9 +142,11 @@ class Auto:
             return self._fit(run, facts, name), "", None
         except TooLongError as error:
             _too_long[key] = error.seconds
-            reason = (
-                f"tuning would take about {duration(error.seconds)}, more than the limit of {self.minutes:g} minutes; "
-                "raise minutes, or set it to 0, and queue again to let it run"
+            reason = Phrase(
+                "tuning would take about {time}, more than the limit of {minutes} minutes; raise minutes, or set it to "
+                "0, and queue again to let it run",
+                time=duration(error.seconds),
+                minutes=f"{self.minutes:g}",
             )
             return None, reason, math.ceil(_ROOM * error.seconds / 60.0)
 
@@ -174,22 +183,53 @@ class Auto:
             logging.getLogger(LOGGER_NAME).warning("Sigmasmith Auto could not make pictures", exc_info=True)
 
     def _by_preset(self, run: SampledRun, facts: RunFacts, preset: Preset) -> ChosenRun:
-        choice, name = choice_of(preset, facts), preset.name or "without a name"
+        choice, name = choice_of(preset, facts), preset.name or Phrase("without a name")
         if choice is None:
-            return _as_set(run, f"the preset {name} says that nothing can be fitted here, as on models of few steps")
+            return _as_set(
+                run,
+                Phrase("the preset {name} says that nothing can be fitted here, as on models of few steps", name=name),
+            )
         sigmas, sampler = choice
         origin = preset.origin.get(run.steps, FITTED)
-        won = "" if origin == FITTED else f" (the host's {origin} won there)"
-        said = f"Auto: {run.steps} steps of the preset {name}{won}, with {sampler}."
+        given: dict[str, Any] = {"steps": run.steps, "name": name, "sampler": sampler}
+        said = (
+            Phrase("Auto: {steps} steps of the preset {name}, with {sampler}.", **given)
+            if origin == FITTED
+            else Phrase(
+                "Auto: {steps} steps of the preset {name} (the host's {origin} won there), with {sampler}.",
+                **given,
+                origin=origin,
+            )
+        )
         return ChosenRun(sigmas, self._sampler(run, sampler, preset), said, preset)
 
     def _by_family(self, run: SampledRun, facts: RunFacts, reason: str) -> ChosenRun:
         """The family as it is, where it is known to serve; else as set."""
         if facts.samplers[0] not in FAMILY_SERVES:
-            return _as_set(run, f"{reason}; untuned, the family's sigmas are no gain for {facts.samplers[0]}")
+            return _as_set(
+                run,
+                Phrase(
+                    "{reason}; untuned, the family's sigmas are no gain for {sampler}",
+                    reason=reason,
+                    sampler=facts.samplers[0],
+                ),
+            )
         if not LEAST_STEPS <= run.steps <= MOST_STEPS:
-            return _as_set(run, f"{reason}; the family is for {LEAST_STEPS} to {MOST_STEPS} steps")
-        said = f"Auto: {run.steps} steps of the family with {facts.samplers[0]}, for {reason}."
+            return _as_set(
+                run,
+                Phrase(
+                    "{reason}; the family is for {least} to {most} steps",
+                    reason=reason,
+                    least=LEAST_STEPS,
+                    most=MOST_STEPS,
+                ),
+            )
+        said = Phrase(
+            "Auto: {steps} steps of the family with {sampler}, for {reason}.",
+            steps=run.steps,
+            sampler=facts.samplers[0],
+            reason=reason,
+        )
         sampler = self._sampler(run, facts.samplers[0], None)
         return ChosenRun(_family_sigmas(facts), sampler, said, warns=self.tune != NONE)
 
@@ -210,24 +250,29 @@ def _family_sigmas(facts: RunFacts) -> Tensor:
 
 
 def _as_set(run: SampledRun, reason: str) -> ChosenRun:
-    return ChosenRun(run.sigmas, run.sampler, f"Auto: this run is as set in the sampler, for {reason}.")
+    said = Phrase("Auto: this run is as set in the sampler, for {reason}.", reason=reason)
+    return ChosenRun(run.sigmas, run.sampler, said)
 
 
 def _why_as_set(run: SampledRun, keep_sampler: bool) -> str:
     """Why a run must stay as it is, whatever the library holds; "" where it need not."""
     name = run.sampler_name
     if run.carries_preset:
-        return "Sigmasmith Apply Schedule put a preset on the model"
+        return Phrase("Sigmasmith Apply Schedule put a preset on the model")
     if run.latent_shape is None:
-        return "its latents are of several kinds at once"
+        return Phrase("its latents are of several kinds at once")
     if run.steps < 1 or name not in sampler_names():
-        return "its sampler is none of the sampler list"
-    if name in IGNORES_SCHEDULE or name in RENEWS_NOISE:
-        return f"{name} {'chooses its noise levels itself' if name in IGNORES_SCHEDULE else 'renews all of the noise'}"
+        return Phrase("its sampler is none of the sampler list")
+    if name in IGNORES_SCHEDULE:
+        return Phrase("{sampler} chooses its noise levels itself", sampler=name)
+    if name in RENEWS_NOISE:
+        return Phrase("{sampler} renews all of the noise", sampler=name)
     if draws_noise(name):
-        return f"{name} draws noise of its own"
+        return Phrase("{sampler} draws noise of its own", sampler=name)
     if run.has_settings:
-        return f"{name} has settings of its own"
+        return Phrase("{sampler} has settings of its own", sampler=name)
     if run.is_whole and not keep_sampler and name not in _REPLACED:
-        return f"{name} may call the model several times a step; turn keep_sampler on to tune its sigmas"
+        return Phrase(
+            "{sampler} may call the model several times a step; turn keep_sampler on to tune its sigmas", sampler=name
+        )
     return ""

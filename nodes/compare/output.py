@@ -9,12 +9,14 @@ from torch import Tensor
 
 from ...schedules.comparison.comparison import Cell, Comparison
 from ...schedules.comparison.text import csv_text, report_text, sentences, sorted_cells, verdict_sentences
+from ...schedules.core.words import Phrase
 from ..host import messages
 from ..host.decoding import DecodeLatents, decoder_of
 from ..host.folders import write_csv
 from ..pictures.beside import MOST_ENTRIES, NO_PICTURES, REFERENCE, Beside, Entry, for_page
 from ..pictures.sheet import image_grid, notice_image
 from ..schema import PICTURES, REPORT
+from ..text import translatable
 from .picture import table_image
 from .work import CompareResult
 
@@ -30,18 +32,19 @@ def node_output(result: CompareResult, vae: Any, filename_prefix: str, cls: type
     if vae is not None:
         sheets: dict[str, Any] = ui.PreviewImage(images, cls=cls).as_dict()
         shown["images"] = [*shown["images"], *sheets["images"]]
-    shown |= {"text": (report,), REPORT: [_table(result.comparison, saved)], PICTURES: seen.for_page(cls)}
+    shown |= {"text": (report,), REPORT: [translatable(_table(result.comparison, saved))], PICTURES: seen.for_page(cls)}
     return io.NodeOutput(images, table, report, ui=shown)
 
 
 def _table(comparison: Comparison, saved: str) -> dict[str, Any]:
     """The table on the page: the best of every step count, and what the comparison shows."""
     rows = [
-        [str(cell.steps), cell.sampler, cell.schedule, "failed" if cell.failed else f"{cell.error:.3g}"]
+        [str(cell.steps), cell.sampler, cell.schedule, Phrase("failed") if cell.failed else f"{cell.error:.3g}"]
         for cell in sorted_cells(comparison)[:MOST_ENTRIES]
     ]
     notes = [*verdict_sentences(comparison), saved]
-    return {"heads": ["steps", "sampler", "schedule", "error"], "rows": rows, "notes": notes}
+    heads = [Phrase("steps"), Phrase("sampler"), Phrase("schedule"), Phrase("error")]
+    return {"heads": heads, "rows": rows, "notes": notes}
 
 
 def _saved(result: CompareResult, filename_prefix: str, node_id: Any) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...schedules.comparison.comparison import Comparison
 from ...schedules.comparison.running import CellRun, CellRunner
 from ...schedules.core.sigmas import check_sigmas
+from ...schedules.core.words import Phrase
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
@@ -95,13 +96,15 @@ def compare(request: CompareRequest) -> CompareResult:
         request.seeds,
         sigma_range_of(model),
         request.reference_steps,
-        progress=progress_bar(runs, NodePage(request.node_id), None, work="the comparison", more=" more"),
+        progress=progress_bar(
+            runs, NodePage(request.node_id), None, work=Phrase("the comparison"), more=Phrase(" more")
+        ),
         passes=messages.is_interrupt,
         kept=PICTURED,
     )
     notes = list(dict.fromkeys(runner.note for runner, _ in planned if runner.note))
     tests = [behaviour(runner, runs) for runner in runners.values()]
-    running.message = "self-test"
+    running.message = Phrase("self-test")
     tests += try_model(runs, running.called)
     result = running.result()
     own = {*request.given_sigmas, *SCHEDULER_NAMES}

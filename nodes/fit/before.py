@@ -11,6 +11,7 @@ from torch import Tensor
 from ...schedules.comparison.running import run_sampler
 from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.types import Progress
+from ...schedules.core.words import Phrase
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.effort import held_out_of
 from ...schedules.fitting.partial import PartialStart
@@ -78,7 +79,7 @@ class Counting:
     def __init__(self, progress: Progress, timer: CallTimer, calls: float) -> None:
         self._progress, self._timer, self._calls = progress, timer, round(calls)
         self._done = self._total = self._timed = self._recalled = 0
-        self._resumed = ""
+        self._resumed: str | None = None
 
     def __call__(self, done: int, total: int, message: str) -> None:
         """As the fit calls it."""
@@ -86,10 +87,12 @@ class Counting:
         recalls = self._recalled or message == REFERENCE
         if recalls and self._timer.calls == self._timed and done > self._done:
             self._recalled = done
-        elif self._recalled and not self._resumed:
-            self._resumed = f" (went on at {share_in_words(self._recalled, total + self._calls)})"
+        elif self._recalled and self._resumed is None:
+            self._resumed = share_in_words(self._recalled, total + self._calls)
         self._done, self._total, self._timed = done, total + self._calls, self._timer.calls
-        self._progress(done, self._total, message + self._resumed)
+        if self._resumed is not None:
+            message = Phrase("{phase} (went on at {share})", phase=message, share=self._resumed)
+        self._progress(done, self._total, message)
 
     @property
     def fraction(self) -> float:
@@ -103,7 +106,7 @@ class Counting:
 
     def after(self, calls: float) -> None:
         """So many evaluations per sample of the run are done."""
-        self._progress(min(self._done + round(calls), self._total), self._total, "before and after")
+        self._progress(min(self._done + round(calls), self._total), self._total, Phrase("before and after"))
 
 
 def seen(before: Before, calibration: Calibration, runs: GuiderRuns | ExpertRuns, counting: Counting) -> Beside | None:
@@ -137,7 +140,15 @@ def _beside(before: Before, end: Tensor, row: StepReport, reference: Tensor, sam
     assert row.end is not None
     entries = (
         Entry(REFERENCE, reference),
-        Entry(f"until now: {before.label}", end, geometric_mean(sample_errors(end, reference))),
-        Entry(f"fitted: {sampler}", row.end, geometric_mean(sample_errors(row.end, reference))),
+        Entry(Phrase("until now: {run}", run=before.label), end, geometric_mean(sample_errors(end, reference))),
+        Entry(_returned(row, sampler), row.end, geometric_mean(sample_errors(row.end, reference))),
     )
     return Beside(f"{row.steps} step{'' if row.steps == 1 else 's'}", entries, 1, 2)
+
+
+def _returned(row: StepReport, sampler: str) -> Phrase:
+    """What a fit returned: its own schedule, or the host's that won."""
+    origin, _ = row.for_preset()
+    if origin == FITTED:
+        return Phrase("fitted: {sampler}", sampler=sampler)
+    return Phrase("returned: {run}", run=f"{WITHOUT_COEFFICIENTS if sampler == NAME else sampler}, {origin}")

@@ -18,7 +18,7 @@ from ..pictures.beside import for_page, pictures_of, sheet_of
 from ..plot_picture import plot_images
 from ..presets.written import preset_fingerprint
 from ..schema import CATEGORY, PICTURES, REPORT, advanced, number, schema
-from ..text import parse_steps
+from ..text import parse_steps, translatable
 from .in_use import in_use_by
 from .inputs import (
     before_after_output,
@@ -63,7 +63,7 @@ def node_output(result: FitResult, cls: type[io.ComfyNode], pictures: Sequence[T
     """
     plot = plot_images(result.plots)
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=cls).as_dict()
-    shown |= {"text": (result.report,), REPORT: [dict(result.table)] if result.table else []}
+    shown |= {"text": (result.report,), REPORT: [translatable(result.table)] if result.table else []}
     given = (result.preset, result.sigmas, plot, result.report)
     if pictures is None:
         return io.NodeOutput(*given, ui=shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...schedules.core.words import in_bytes
+from ...schedules.core.words import Phrase, in_bytes
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.claims import gain_in_words
 from ...schedules.fitting.memory import FitSize
@@ -75,15 +75,17 @@ def table_of(preset: Preset, full: Mapping[int, int], rows: Mapping[int, StepRep
         hosts = {name: error for name, error in errors.items() if name != FITTED}
         best = min(hosts, key=lambda name: hosts[name]) if hosts else ""
         gain = rows[count].gain if count in rows else None
-        said = "none" if origin != FITTED else "" if gain is None else gain_in_words(gain)
+        said = Phrase("none") if origin != FITTED else "" if gain is None else gain_in_words(gain)
         if not said and best and errors.get(FITTED):
             said = f"{hosts[best] / errors[FITTED]:.2f}x"
         table.append([str(count), *(_with_error(name, errors) for name in (origin, best)), said])
-    return {"heads": ["steps", "returned", "best host schedule", "gain"], "rows": table, "notes": []}
+    heads = [Phrase("steps"), Phrase("returned"), Phrase("best host schedule"), Phrase("gain")]
+    return {"heads": heads, "rows": table, "notes": []}
 
 
 def _with_error(name: str, errors: Mapping[str, float]) -> str:
-    return f"{name}\n{errors[name]:.3g}" if name in errors else name or "none compared"
+    shown = Phrase("fitted") if name == FITTED else name or Phrase("none compared")
+    return Phrase("{name}\n{error}", name=shown, error=f"{errors[name]:.3g}") if name in errors else shown
 
 
 def result_of(

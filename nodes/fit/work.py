@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...schedules.core.run import StartsFromImages
 from ...schedules.core.types import Progress
+from ...schedules.core.words import Phrase
 from ...schedules.fitting.budget import OutOfTimeError
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
@@ -88,7 +89,9 @@ def _told_if_interrupted(counting: Counting, page: messages.NodePage) -> Iterato
         yield
     except BaseException as error:
         if messages.is_interrupt(error) and folders.records_limit():
-            said = f"Interrupted at {counting.share}: kept, and goes on from there when queued again."
+            said = Phrase(
+                "Interrupted at {share}: kept, and goes on from there when queued again.", share=counting.share
+            )
             page.show(said, done=counting.fraction, kept=True)
         raise
 

@@ -11,6 +11,7 @@ from typing import Any
 import comfy.model_management
 
 from ...schedules.hosting import LOGGER_NAME
+from ..text import translatable
 
 # Events of the page's script: a sentence for the person, a line or more of the node, pictures for the node.
 MESSAGE, STATUS, PICTURES = "sigmasmith.message", "sigmasmith.status", "sigmasmith.pictures"
@@ -24,7 +25,7 @@ def say(text: str, node_id: Any = None, *, warning: bool = False, quiet: bool = 
     """
     logging.getLogger(LOGGER_NAME).log(logging.WARNING if warning else logging.INFO, "Sigmasmith: %s", text)
     show(text, node_id)
-    send(MESSAGE, node_id, text=text, warning=warning, quiet=quiet)
+    send(MESSAGE, node_id, text=text, said=translatable(text), warning=warning, quiet=quiet)
 
 
 def show(text: str, node_id: Any, **more: Any) -> None:
@@ -34,7 +35,7 @@ def show(text: str, node_id: Any, **more: Any) -> None:
         more: `done`, the share of a bar; `offer`, the minutes that a button in the node is for; `kept`, whether a
             button lets interrupted work go on.
     """
-    send(STATUS, node_id, text=text, **more)
+    send(STATUS, node_id, text=text, said=translatable(text), **more)
 
 
 def send(event: str, node_id: Any, **data: Any) -> None:

@@ -12,6 +12,7 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.progress import AT_MOST, Remaining, Throttle, takes_about
 from ..text import duration
@@ -43,7 +44,7 @@ def progress_bar(
     page: NodePage,
     minutes: float | None,
     within: bool = False,
-    work: str = "the fit",
+    work: str = Phrase("the fit"),
     more: str = AT_MOST,
 ) -> Callable[[int, int, str], None]:
     """calibrate's progress function: the host's bar with a preview, and once in words how long `work` will take.

@@ -113,12 +113,18 @@ def _of_preset(
     model: RunningModel | None,
     notes: Sequence[str] = (),
     hint: str = "",
+    *,
+    by_name: bool = False,
 ) -> Drawn:
-    """A preset at a step count, as Schedule and the dropdown give it."""
-    run, said = preset_run(preset, steps, denoise, mode)  # pyright: ignore[reportArgumentType]
-    sigmas, cut = run, 0
-    if mode == "steps" and (full := steps_before_truncation(steps, denoise)) > steps:
-        sigmas, cut = preset.sigmas(full), full - steps
+    """A preset at a step count, as Schedule gives it; `by_name` as the dropdown does, which knows no denoise."""
+    full = steps_before_truncation(steps, denoise) if mode == "steps" else steps
+    cut = full - steps
+    if by_name:
+        sigmas, said = preset_run(preset, full)
+        run = sigmas[cut:]
+    else:
+        run, said = preset_run(preset, steps, denoise, mode)  # pyright: ignore[reportArgumentType]
+        sigmas = preset.sigmas(full) if cut else run
     summary = schedule_info(preset, run, said)
     return Drawn(
         sigmas=sigmas,
@@ -233,7 +239,8 @@ def _apply(request: LiveRequest, sources: Sources) -> Drawn:
         guidance=None if same_guidance(preset.guidance, guidance) else guidance,
     )
     steps, denoise = int(run.number("steps", 20)), run.number("denoise", 1.0)
-    return _of_preset(preset, steps, denoise, "steps", model, notes, hint=_linked(run, "steps", "denoise"))
+    hint = _linked(run, "steps", "denoise")
+    return _of_preset(preset, steps, denoise, "steps", model, notes, hint, by_name=True)
 
 
 def _curve(name: str, settings: Mapping[str, float], request: LiveRequest, sources: Sources) -> Drawn:

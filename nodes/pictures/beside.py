@@ -9,14 +9,16 @@ from typing import Any
 from comfy_api.latest import io, ui
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ..host.decoding import DecodeLatents
+from ..text import translatable
 from .sheet import image_grid, notice_image
 
 # Samples that are decoded, and schedules that the page is given of a large comparison.
 PICTURED, MOST_ENTRIES = 2, 24
 # Pixels of a tile's longer side in the image of a fit.
 _TILE = 1024
-REFERENCE, NO_PICTURES = "reference", "Connect vae to see the images."
+REFERENCE, NO_PICTURES = Phrase("reference"), "Connect vae to see the images."
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ def for_page(beside: Beside | None, pictures: Sequence[Tensor], cls: type[io.Com
     if beside is None or not pictures:
         return []
     shown = [
-        {"label": entry.label, "error": entry.error, "images": ui.PreviewImage(rows, cls=cls).as_dict()["images"]}
+        {
+            "label": translatable(entry.label),
+            "error": entry.error,
+            "images": ui.PreviewImage(rows, cls=cls).as_dict()["images"],
+        }
         for entry, rows in zip(beside.entries, pictures)
     ]
     return [{"title": beside.title, "entries": shown, "left": beside.left, "right": beside.right}]

@@ -16,6 +16,7 @@ from ..core.noise_space import SigmaRange
 from ..core.run import StartSampler
 from ..core.sigmas import finish_sigmas
 from ..core.types import Progress, SamplerFunction
+from ..core.words import Phrase
 from ..fitting.budget import Budget
 from ..fitting.effort import TOLERANCE
 from ..fitting.sketch import Sketch
@@ -24,7 +25,7 @@ from ..fitting.teacher.teacher import run_teacher
 from ..fitting.teacher_levels import teacher_sigmas
 from .comparison import SOLUTION, Cell, Target
 
-REFERENCE = "reference"
+REFERENCE = Phrase("reference")
 # (sampler, schedule, steps) of a cell.
 CellKey = tuple[str, str, int]
 
@@ -102,7 +103,7 @@ class CellRunner:
         passes: Callable[[Exception], bool],
         kept: int | None = None,
     ) -> None:
-        self.message = REFERENCE
+        self.message: str = REFERENCE
         self._run, self._cells, self._rows = run, cells, slice(0, rows)
         self._range, self._levels = sigma_range, levels
         self._progress, self._passes, self._kept = progress, passes, kept
@@ -155,7 +156,12 @@ class CellRunner:
     def _cell(self, cell: CellRun, aim: Tensor) -> tuple[Cell, Tensor | None]:
         """One cell; a run that breaks down is a result, not the end of the comparison."""
         result = Cell(cell.sampler, cell.schedule, cell.steps, aim.new_zeros(0).double(), target=cell.target)
-        self.message = f"{cell.sampler} with {cell.schedule}, {cell.steps} steps"
+        self.message = Phrase(
+            "{sampler} with {schedule}, {steps} steps",
+            sampler=cell.sampler,
+            schedule=cell.schedule,
+            steps=cell.steps,
+        )
         before, rows = self._rows_called, self._rows.stop
         try:
             end, seconds = run_sampler(self._run, cell.function, cell.sigmas, self._rows, self.called)

@@ -9,6 +9,25 @@ from typing import Any
 import numpy as np
 
 
+class Phrase(str):
+    """A text in English that a page can say in its language: its template and the values that fill it are kept.
+
+    The page's word list (web/words.mjs) goes by the template.
+    """
+
+    template: str
+    given: dict[str, Any]
+
+    def __new__(cls, template: str, **given: Any) -> Phrase:
+        made = super().__new__(cls, template.format(**given))
+        made.template, made.given = template, given
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        # A copy is made of the template: the text itself may hold braces.
+        return (self.template,), self.given
+
+
 def parse_steps(text: Any) -> tuple[int, ...]:
     """Step counts in the order typed: "10", "5, 8, 10", "5 8 10" or a plain number.
 
@@ -69,14 +88,14 @@ def picture_size(shape: Sequence[int], family: str = "") -> str:
     return f"{width}x{height} pixels{clip}"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Phrase:
     """A duration as one says it: 40 seconds, 3 minutes, 2.5 hours."""
     if seconds < 90.0:
         whole = max(1, round(seconds))
-        return f"{whole} second{'s' if whole != 1 else ''}"
+        return Phrase("{count} second", count=whole) if whole == 1 else Phrase("{count} seconds", count=whole)
     if seconds < 5400.0:
-        return f"{round(seconds / 60.0)} minutes"
-    return f"{seconds / 3600.0:.1f} hours"
+        return Phrase("{count} minutes", count=round(seconds / 60.0))
+    return Phrase("{count} hours", count=f"{seconds / 3600.0:.1f}")
 
 
 def plot_sentence(steps: int, chosen: str, errors: Mapping[str, float]) -> str:

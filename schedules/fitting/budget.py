@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..core.types import Progress
+from ..core.words import Phrase
 
 
 class OutOfTimeError(Exception):
@@ -33,7 +34,7 @@ class Budget:
     minutes: float | None = None
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
-    message: str = "reference"
+    message: str = Phrase("reference")
     reserve: float = 0.0
     reserve_in_time: float = 0.0
     afterwards: float = 0.0

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange, flow_top
+from ..core.words import Phrase
 from ..family.place import FamilyPlace
 from .budget import OutOfTimeError
 from .check import Candidate, held_out_check
@@ -99,7 +100,7 @@ def _checked(search: Search, notes: list[str]) -> Solution:
     """The solution once the held-out rows have judged it."""
     problem, reference = search.problem, search.reference
     problem.budget.reserve = problem.budget.reserve_in_time = 0.0
-    problem.budget.message = "held-out check"
+    problem.budget.message = Phrase("held-out check")
     candidates = {count: named for count in problem.steps if (named := candidates_of(search, count))}
     judge = problem.objective(reference.end, problem.held_out)
     winners, rows = held_out_check(problem, judge, candidates, search.hosts, reference.error)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ..core.words import Phrase
 from ..family.learned import LEAST_STEPS, MOST_STEPS, load_family
 from ..family.place import FamilyPlace
 from ..family.placing import SCALES, whole_hundredths
@@ -51,7 +52,7 @@ class Race:
             other: the place at another step count, to start from in place of scales far apart.
         """
         budget, usual = self.problem.budget, self.runs.usual
-        budget.message = f"{steps} steps: scale and stretch"
+        budget.message = Phrase("{steps} steps: scale and stretch", steps=steps)
         stop = budget.spent + allowance
         tried = {usual: self.trial(steps, usual)}
         best = usual

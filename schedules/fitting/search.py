@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..core.sigmas import check_sigmas
 from ..core.step_counts import StepCounts
+from ..core.words import Phrase
 from ..hosts.schedules import DEFAULT_HOST
 from .coefficients.fit import fit_coefficients
 from .objective import Objective, Trial
@@ -114,7 +115,7 @@ def search(
         return
     trials: list[Trial] = []
     for count in problem.ladder:
-        problem.budget.message = f"{count} steps: first candidates"
+        problem.budget.message = Phrase("{steps} steps: first candidates", steps=count)
         if count <= MANY_STEPS:
             starts = [schedules[count] for schedules in along.by_gain if count in schedules]
             if trials and problem.effort.measures_gains:
@@ -128,7 +129,7 @@ def search(
                 _forget_all_but_best(objective, trials)
     remaining = list(problem.ladder)
     for count in problem.ladder:
-        problem.budget.message = f"{count} steps: refining"
+        problem.budget.message = Phrase("{steps} steps: refining", steps=count)
         share = (problem.budget.left - problem.budget.reserve) * count / sum(remaining)
         remaining.remove(count)
         stop = problem.budget.spent + share
@@ -161,7 +162,7 @@ def _move_sigmas(
 
 def _recursive_search(problem: Problem, teacher: Teacher, objective: Objective) -> None:
     """The recursive search over the teacher's levels, each count's schedule then run once to confirm it."""
-    problem.budget.message = "recursive search"
+    problem.budget.message = Phrase("recursive search")
     schedules = oss_schedules(
         problem.run,
         problem.rule,

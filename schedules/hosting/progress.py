@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from ..core.words import duration
+from ..core.words import Phrase, duration
 
 # A fit may end before its budget of model calls does.
-AT_MOST = " more at most"
+AT_MOST = Phrase(" more at most")
 
 
-def takes_about(work: str, seconds: float, minutes: float | None, more: str = AT_MOST) -> str:
+def takes_about(work: str, seconds: float, minutes: float | None, more: str = AT_MOST) -> Phrase:
     """A sentence without its full stop: how long `work` will take, and the limit where there is one.
 
     Args:
@@ -18,8 +18,10 @@ def takes_about(work: str, seconds: float, minutes: float | None, more: str = AT
         minutes: after which it is stopped; None or 0 where nothing needs to be said about that.
         more: what follows the duration.
     """
-    cap = f", stopped after {minutes:g} minutes" if minutes else ""
-    return f"{work} takes about {duration(seconds)}{more}{cap}"
+    given = {"work": work, "time": duration(seconds), "more": more}
+    if not minutes:
+        return Phrase("{work} takes about {time}{more}", **given)
+    return Phrase("{work} takes about {time}{more}, stopped after {minutes} minutes", **given, minutes=f"{minutes:g}")
 
 
 class Remaining:
@@ -38,9 +40,10 @@ class Remaining:
         self._least = min(self._least, seconds)
         return self._least
 
-    def in_words(self, phase: str, done: float, total: float, seconds: float) -> str:
+    def in_words(self, phase: str, done: float, total: float, seconds: float) -> Phrase:
         """One line: the phase, the share that is done, and the time that is left."""
-        return f"{phase}: {share_in_words(done, total)} done, {duration(self.told(seconds))}{self._more}"
+        share, time_left = share_in_words(done, total), duration(self.told(seconds))
+        return Phrase("{phase}: {share} done, {time}{more}", phase=phase, share=share, time=time_left, more=self._more)
 
 
 def share_in_words(done: float, total: float) -> str:

@@ -144,7 +144,9 @@ class ComfyServer:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         command = [str(self.host.python), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port)]
-        command += ["--base-directory", str(self.base), "--database-url", "sqlite:///:memory:", "--disable-api-nodes"]
+        # A file: hosts of 2025 log tracebacks of their own where a database in memory meets a second thread.
+        database = f"sqlite:///{self.base / 'comfy.db'}"
+        command += ["--base-directory", str(self.base), "--database-url", database, "--disable-api-nodes"]
         with (self.base / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, *self.arguments],

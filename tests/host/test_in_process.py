@@ -42,7 +42,10 @@ def run_script(host: Host) -> dict[str, str | None]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])["results"]
+    answer = json.loads(done.stdout.splitlines()[-1])
+    for name, figure in answer["figures"].items():
+        print(f"{name}: {figure:g}")
+    return answer["results"]
 
 
 @pytest.mark.parametrize("name", NAMES)

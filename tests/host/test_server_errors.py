@@ -11,7 +11,7 @@ from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
 from sigmasmith.schedules.presets.share_code import to_share_code
 
-from .answers import error_of, preset_file
+from .answers import error_of, ok, preset_file, text_of
 from .graphs import node
 from .pack_graphs import fit_graph, use_graph
 from .server import PromptRejectedError
@@ -38,6 +38,8 @@ def test_bad_inputs_name_the_input_and_what_to_do(server, sd3):
     graph = use_graph()
     graph["schedule"] = node("SigmasmithSchedule", preset=["preset", 0], steps=4, denoise=0.0, mode="noise level")
     graph["show"] = node("PreviewAny", source=["schedule", 2])
+    assert "passes through" in text_of(ok(server.run(graph)), "schedule")
+    graph["schedule"]["inputs"]["denoise"] = -0.5
     assert "denoise" in error_of(server, graph)
     assert "sd3" in error_of(server, use_graph("sd4"))
     cut = to_share_code(load_preset(preset_file(server, "sd3")))[:-5]

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmasmith.nodes.text import duration, in_words, parse_settings, parse_steps, plain_list, plot_sentence
+from sigmasmith.nodes.text import (
+    duration,
+    in_words,
+    parse_settings,
+    parse_steps,
+    plain_list,
+    plot_sentence,
+    translatable,
+)
+from sigmasmith.schedules.core.words import Phrase
 
 
 @pytest.mark.parametrize(
@@ -67,3 +76,13 @@ def test_plot_title_says_what_was_returned_and_how_much_better_it_is():
     )
     assert plot_sentence(5, "beta", {"fitted": 0.3, "beta": 0.2}) == "5 steps: the host's beta was best"
     assert plot_sentence(5, "fitted", {}) == "5 steps: fitted"
+
+
+def test_the_page_is_sent_templates_with_their_values_at_any_depth_and_all_else_as_it_is():
+    table = {"heads": [Phrase("steps")], "rows": [["5", Phrase("fitted: {sampler}", sampler=Phrase("none"))]], "n": 3}
+    assert translatable(table) == {
+        "heads": [{"say": "steps", "given": {}}],
+        "rows": [["5", {"say": "fitted: {sampler}", "given": {"sampler": {"say": "none", "given": {}}}}]],
+        "n": 3,
+    }
+    assert translatable("a sentence") == "a sentence"

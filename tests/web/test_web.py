@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import shutil
 import subprocess
@@ -20,6 +22,21 @@ def test_the_pure_modules_of_the_page_pass_their_tests():
         [str(NODE), "--test", *map(str, sorted(HERE.glob("*.test.mjs")))], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout[-8000:]
+
+
+def test_the_word_list_has_every_phrase_of_pythons_and_no_other():
+    root = WEB.parent
+    phrases = set()
+    for path in [*root.glob("nodes/**/*.py"), *root.glob("schedules/**/*.py")]:
+        for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(item, ast.Call) and getattr(item.func, "id", "") == "Phrase":
+                # A template that is put together elsewhere could not be looked for here.
+                assert isinstance(item.args[0], ast.Constant), f"{path}:{item.lineno}"
+                phrases.add(item.args[0].value)
+    words = (WEB / "words.mjs").read_text(encoding="utf-8")
+    told = words[words.index("export const TOLD") :]
+    keys = re.findall(r'^  ("(?:[^"\\]|\\.)+"): \[', told, re.MULTILINE)
+    assert {json.loads(key) for key in keys} == phrases
 
 
 def test_the_host_finds_one_entry_and_everything_else_is_imported_from_it():

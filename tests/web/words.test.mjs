@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import test from "node:test";
-import { LANGUAGES, WORDS, say, speak } from "../../web/words.mjs";
+import { LANGUAGES, TOLD, WORDS, say, speak, told } from "../../web/words.mjs";
 
 const folder = new URL("../../web/", import.meta.url);
 const sources = new Map();
@@ -16,6 +16,36 @@ test("every word is there in every language, with the same values to fill in", (
     for (const text of texts) assert.deepEqual(values(text), values(texts[0]), `${key}: ${text}`);
     assert.ok(new Set(texts).size >= 4, `${key} is not translated`);
   }
+});
+
+test("what Python sends is there in every other language, with the same values to fill in", () => {
+  const values = (text) => [...text.matchAll(/\{\w+\}|Apply Schedule|Fit Schedule|keep_sampler/g)].map(String).sort();
+  for (const [english, texts] of Object.entries(TOLD)) {
+    assert.equal(texts.length, LANGUAGES.length - 1, english);
+    for (const text of texts) assert.deepEqual(values(text), values(english), `${english}: ${text}`);
+  }
+});
+
+test("a template of Python's is said in the host's language with all that fills it, and any other text as it comes", () => {
+  const sent = {
+    say: "{phase}: {share} done, {time}{more}",
+    given: {
+      phase: { say: "{steps} steps: refining", given: { steps: 5 } },
+      share: "40 %",
+      time: { say: "{count} minutes", given: { count: 3 } },
+      more: { say: " more at most", given: {} },
+    },
+  };
+  const heard = ["de", "fr", "en", "ru"].map((locale) => {
+    speak(() => locale);
+    return told(sent);
+  });
+  const english = "5 steps: refining: 40 % done, 3 minutes more at most";
+  assert.deepEqual(heard, ["5 Schritte: Verfeinern: 40 % fertig, noch 3 Minuten (höchstens)", "5 pas : affinage : 40 % fait, encore 3 minutes (au plus)", english, english]);
+  speak(() => "de");
+  assert.equal(told("euler"), "euler");
+  assert.equal(told({ say: "a new {thing}", given: { thing: "one" } }), "a new one");
+  speak(() => "en");
 });
 
 test("the languages are those of the node texts", async () => {

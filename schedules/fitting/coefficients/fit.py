@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...core.words import Phrase
 from ...samplers.parameters import coefficients_of
 from ..objective import Objective, Trial
 from ..problem import Problem
@@ -26,7 +27,7 @@ def fit_coefficients(
         allowance: evaluations per sample.
     """
     stop = problem.budget.spent + allowance
-    problem.budget.message = f"{start.steps} steps: coefficients"
+    problem.budget.message = Phrase("{steps} steps: coefficients", steps=start.steps)
     cost = start.steps * (objective.share + held_out.share)
     best, least = objective.best_with_coefficients.get(start.steps), float("inf")  # the family at this model's scale
     if best is not None:
@@ -48,7 +49,7 @@ def fit_coefficients(
             worse.rollout.forget()
     if best is None:
         return
-    problem.budget.message = f"{start.steps} steps: schedule and coefficients"
+    problem.budget.message = Phrase("{steps} steps: schedule and coefficients", steps=start.steps)
     # The choice of order stands: freer coefficients would look better here whatever they do elsewhere.
     objective.best_with_coefficients[start.steps] = best
     objective.best_with_coefficients[start.steps] = refine_coefficients(

@@ -12,6 +12,7 @@ from ...core.noise_space import SigmaRange
 from ...core.run import Run, RunsInTurn, RunsRowByRow
 from ...core.sigmas import finish_sigmas
 from ...core.types import SamplerFunction
+from ...core.words import Phrase
 from ...samplers.brownian import BrownianPath, is_stochastic, on_path
 from ...samplers.by_name import own_sampler
 from ..budget import Budget
@@ -52,7 +53,7 @@ def self_test(
     Raises:
         SelfTestError: says what cannot be done, and why. ModelError: NaN from the model.
     """
-    message, budget.message = budget.message, "self-test"
+    message, budget.message = budget.message, Phrase("self-test")
     several = slice(0, min(2, rows)) if run.splits else slice(0, rows)
     facts: dict[str, SamplerFacts] = {}
     for name, function in samplers.items():

@@ -12,6 +12,7 @@ from ...core.metrics import geometric_mean, sample_errors
 from ...core.noise_space import Array
 from ...core.run import StartsFromImages
 from ...core.sigmas import finish_sigmas
+from ...core.words import Phrase
 from ..direct import DirectRun
 from ..experts import levels_with_boundary
 from ..partial import PartialStart
@@ -66,7 +67,7 @@ def make_reference(problem: Problem) -> Reference:
     """Run the teacher and its check; a stochastic sampler also runs itself on many steps of its Brownian paths."""
     if problem.sampling.start is not None and isinstance(problem.run, StartsFromImages) and not problem.run.has_images:
         _start_from_images(problem, problem.run, problem.sampling.start)
-    problem.budget.message = "reference"
+    problem.budget.message = Phrase("reference")
     fine = _teacher(problem, _levels(problem, problem.effort.teacher_nodes), problem.everything)
     if isinstance(problem.run, DirectRun):
         problem.run.try_splitting(*fine.probe, [problem.search, problem.held_out], problem.budget)
@@ -126,7 +127,7 @@ def _start_from_images(problem: Problem, run: StartsFromImages, start: PartialSt
     They cost one more teacher over the whole range, on top of the effort's limit.
     """
     spent = problem.budget.spent
-    problem.budget.message = "images to start from"
+    problem.budget.message = Phrase("images to start from")
     levels = teacher_sigmas(problem.effort.teacher_nodes, start.sigma_range)
     run.start_from(_teacher(problem, levels, problem.everything).end, start.sigma)
     problem.budget.limit += problem.budget.spent - spent

@@ -37,8 +37,9 @@ run({
   async "a click on a number redraws the curve before anything is queued"(tab) {
     const id = await tab.in(() => window.ss.add("SigmasmithCosine", 100, 50).id);
     const queued = await tab.queued();
+    await drawn(tab, id);
+    await sleep(500); // a node takes its width late, and its curve is drawn anew for that alone
     const before = await drawn(tab, id);
-    await sleep(500);
     await clickUp(tab, id, "steps");
     await tab.until("another curve", (node, old) => window.ss.curve(window.ss.node(node)) !== old, id, before);
     const words = await tab.in((node) => window.ss.words(window.ss.node(node)), id);

@@ -21,13 +21,19 @@ function ownGraph(tab) {
 function cutTexts(tab) {
   return tab.in(() => [...document.querySelectorAll(".sigmasmith-outcome")].flatMap((view) => {
     const box = view.getBoundingClientRect();
-    return [...view.querySelectorAll("p, td, th, button, .ss-said, .ss-error")]
+    const pen = document.createElement("canvas").getContext("2d");
+    const narrow = [...view.querySelectorAll("select")].filter((select) => {
+      pen.font = getComputedStyle(select).font;
+      return pen.measureText(select.selectedOptions[0].textContent).width > select.clientWidth - 20; // its arrow
+    });
+    const cut = [...view.querySelectorAll("p, td, th, button, .ss-said, .ss-error")]
       .filter((element) => element.textContent && element.getClientRects().length)
       .filter((element) => {
         const { right, bottom } = element.getBoundingClientRect();
         return element.scrollWidth > element.clientWidth + 1 || right > box.right + 1 || (bottom > box.bottom + 1 && !element.closest(".ss-table"));
       })
       .map((element) => element.textContent);
+    return [...cut, ...narrow.map((select) => select.selectedOptions[0].textContent)];
   }));
 }
 
@@ -57,7 +63,7 @@ await run({
     const ids = await ownGraph(tab);
     const fit = await tab.in((given) => {
       const { add, node } = window.ss;
-      const made = add("SigmasmithFit", 500, 50, { steps: "5", effort: "quick", name: "page fit", cfg: 4 });
+      const made = add("SigmasmithFit", 500, 50, { steps: "5, 8", effort: "quick", name: "page fit", cfg: 4 });
       node(given.load).connect(0, made, 0);
       node(given.positive).connect(0, made, 1);
       node(given.negative).connect(0, made, 2);

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.nodes.page.live_curve import live_curve, shared_preset
 from sigmasmith.nodes.page.live_request import parse_request
+from sigmasmith.schedules.hosting.lists import preset_sigmas
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.presets.share_code import from_share_code, to_share_code
 
@@ -173,6 +174,17 @@ def test_apply_draws_what_the_sampler_behind_it_will_run():
     assert answer["cut"] == 6
     assert drawn(answer)[6:] == pytest.approx(MINE.sigmas(4, 0.4).tolist(), rel=1e-6)
     assert answer["warnings"] == []
+
+
+def test_apply_draws_what_the_dropdown_gives_where_that_is_not_the_preset_s_own_list():
+    # A host asks for 40 steps and runs the last 20: on a flow model too far from 5 to 10 steps for the fit to serve.
+    flow = preset(model=FLUX, errors={10: {"fitted": 0.01, "simple": 0.02}})
+    answer = answer_of(apply(steps=20, denoise=0.5), Host({"mine": flow}, FLUX))
+    sigmas, said = preset_sigmas(flow, 40, 1.0)
+    assert not torch.equal(sigmas, flow.sigmas(40))
+    assert drawn(answer) == pytest.approx(sigmas.tolist(), rel=1e-6)
+    assert answer["cut"] == 20
+    assert said in answer["summary"]
 
 
 def test_apply_warns_of_another_scheduler_sampler_and_guidance():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import json
+
 import pytest
-from sigmasmith.schedules.core.words import picture_size
+from sigmasmith.schedules.core.words import Phrase, picture_size
 
 
 @pytest.mark.parametrize(
@@ -20,3 +23,13 @@ from sigmasmith.schedules.core.words import picture_size
 )
 def test_a_latent_is_named_by_the_pixels_of_its_picture(shape, family, said):
     assert picture_size(shape, family) == said
+
+
+def test_a_phrase_is_its_english_text_and_keeps_what_it_was_made_of():
+    phrase = Phrase("the preset {name}, with {sampler}", name="a {b}", sampler=Phrase("no sampler"))
+    assert phrase == "the preset a {b}, with no sampler"
+    assert json.loads(json.dumps(phrase)) == phrase
+    assert phrase.template == "the preset {name}, with {sampler}"
+    assert phrase.given == {"name": "a {b}", "sampler": "no sampler"}
+    for copied in (copy.copy(phrase), copy.deepcopy(phrase)):
+        assert (copied, copied.template, copied.given) == (phrase, phrase.template, phrase.given)
