@@ -82,7 +82,9 @@ def test_the_coefficients_are_fitted_and_used_under_schedule_automatic(server):
     mine = load_preset(server.presets / "coefficients.safetensors")
     assert mine.sampler == "sigmasmith_multistep"
     assert set(mine.coefficients) == {5}
-    again = server.txt2img(["coefficients"], sampler_name=label, scheduler="Automatic", seed=0, batch_size=4)
+    again = server.txt2img(
+        ["coefficients"], sampler_name=label, scheduler="Automatic", seed=0, batch_size=len(fitted.images)
+    )
     assert "Sigmasmith preset: coefficients (" in again.infotext
     assert again.images == fitted.images
     plain = server.txt2img(["coefficients"], sampler_name="DPM++ 2M", scheduler="Sigmasmith Optimal", seed=0)
