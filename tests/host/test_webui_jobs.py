@@ -52,15 +52,19 @@ def test_a_fit_for_changed_images_is_used_by_the_same_strength_in_img2img(server
     # On 12 noises: of 4 the 2 rows that judge the result cannot tell two close schedules apart.
     panel = [*FIT[:4], "6", 12, *FIT[6:8], "for changes", True]
     asked = {"sampler_name": "Euler", "denoising_strength": 0.5, "steps": 6}
+    before = len(server.log())
     fitted = server.img2img(image, panel, **asked)
     mine = load_preset(server.presets / "for changes.safetensors")
     assert mine.denoise == 0.5
     assert mine.counts_in_words == "4 steps at denoise 0.5"  # int(0.5 * 6) + 1 of the host's 6
-    # Hosts have schedules of their own. Of two close ones either may have the smaller mean on the 3 rows that judge, as
-    # reForge's beta has by .7 %: the fit then stands. One that is shown to be better would be returned in its place.
+    # On reForge beta ends .8 % nearer, whether 3, 6 or 12 rows judge (12, 24, 48 noises). A schedule that is shown to
+    # be better would be returned; beta is not, so the fit stands, and the report says which had the smaller mean.
     errors = dict(mine.errors[8])
+    own, best = errors.pop("fitted"), min(errors.values())
     assert mine.origin[8] == "fitted"
-    assert errors.pop("fitted") < 1.05 * min(errors.values())
+    assert own < 1.02 * best
+    assert mine.made.more["gain"]["8"][2] > 1.0  # the end of its interval
+    assert ("had the smaller mean error, but is not shown to be better" in server.log()[before:]) == (best < own)
     server.probed()
     using = {**asked, "scheduler": "Sigmasmith Optimal"}
     server.img2img(image, ["for changes"], **{**using, "sampler_name": "Probe"})
@@ -78,7 +82,9 @@ def test_the_coefficients_are_fitted_and_used_under_schedule_automatic(server):
     mine = load_preset(server.presets / "coefficients.safetensors")
     assert mine.sampler == "sigmasmith_multistep"
     assert set(mine.coefficients) == {5}
-    again = server.txt2img(["coefficients"], sampler_name=label, scheduler="Automatic", seed=0, batch_size=4)
+    again = server.txt2img(
+        ["coefficients"], sampler_name=label, scheduler="Automatic", seed=0, batch_size=len(fitted.images)
+    )
     assert "Sigmasmith preset: coefficients (" in again.infotext
     assert again.images == fitted.images
     plain = server.txt2img(["coefficients"], sampler_name="DPM++ 2M", scheduler="Sigmasmith Optimal", seed=0)
