@@ -86,7 +86,7 @@ class SigmasmithRewardFromNode(io.ComfyNode):
             "itself, and its number, or the number in its text, is the score.",
             search_aliases=["sigmasmith", "reward", "ImageReward", "HPSv2", "PickScore", "aesthetic", "search"],
             inputs=[
-                text("node", "", "Id or title of the node, as its pack registers it."),
+                text("node", "", "Id or title of the node, as its pack registers it; several in a row as A > B."),
                 text("settings", "", "Its widgets, one a line, such as prompt = a red house.", multiline=True),
                 text("link_names", "", "Names of its inputs that link_1, link_2, link_3 stand for, such as model."),
                 text("image_input", "", "Name of its image input. Empty: the first.", optional=True),

@@ -20,8 +20,8 @@ from ...schedules.search.words import drafts_in_words, seeds_in_words
 from ..host import messages
 from ..host.decoding import latent_decoder
 from ..host.guiders import cfg_guider
+from ..host.node_score import node_reward
 from ..host.noise_levels import is_flow, model_sampling_of
-from ..host.rewards import node_reward
 from ..host.search_sampler import DecoderOf, PilotRuns, search_sampler, tell_search
 from ..host.search_seeds import KSamplerInputs, KSamplerRuns, draft_rule
 from ..variance.noise import parse_seeds

@@ -57,6 +57,9 @@ def seeds_in_words(search: SeedSearch, made: str, note: str) -> str:
         lines.append(f"Seed {search.kept[search.winner]} won with {float(finals.max()):.4g} by {search.reward.name}.")
     if search.stopped:
         lines.append(f"Stopped early: {search.stopped}. What was made so far is kept.")
+    if search.winner is not None and not len(finals):
+        why = "the best of the drafts that were scored" if len(drafts) else "the first drawn, for no draft was scored"
+        lines.append(f"Seed {search.kept[search.winner]} is given out: {why}.")
     lines.append(
         f"{made}: "
         f"{search.calls:.0f} model calls, {search.rewarded} images scored; {duration(search.seconds)} for the runs, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import comfy.model_management
 import comfy.sample
@@ -282,6 +282,71 @@ def test_another_packs_score_is_asked_image_by_image_as_a_number_or_as_text():
         assert "node: 'Missing' is not installed" in raises(ValueError, lambda: make([], "Missing", "", ""))
     finally:
         del HOST.NODE_CLASS_MAPPINGS["OddScore"], HOST.NODE_DISPLAY_NAME_MAPPINGS["OddScore"]
+
+
+class ScoreParts:
+    """Nodes of a pack in the manner of PickScore's: a loader, one that prepares the picture, one that scores."""
+
+    made: ClassVar[list[str]] = []
+
+    class Loader:
+        RETURN_TYPES = ("ODD_SCORER",)
+        FUNCTION = "load"
+
+        @classmethod
+        def INPUT_TYPES(cls) -> dict[str, Any]:
+            return {"required": {"factor": ("FLOAT", {"default": 2.0})}}
+
+        def load(self, factor: float) -> tuple[float]:
+            ScoreParts.made.append("loaded")
+            return (factor,)
+
+    class Processor:
+        RETURN_TYPES = ("ODD_INPUTS",)
+        FUNCTION = "process"
+
+        @classmethod
+        def INPUT_TYPES(cls) -> dict[str, Any]:
+            return {"required": {"model": ("ODD_SCORER",), "images": ("IMAGE",), "text": ("STRING", {})}}
+
+        def process(self, model: float, images: Tensor, text: str) -> tuple[float]:
+            assert len(images) == 1
+            return (model * float(images.mean()) + len(text),)
+
+    class Selector:
+        RETURN_TYPES = ("STRING", "IMAGE")
+        FUNCTION = "select"
+
+        def __init__(self) -> None:
+            ScoreParts.made.append("selector")
+
+        @classmethod
+        def INPUT_TYPES(cls) -> dict[str, Any]:
+            required = {"model": ("ODD_SCORER",), "inputs": ("ODD_INPUTS",)}
+            return {"required": required, "optional": {"images": ("IMAGE",)}}
+
+        def select(self, model: float, inputs: float, images: Tensor | None = None) -> tuple[str, Tensor]:
+            assert images is not None
+            return f"{inputs:.3f}", images
+
+
+def test_a_score_that_takes_several_nodes_is_asked_of_them_in_a_row():
+    """The loader is run once, and a node's object is made once, for some load their model with it."""
+    make, ids = part("nodes.search.work").reward_of_node, ("Loader", "Processor", "Selector")
+    images = torch.stack([torch.full((4, 4, 3), value) for value in (0.2, 0.5, 0.6)])
+    HOST.NODE_CLASS_MAPPINGS.update({f"Odd{name}": getattr(ScoreParts, name) for name in ids})
+    try:
+        given = make([], "OddLoader > OddProcessor > OddSelector", "factor = 10\ntext = abc", "")
+        assert [round(score, 3) for score in scores(given, images)] == [5.0, 8.0, 9.0]
+        assert sorted(ScoreParts.made) == ["loaded", "selector"]
+        linked = make([1.0], "OddProcessor>OddSelector", "text = abc", "model", output="STRING")
+        assert [round(score, 3) for score in scores(linked, images)] == [3.2, 3.5, 3.6]
+        said = raises(ValueError, lambda: make([1.0], "OddSelector", "", "model"))
+        assert said.startswith("node: OddSelector also needs inputs"), said
+        assert "OddLoader has no input of type IMAGE" in raises(ValueError, lambda: make([], "OddLoader", "", ""))
+    finally:
+        for name in ids:
+            del HOST.NODE_CLASS_MAPPINGS[f"Odd{name}"]
 
 
 def test_a_plan_is_typed_or_measured_and_a_pilot_says_what_it_needs():

@@ -199,6 +199,39 @@ def test_a_pack_that_fails_on_one_image_is_named_and_the_images_made_so_far_are_
     assert any("The search stopped early: reward StandInAesthetic" in text for text in told(server))
 
 
+NO_SCORE = {
+    "NaN": "it gave NaN or infinity",
+    "text": "it gave no row of numbers for each of",
+    "one number": "it gave no row of numbers for each of",
+    "failure": "it failed: RuntimeError: out of sorts",
+}
+
+
+@pytest.mark.parametrize("gives", NO_SCORE)
+def test_a_reward_without_a_score_is_named_and_the_images_made_so_far_are_given_out(server, gives):
+    """After two drafts of four: the better one is run in full, as a plain KSampler makes it."""
+    graph = search_graph("tiny_sd15")
+    graph["reward"] = node("StandInReward", gives=gives, after=2)
+    result = ok(server.run(graph))
+    report = text_of(result, "sample")
+    assert f"Stopped early: reward odd: {NO_SCORE[gives]}" in report
+    assert "What was made so far is kept" in report
+    plain = text_to_image("tiny_sd15", steps=STEPS, sampler="dpmpp_2m", scheduler="karras", seed=winner(result))
+    plain["keep"] = node("SaveLatent", samples=["sample", 0], filename_prefix="plain")
+    made = latent(server, ok(server.run(plain)))
+    assert float((latent(server, result) - made).norm() / made.norm()) <= 1e-5
+
+
+@pytest.mark.parametrize("gives", NO_SCORE)
+def test_a_reward_that_fails_inside_a_run_is_named_and_the_run_ends_without_it(server, gives):
+    graph = custom("tiny_sd15")
+    graph["reward"] = node("StandInReward", gives=gives, after=6)
+    server.events.clear()
+    images = ok(server.run(graph)).outputs["save"]["images"]
+    assert len(images) == 2
+    assert any(f"reward odd: {NO_SCORE[gives]}" in text for text in told(server))
+
+
 def test_budgets_that_are_too_small_say_the_least_that_works(server):
     assert "the least that works is 1.5" in error_of(server, search_graph("tiny_sd15", budget=1.1))
     assert f"the least is {STEPS + 1}" in error_of(server, custom("tiny_sd15", budget=STEPS))

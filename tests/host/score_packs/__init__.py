@@ -91,4 +91,42 @@ class Aesthetic:
         return image, red(image)
 
 
-NODE_CLASS_MAPPINGS = {f"StandIn{kind.__name__}": kind for kind in (Loader, ImageReward, HPSv2, PickScore, Aesthetic)}
+class OddReward:
+    """A reward of another pack's making, which scores the red of images until it gives something else."""
+
+    name = "odd"
+
+    def __init__(self, gives: str, after: int) -> None:
+        self.gives = gives
+        self.left = after
+
+    def measure(self, images: Tensor) -> Any:
+        self.left -= len(images)
+        scores = images[..., 0].mean(dim=(1, 2)).cpu()[:, None]
+        if self.left >= 0:
+            return scores
+        if self.gives == "failure":
+            raise RuntimeError("out of sorts")
+        return {"NaN": scores * float("nan"), "text": "good", "one number": scores.mean()}[self.gives]
+
+    def total(self, measured: Tensor) -> Tensor:
+        return measured[:, 0]
+
+
+class Reward:
+    """An `OddReward` as a link of our type; `after` images it fails."""
+
+    RETURN_TYPES = ("SIGMASMITH_REWARD",)
+    FUNCTION = "make"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        gives = (["NaN", "text", "one number", "failure"],)
+        return {"required": {"gives": gives, "after": ("INT", {"default": 0})}}
+
+    def make(self, gives: str, after: int) -> tuple[OddReward]:
+        return (OddReward(gives, after),)
+
+
+NODES = (Loader, ImageReward, HPSv2, PickScore, Aesthetic, Reward)
+NODE_CLASS_MAPPINGS = {f"StandIn{kind.__name__}": kind for kind in NODES}

@@ -72,7 +72,15 @@ def test_a_bad_score_is_named_with_its_seed_and_what_was_made_is_kept(bad):
     assert len(search.scores[0]) == 10
     assert search.kept == [max(range(10), key=lambda seed: 7 * seed % 101)]
     assert search.winner == 0
-    assert "Stopped early" in seeds_in_words(search, "", "")
+    report = seeds_in_words(search, "", "")
+    assert "Stopped early" in report
+    assert f"Seed {search.kept[0]} is given out: the best of the drafts that were scored." in report
+
+
+def test_a_reward_that_never_scores_leaves_the_first_seed_and_the_report_says_so():
+    search = search_seeds(GreyRuns(), ScoreReward("odd", lambda images: "nothing"), SeedBudget(8.0, 16), 4)
+    assert search.kept == [4]
+    assert "Seed 4 is given out: the first drawn, for no draft was scored." in seeds_in_words(search, "", "")
 
 
 def test_a_judge_is_reported_beside_and_chooses_nothing():
