@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ...schedules.core.words import duration
 from ...schedules.hosting.call_timer import CallTimer
+from ...schedules.hosting.noise_use import uses_given_noise
 from ...schedules.hosting.progress import AT_MOST, takes_about
 from .runs import stop_if_interrupted
 from .samplers import function_name
@@ -47,7 +48,9 @@ def fit_sampler(sampler: Any, eta: float) -> FittableSampler:
     function, options = sampler.func, {}
     known = inspect.signature(function).parameters
     has_eta = "eta" in known
-    stochastic = "noise_sampler" in known and (not has_eta or known["eta"].default != 0.0) and eta > 0.0
+    asks = "noise_sampler" in known
+    draws = known["eta"].default != 0.0 if has_eta else asks and uses_given_noise(function)
+    stochastic = asks and draws and eta > 0.0
     note = ""
     if has_eta:
         options["eta"] = eta if stochastic else 0.0
@@ -60,7 +63,7 @@ def fit_sampler(sampler: Any, eta: float) -> FittableSampler:
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, **noise: Any
     ) -> Any:
         noise.pop("disable", None)
-        if "noise_sampler" in known and "noise_sampler" not in noise:  # multiplied by 0, but asked for all the same
+        if asks and "noise_sampler" not in noise:  # multiplied by 0, but asked for all the same
             noise["noise_sampler"] = lambda *_: torch.zeros_like(x)
         given = {"extra_args": extra_args, "callback": callback, "disable": True}
         return function(model, x, sigmas.clone(), **(given | options | noise))
