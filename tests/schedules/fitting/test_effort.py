@@ -28,10 +28,21 @@ def test_calls_bound_a_fit_and_choose_its_rows(calls, sampler):
 
 
 def test_more_calls_take_more_noises():
-    rows = [effort_for("fast", (5,), coefficients=True, calls=calls).rows or 0 for calls in (700, 1500, 3000)]
+    rows = [effort_for("fast", (5,), coefficients=True, calls=calls).rows or 0 for calls in (700, 1500, 2800)]
     assert rows == sorted(rows)
     assert rows[0] == 6
-    assert rows[-1] == 24
+    assert rows[-1] == 23
+
+
+def test_every_step_is_refined_from_twelve_noises_on():
+    first = next(
+        effort
+        for calls in range(2500, 4000, 10)
+        if (effort := effort_for("fast", (5,), coefficients=True, calls=calls)).refines
+    )
+    assert first.rows == 12
+    assert effort_for("fast", (10,), coefficients=True, calls=10_000).rows == 13
+    assert effort_for("fast", (5,), coefficients=True, calls=10_000).rows == 24
 
 
 def test_every_step_is_refined_where_there_are_calls_for_it():
