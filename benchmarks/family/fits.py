@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from ...cli.subjects import PlainSubject
 from ...schedules.core.metrics import Ratio
 from ...schedules.family.learned import Family, family_of
@@ -80,9 +82,7 @@ def fit_verdicts(
         best_of_all = min(map(typical_error, hosts.values()))
         for seed in range(seeds):
             fit = fit_on(known.subject, which.guidance, family, count, effort, noises, seed, sampler, calls)
-            start = known.start * (float(fit.schedules[count][0]) / limits.sigma_max)
-            ends = known.subject.end_states(start, fit.sampler_function(), fit.schedules[count])
-            error, row = typical_error(known.errors(ends)), fit.report.rows[count]
+            error, row = typical_error(known.errors(ends_of(known, fit, count))), fit.report.rows[count]
             rival = own.get(row.best_host or "", min(own.values()))
             yield FitVerdict(
                 which.key,
@@ -120,6 +120,13 @@ def fit_on(
         Searching(host_schedules(limits), effort, method, family=family),
         Cost(calls=calls),
     )
+
+
+def ends_of(known: Rows, fit: Calibration, steps: int) -> Tensor:
+    """(rows, ...) end states of a fit's own run."""
+    sigmas = fit.schedules[steps]
+    start = known.start * (float(sigmas[0]) / known.sigma_range.sigma_max)
+    return known.subject.end_states(start, fit.sampler_function(), sigmas)
 
 
 def summary(judged: Sequence[FitVerdict]) -> Iterator[str]:

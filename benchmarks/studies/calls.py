@@ -25,7 +25,7 @@ from ...schedules.samplers.fitted import NAME
 from ..asked import average
 from ..cases import host_lists
 from ..family.choose import host_errors, typical_error
-from ..family.fits import fit_on
+from ..family.fits import ends_of, fit_on
 from ..family.judge import LEVELS, SEED, training_of
 from ..family.subjects import Rows, Training
 from . import study_parser
@@ -55,25 +55,30 @@ class CallsCase:
         errors = host_errors(self.known, steps, {_HOST_SAMPLER: own_sampler(_HOST_SAMPLER)})
         self.hosts = {name: typical_error(rows) for (_, name), rows in errors.items()}
 
-    def points(self, seed: int) -> Iterator[Point]:
+    def points(
+        self,
+        seed: int,
+        budgets: Sequence[int] = _BUDGETS,
+        raced: Sequence[int] = _RACED,
+        searched: Sequence[int] = _SEARCHED,
+    ) -> Iterator[Point]:
+        """One for each budget, and for each number of rows of the race and of OSS."""
         least = min(self.hosts.values())
-        for budget in _BUDGETS:
+        for budget in budgets:
             if budget >= 150 + 30 * self.steps:
                 calls, error = self._fitted(seed, NAME, budget, "gauss_newton", 24)
                 yield Point(OURS, budget, calls, least / error)
-        for rows in _RACED:
+        for rows in raced:
             calls, name = self._raced(seed, rows)
             yield Point(HOST, rows, calls, least / self.hosts[name])
-        for rows in _SEARCHED:
+        for rows in searched:
             calls, error = self._fitted(seed, _HOST_SAMPLER, None, "oss", rows)
             yield Point(OSS, rows, calls, least / error)
 
     def _fitted(self, seed: int, sampler: str, budget: int | None, method: str, rows: int) -> tuple[int, float]:
-        subject, top = self.known.subject, self.known.sigma_range.sigma_max
+        subject = self.known.subject
         fit = fit_on(subject, self.which.guidance, self.family, self.steps, "fast", rows, seed, sampler, budget, method)
-        sigmas = fit.schedules[self.steps]
-        ends = subject.end_states(self.known.start * (float(sigmas[0]) / top), fit.sampler_function(), sigmas)
-        return fit.calls, typical_error(self.known.errors(ends))
+        return fit.calls, typical_error(self.known.errors(ends_of(self.known, fit, self.steps)))
 
     def _raced(self, seed: int, rows: int) -> tuple[int, str]:
         """(calls, the host schedule that is nearest on so many rows)."""

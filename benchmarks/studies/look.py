@@ -19,46 +19,35 @@ from torch import Tensor
 
 from ...demo.models.weights import load_classifier
 from ...schedules.family.learned import Family, family_of
-from ...schedules.fitting.calibration import Calibration
 from ..cases import host_lists
-from ..family.choose import typical_error
-from ..family.fits import fit_on
+from ..family.choose import host_errors, typical_error
+from ..family.fits import ends_of, fit_on
 from ..family.judge import LEVELS, deterministic_samplers, training_of
 from ..family.subjects import Rows, Training
 from ..field.judge import Judge
 from ..zoo.sheet import write_sheet
 from . import study_parser
 
-_ROWS, _SEED, _SHOWN = 256, 9_000, 8
+_SEED, _SHOWN = 9_000, 8
 _STEPS, _STOCK = 5, (5, 10, 20)
 
 
 def best_stock_ends(known: Rows, steps: int) -> tuple[str, Tensor]:
     """The pair that ends nearest at a step count, and its end states (rows, ...)."""
-    best: tuple[float, str, Tensor] | None = None
-    for name, sigmas in host_lists(known.subject, steps).items():
-        start = known.start * (float(sigmas[0]) / known.sigma_range.sigma_max)
-        for sampler, function in deterministic_samplers(known.sigma_range).items():
-            ends = known.subject.end_states(start, function, sigmas)
-            error = typical_error(known.errors(ends))
-            if best is None or error < best[0]:
-                best = error, f"{sampler} + {name}", ends
-    assert best is not None
-    return best[1], best[2]
-
-
-def fitted_ends(known: Rows, fit: Calibration) -> Tensor:
-    sigmas = fit.schedules[_STEPS]
+    samplers = deterministic_samplers(known.sigma_range)
+    errors = host_errors(known, steps, samplers)
+    sampler, schedule = min(errors, key=lambda pair: typical_error(errors[pair]))
+    sigmas = host_lists(known.subject, steps)[schedule]
     start = known.start * (float(sigmas[0]) / known.sigma_range.sigma_max)
-    return known.subject.end_states(start, fit.sampler_function(), sigmas)
+    return f"{sampler} + {schedule}", known.subject.end_states(start, samplers[sampler], sigmas)
 
 
-def looked_at(which: Training, family: Family | None, out: Path | None) -> None:
+def looked_at(which: Training, family: Family | None, out: Path | None, rows: int) -> None:
     """Print one model's rows, and draw its sheet."""
-    known = Rows(which, _ROWS, _SEED, LEVELS)
+    known = Rows(which, rows, _SEED, LEVELS)
     judge = Judge(known.end, known.end, load_classifier(which.member.partition("_")[0]))
     fit = fit_on(known.subject, which.guidance, family, _STEPS)
-    ends = {f"{_STEPS:>2} steps, fitted": fitted_ends(known, fit)}
+    ends = {f"{_STEPS:>2} steps, fitted": ends_of(known, fit, _STEPS)}
     for steps in _STOCK:
         pair, reached = best_stock_ends(known, steps)
         ends[f"{steps:>2} steps, {pair}"] = reached
@@ -67,8 +56,8 @@ def looked_at(which: Training, family: Family | None, out: Path | None) -> None:
         said = judge(reached)
         print(f"{name:<42}{said.error:7.4f} {100 * said.agreement:9.1f} % {said.distance:12.3f}", flush=True)
     if out is not None:
-        rows = [known.end[:_SHOWN], *(reached[:_SHOWN] for reached in ends.values())]
-        write_sheet(torch.cat(rows), out / f"{which.member}_{which.guidance:g}.png", columns=_SHOWN)
+        shown = [known.end[:_SHOWN], *(reached[:_SHOWN] for reached in ends.values())]
+        write_sheet(torch.cat(shown), out / f"{which.member}_{which.guidance:g}.png", columns=_SHOWN)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -76,10 +65,11 @@ def main(argv: Sequence[str]) -> int:
     parser = study_parser("look", __doc__)
     parser.add_argument("--family", type=Path, help="one that has not seen the models; without it the shipped one")
     parser.add_argument("--models", nargs="+", type=training_of, required=True, help="with a bundled classifier")
+    parser.add_argument("--rows", type=int, default=256, help="noises that are judged (default 256)")
     parser.add_argument("--out", type=Path, help="folder for the sheets")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     family = None if args.family is None else family_of(json.loads(args.family.read_text("utf-8")))
     for which in args.models:
-        looked_at(which, family, args.out)
+        looked_at(which, family, args.out, args.rows)
     return 0

@@ -92,6 +92,7 @@ def test_nine_of_ten_claims_hold_what_compare_measures_on_new_seeds(server):
         )
         claim = claim_in(report := text_of(ok(server.run(graph, timeout=600)), "fit"), steps)
         if claim is None:
+            assert not re.search(rf"^ +{steps}  fitted", report, re.M), f"a claim that was not read:\n{report}"
             lines.append(f"{checkpoint:<10}{steps:>3} steps, cfg {cfg:g}: a host's schedule returned\n{report}")
             held += 1  # nothing is claimed
             continue
