@@ -33,10 +33,12 @@ class InputCheck:
     Args:
         check: called with the typed values of its parameters, those left out that come through a link; raises a
             ValueError whose text begins with the input's name.
+        judged: inputs with a list of choices whose values the check judges. The host holds a value against the list
+            where its node does not name the input, so these are named, unless another is at fault.
     """
 
-    def __init__(self, check: Callable[..., None]) -> None:
-        self._check = check
+    def __init__(self, check: Callable[..., None], judged: tuple[str, ...] = ()) -> None:
+        self._check, self._judged = check, judged
         self._names = tuple(inspect.signature(check).parameters)
 
     def fault(self, kind: str, values: Mapping[str, Any]) -> Fault | None:
@@ -55,7 +57,8 @@ class InputCheck:
         """The method that the host calls, with the parameters that it is to mark."""
         by_node = _faults.get()
         at_fault = {fault.name for fault in (by_node or {}).values() if fault.kind == kind.__name__}
-        names = self._names if by_node is None else tuple(name for name in self._names if name in at_fault)
+        marked = at_fault or set(self._judged)
+        names = self._names if by_node is None else tuple(name for name in self._names if name in marked)
 
         def validate_inputs(cls: type, **given: Any) -> bool | str:
             node_id = _node_that_is_checked()

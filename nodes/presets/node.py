@@ -96,7 +96,7 @@ class SigmasmithLoadPreset(io.ComfyNode):
             ],
         )
 
-    validate_inputs = InputCheck(_check_choice)
+    validate_inputs = InputCheck(_check_choice, judged=("preset",))
 
     @classmethod
     def fingerprint_inputs(cls, preset: str = "", share_code: str = "", **_: Any) -> str:

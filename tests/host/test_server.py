@@ -122,7 +122,7 @@ def test_an_inpaint_mask_and_a_split_run_use_the_preset_silently(server, sd3):
 def test_every_difference_from_the_fit_is_said_on_the_page(server, sd3):
     assert "guidance" in " ".join(said_by(server, use_graph(cfg=3.0)))
     assert "dpmpp_2m" in " ".join(said_by(server, use_graph(sampler="dpmpp_2m")))
-    assert "latent size" in " ".join(said_by(server, use_graph(size=96)))
+    assert "Fitted at 64x64 pixels, this run has 96x96" in " ".join(said_by(server, use_graph(size=96)))
     behind = use_graph(seed=8)
     behind["shift"] = node("ModelSamplingSD3", model=["apply", 0], shift=5.0)
     behind["sample"]["inputs"]["model"] = ["shift", 0]

@@ -27,11 +27,17 @@ class Node:
     validate_inputs = InputCheck(check)
 
 
+class Judging:
+    """A node whose check knows more values of `name` than the host's list of them."""
+
+    validate_inputs = InputCheck(check, judged=("name",))
+
+
 class Other:
     """A node without a check."""
 
 
-CLASSES = MappingProxyType({"N": Node, "O": Other})
+CLASSES = MappingProxyType({"N": Node, "J": Judging, "O": Other})
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +68,20 @@ def graph(**inputs: Any) -> dict[str, Any]:
 def test_the_host_marks_the_one_input_that_is_at_fault(inputs, names):
     look_at(graph(**inputs), CLASSES)
     assert marked() == names
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [
+        ({"steps": "5", "name": "a"}, ["name"]),
+        ({"steps": "5", "name": "a/b"}, ["name"]),
+        ({"steps": "ten", "name": "a"}, ["steps"]),
+    ],
+)
+def test_the_host_leaves_its_list_of_an_input_that_the_check_judges_aside(inputs, names):
+    """It holds values against the list only where the check does not name the input."""
+    look_at({"7": {"class_type": "J", "inputs": inputs}}, CLASSES)
+    assert marked(Judging) == names
 
 
 def test_without_a_look_at_the_graph_all_inputs_are_checked():
