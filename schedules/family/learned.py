@@ -19,6 +19,8 @@ import numpy as np
 from ..core.noise_space import Array
 
 VERSION = 1
+# One file for each version.
+_FOLDER = Path(__file__).parent
 # Model outputs that a step weighs.
 ORDER = 4
 # Step counts that have coefficients; those above the most learned fade into DPM++ 2M.
@@ -165,6 +167,12 @@ def _beyond(learned: Learned, steps: int) -> Learned:
     return Learned(levels, fade * _resampled(learned, steps).parameters)
 
 
+@lru_cache(maxsize=1)
+def known_versions() -> tuple[int, ...]:
+    """The versions that are here, the newest first."""
+    return tuple(sorted((int(path.stem.split("_")[1]) for path in _FOLDER.glob("family_*.json")), reverse=True))
+
+
 @lru_cache(maxsize=4)
 def load_family(version: int = VERSION) -> Family:
     """A version of the family, read once.
@@ -172,9 +180,10 @@ def load_family(version: int = VERSION) -> Family:
     Raises:
         ValueError: no such version here.
     """
-    path = Path(__file__).with_name(f"family_{version}.json")
+    path = _FOLDER / f"family_{version}.json"
     if not path.is_file():
-        raise ValueError(f"family version {version} is not in this Sigmasmith; it has {VERSION}")
+        has = ", ".join(map(str, known_versions()))
+        raise ValueError(f"family version {version} is not in this Sigmasmith; it has {has}")
     return family_of(json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from ..core.noise_space import SigmaRange
-from .learned import LEAST_STEPS, MOST_STEPS, VERSION, Family, load_family
+from .learned import LEAST_STEPS, MOST_STEPS, Family, known_versions, load_family
 from .place import FamilyPlace
 from .placing import SCALES, STRETCHES, certainty, unplaced
 from .schedule import family_coefficients, family_sigmas
@@ -21,35 +21,39 @@ _SAME_SIGMA = 1e-4
 
 
 class FamilyCoefficients:
-    """The family as a source of coefficients: recognises its own lists.
+    """The family as a source of coefficients: recognises its own lists, of every version that is here.
 
     Args:
         sigma_range: of the running model.
         guidance: of the run, 1 where the host does not tell it.
-        place: where a fit has found the model, whose numbers then move the family; None for the family as it is.
+        place: where a fit has found the model, whose version and numbers then count; None for the family as it is.
     """
 
     def __init__(
         self,
         sigma_range: SigmaRange,
         guidance: float = 1.0,
-        version: int = VERSION,
         place: FamilyPlace | None = None,
     ) -> None:
         self.sigma_range = sigma_range
         self.guidance = guidance
-        self.version = version
         self.place = place
 
     def rows(self, sigmas: Tensor) -> Tensor | None:
         """(steps, 1 + 4) rows for a run on a whole list of the family, None for any other."""
-        numbers = () if self.place is None else self.place.at_steps(max(1, len(sigmas) - 1)).numbers
-        family = load_family(self.version).moved(numbers, flow=self.sigma_range.flow)
-        listed = sigmas.detach().cpu().float()
-        known = recognised(family, listed, self.sigma_range)
-        if known is None:
-            return None
-        return family_coefficients(family, known, self.guidance, flow=self.sigma_range.flow)
+        listed, flow = sigmas.detach().cpu().float(), self.sigma_range.flow
+        for family in self._families(max(1, len(listed) - 1)):
+            known = recognised(family, listed, self.sigma_range)
+            if known is not None:
+                return family_coefficients(family, known, self.guidance, flow=flow)
+        return None
+
+    def _families(self, steps: int) -> Iterator[Family]:
+        if self.place is None:
+            yield from map(load_family, known_versions())
+        else:
+            numbers = self.place.at_steps(steps).numbers
+            yield load_family(self.place.version).moved(numbers, flow=self.sigma_range.flow)
 
     def why_not(self, sigmas: Tensor) -> str:
         """One sentence on why `rows` has no answer."""

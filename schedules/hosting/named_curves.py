@@ -13,6 +13,7 @@ from torch import Tensor
 from ..curves.angles import cosine_sigmas, shifted_cosine_sigmas, tangent_sigmas
 from ..curves.powers import exponential_sigmas, karras_sigmas, log_snr_uniform_sigmas, polyexponential_sigmas, vp_sigmas
 from ..curves.quantiles import beta_sigmas, laplace_sigmas
+from ..family.learned import VERSION
 from ..family.placing import SCALES, STRETCHES
 from ..family.schedule import family_schedule
 
@@ -36,16 +37,24 @@ class CurveParameter:
 
 
 def family_sigmas(
-    steps: int, sigma_min: float, sigma_max: float, *, flow: bool = False, scale: float = 1.0, stretch: float = 1.0
+    steps: int,
+    sigma_min: float,
+    sigma_max: float,
+    *,
+    flow: bool = False,
+    scale: float = 1.0,
+    stretch: float = 1.0,
+    version: float = VERSION,
 ) -> Tensor:
     """(steps + 1,) the family's list, its levels moved from where they usually lie in this range.
 
     Args:
         scale, stretch: times the usual ones, 1 for these; cut where the family's own limits are.
+        version: of the family's data, a whole number: a workflow that names it keeps its sigmas when a newer one comes.
     Raises:
         ValueError: names the argument and its value.
     """
-    usual = family_schedule(1, sigma_min=sigma_min, sigma_max=sigma_max, flow=flow)
+    usual = family_schedule(1, sigma_min=sigma_min, sigma_max=sigma_max, flow=flow, version=_whole(version))
     return family_schedule(
         steps,
         sigma_min=sigma_min,
@@ -53,7 +62,14 @@ def family_sigmas(
         flow=flow,
         scale=min(max(usual.scale * scale, SCALES[0]), SCALES[1]),
         stretch=min(max(usual.stretch * stretch, STRETCHES[0]), STRETCHES[1]),
+        version=usual.version,
     ).sigmas
+
+
+def _whole(version: float) -> int:
+    if version != int(version):
+        raise ValueError(f"version must be a whole number, got {version}")
+    return int(version)
 
 
 CURVES: Mapping[str, Callable[..., Tensor]] = {
@@ -99,5 +115,6 @@ CURVE_PARAMETERS: Mapping[str, tuple[CurveParameter, ...]] = {
     "family": (
         CurveParameter("scale", 1.0, 0.2, 5.0, 0.05, "Noise levels, times the usual ones; larger for smooth pictures."),
         CurveParameter("stretch", 1.0, 0.5, 2.0, 0.01, "Their spread in log sigma, times the usual one."),
+        CurveParameter("version", VERSION, 1, VERSION, 1, "Of the family; a newer one leaves it as it is."),
     ),
 }

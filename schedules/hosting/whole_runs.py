@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ..core.types import Schedule
-from ..family.learned import LEAST_STEPS, MOST_STEPS, VERSION
+from ..family.learned import LEAST_STEPS, MOST_STEPS
 from ..family.place import FamilyPlace
 from ..family.run import FamilyCoefficients
 from ..family.schedule import family_schedule
@@ -47,6 +47,7 @@ def preset_run(preset: Preset, steps: int, denoise: float = 1.0, mode: DenoiseMo
             flow=model.flow,
             scale=place.scale,
             stretch=place.stretch,
+            version=place.version,
             numbers=place.at_steps(steps).numbers,
         )
         return known.sigmas, "not fitted for this count: the family's, at this model's scale"
@@ -75,11 +76,11 @@ def family_place(preset: Preset) -> FamilyPlace | None:
     won = any(_origin(preset, count) == FITTED for count in preset.schedules)
     if preset.sampler != NAME or preset.made.boundary is not None or not won:
         return None
-    if not isinstance(known, Mapping) or known.get("version") != VERSION:
+    if not isinstance(known, Mapping):
         return None
     try:
         return FamilyPlace.of_facts(known, flow=preset.model.flow)
-    except (KeyError, TypeError, ValueError):  # another program's words, which are no reason to stop a run
+    except (KeyError, TypeError, ValueError):  # another program's words or family, which are no reason to stop a run
         return None
 
 

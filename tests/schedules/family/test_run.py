@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import finish_sigmas
+from sigmasmith.schedules.family import learned
 from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
 from sigmasmith.schedules.family.schedule import MOST_STEPS, family_schedule
+from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.fitted import sample_sigmasmith_multistep
 from sigmasmith.schedules.samplers.loop import sample_linear
@@ -59,6 +62,52 @@ def test_three_random_steps_are_hardly_ever_taken_for_the_familys():
         inner = np.sort(np.exp(draw.uniform(np.log(0.1), np.log(10.0), 2)))[::-1]
         taken += source.rows(finish_sigmas([14.6146, *inner])) is not None
     assert taken <= 5
+
+
+@pytest.fixture
+def two_versions(tmp_path, monkeypatch):
+    """This Sigmasmith with a second family, whose levels lie closer."""
+    content = json.loads((learned._FOLDER / "family_1.json").read_text("utf-8"))
+    (tmp_path / "family_1.json").write_text(json.dumps(content), "utf-8")
+    for space in content["spaces"].values():
+        for known in space.values():
+            known["levels"] = [0.5 * level * abs(level) for level in known["levels"]]
+    (tmp_path / "family_2.json").write_text(json.dumps(content | {"version": 2}), "utf-8")
+    monkeypatch.setattr(learned, "_FOLDER", tmp_path)
+    for cached in (learned.load_family, learned.known_versions):
+        cached.cache_clear()
+    yield
+    for cached in (learned.load_family, learned.known_versions):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize("limits", RANGES)
+def test_lists_of_an_older_version_run_its_coefficients_beside_a_newer_one(two_versions, limits):
+    old, new = (made(8, limits, version=version, guidance=3.0) for version in (1, 2))
+    assert not torch.equal(old.sigmas, new.sigmas)
+    for schedule in (old, new):
+        rows = FamilyCoefficients(limits, 3.0).rows(schedule.sigmas)
+        assert rows is not None
+        assert schedule.coefficients is not None
+        assert torch.equal(rows, schedule.coefficients)
+
+
+def test_a_preset_of_an_older_version_keeps_it_at_counts_that_were_not_fitted(two_versions):
+    place = FamilyPlace(1, 0.2, 1.0, (0.5,), steps=8)
+    moved = made(8, RANGES[0], version=1, scale=place.scale, numbers=place.numbers)
+    rows = FamilyCoefficients(RANGES[0], place=place).rows(moved.sigmas)
+    assert rows is not None
+    assert moved.coefficients is not None
+    assert torch.equal(rows, moved.coefficients)
+
+
+def test_the_curve_of_a_named_version_stays_when_a_newer_one_comes(two_versions):
+    limits = RANGES[0].sigma_min, RANGES[0].sigma_max
+    assert torch.equal(CURVES["family"](8, *limits, version=1), made(8, RANGES[0], version=1).sigmas)
+    with pytest.raises(ValueError, match=r"whole number, got 1\.5"):
+        CURVES["family"](8, *limits, version=1.5)
+    with pytest.raises(ValueError, match="family version 3 is not in this Sigmasmith; it has 2, 1"):
+        CURVES["family"](8, *limits, version=3)
 
 
 @pytest.mark.parametrize("changed", ["tail", "head", "lower start", "too many steps"])
