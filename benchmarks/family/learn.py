@@ -2,6 +2,7 @@
 
     python -P -m sigmasmith.benchmarks.family.learn            schedules/family/family_1.json, both spaces
     python -P -m sigmasmith.benchmarks.family.learn --without clipart --pixels 16 --out FILE
+    python -P -m sigmasmith.benchmarks.family.learn --steps 30 --keep-places      30 steps added to the file
 
 Minimised over z, the levels and parameters of every step count N (shared by all models) and each model's scale and
 stretch, with r_mNb the end of a run of model m from noise b minus the teacher's:
@@ -19,7 +20,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from .choose import typical_pairs
 from .columns import ends_of, run
 from .sets import kept, training_set
 from .subjects import Rows
-from .unknowns import TERMS, Unknowns, first_guess, layout_of, rows_of, sigma_list
+from .unknowns import TERMS, Places, Unknowns, first_guess, layout_of, rows_of, sigma_list
 
 COUNTS = (3, 4, 5, 6, 8, 10, 14, 20)
 ROWS, SEED, ROUNDS = 4, 100, 8
@@ -55,9 +56,9 @@ class Normal:
     value: float
 
 
-def learn(models: Sequence[Rows], counts: Sequence[int], rounds: int) -> Unknowns:
-    """The unknowns after so many rounds of the Gauss-Newton method."""
-    at = first_guess(counts, [rows.which.key for rows in models])
+def learn(models: Sequence[Rows], counts: Sequence[int], rounds: int, places: Places | None = None) -> Unknowns:
+    """The unknowns after so many rounds of the Gauss-Newton method; at these places of the models, where given."""
+    at = first_guess(counts, [rows.which.key for rows in models], places)
     for turn in range(rounds):
         began = time.monotonic()
         at, before, after = _improved(at, models)
@@ -78,6 +79,9 @@ def _improved(at: Unknowns, models: Sequence[Rows]) -> tuple[Unknowns, float, fl
             gradient[index] += rows.which.weight * normal.gradient
             value += rows.which.weight * normal.value
     pulled, pull = _pulls(at, len(models))
+    if at.held:
+        for place in layout.own.values():
+            matrix[place], matrix[:, place], gradient[place], pull[place] = 0.0, 0.0, 0.0, 0.0
     diagonal = matrix.diagonal()
     before = value + _pull_value(at, len(models))
     best, least = at, before
@@ -204,6 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=list(COUNTS))
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--keep-places", action="store_true", help="add step counts at the models' places of the file")
     args = parser.parse_args(argv)
     content = json.loads(args.out.read_text("utf-8")) if args.out.is_file() else {"version": VERSION, "spaces": {}}
     for space in args.space:
@@ -211,6 +216,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         chosen = [which for which in training_set(space == "flow") if kept(which, args.without, args.pixels)]
         print(f"{space}: {len(chosen)} models", flush=True)
         models = [Rows(which, args.rows, SEED) for which in chosen]
+        if args.keep_places:
+            at = learn(models, args.steps, args.rounds, _places_of(content["models"][space]))
+            content["spaces"][space] |= space_content(at)
+            write(content, args.out)
+            continue
         at = learn(models, args.steps, args.rounds)
         content["spaces"][space] = space_content(at)
         own = {key: [round(math.exp(scale), 3), round(stretch, 3)] for key, (scale, stretch) in at.own.items()}
@@ -222,7 +232,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         usual = typical_pairs(family_of({"typical": {}, **content}), models, _typical_counts(args.steps))
         content["typical"] = {**content.get("typical", {}), **usual}
         print(f"{space}: typical {usual}, spread {content['spread']}, {time.monotonic() - began:.0f} s", flush=True)
-        args.out.write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
+        write(content, args.out)
+
+
+def write(content: Mapping[str, object], path: Path) -> None:
+    """The data file."""
+    path.write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _places_of(models: Mapping[str, tuple[float, float]]) -> Places:
+    return {key: (math.log(scale), stretch) for key, (scale, stretch) in models.items()}
 
 
 if __name__ == "__main__":

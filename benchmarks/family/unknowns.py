@@ -14,6 +14,8 @@ from ...schedules.family.learned import ORDER, Learned
 from ...schedules.family.placing import placed_levels
 from ...schedules.samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters
 
+# Model -> (log scale, stretch).
+Places = Mapping[str, tuple[float, float]]
 # Guidance enters in two terms: at 1, and for each factor of 3.
 TERMS = 2
 # A step of the Gauss-Newton method moves levels, scale and stretch by at most this much.
@@ -74,13 +76,15 @@ class Unknowns:
 
     Args:
         shared: step count -> levels and parameters.
-        own: model -> (log scale, stretch).
+        own: where each model lies.
         bases: step count -> its directions.
+        held: whether `own` stays as it is.
     """
 
     shared: Mapping[int, Learned]
-    own: Mapping[str, tuple[float, float]]
+    own: Places
     bases: Mapping[int, Basis]
+    held: bool = False
 
     def run_lists(self, steps: int, key: str, guidance: float, sigma_range: SigmaRange) -> tuple[Array, Array]:
         """(sigmas, coefficients) of a model's run, float64."""
@@ -131,8 +135,12 @@ def layout_of(unknowns: Unknowns) -> Layout:
     return Layout(shared, own, end)
 
 
-def first_guess(counts: Sequence[int], keys: Sequence[str]) -> Unknowns:
-    """Levels even in log sigma, DPM++ 2M, every model on the same scale."""
+def first_guess(counts: Sequence[int], keys: Sequence[str], places: Places | None = None) -> Unknowns:
+    """Levels even in log sigma, DPM++ 2M, every model on the same scale, or held at places that are known.
+
+    Raises:
+        KeyError: a model without a place.
+    """
     bases = {steps: basis_of(steps) for steps in counts}
     shared = {
         steps: Learned(
@@ -141,6 +149,8 @@ def first_guess(counts: Sequence[int], keys: Sequence[str]) -> Unknowns:
         )
         for steps in counts
     }
+    if places is not None:
+        return Unknowns(shared, {key: places[key] for key in keys}, bases, held=True)
     return Unknowns(shared, dict.fromkeys(keys, (0.0, 1.0)), bases)
 
 

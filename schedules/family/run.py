@@ -13,8 +13,9 @@ from torch import Tensor
 from ..core.noise_space import SigmaRange
 from .learned import LEAST_STEPS, MOST_STEPS, Family, known_versions, load_family
 from .place import FamilyPlace
-from .placing import SCALES, STRETCHES, certainty, unplaced
+from .placing import SCALES, STRETCHES, certainty, unplaced, whole_hundredths
 from .schedule import family_coefficients, family_sigmas
+from .typical import typical_scale
 
 # A list printed with five digits is still the family's; one of similar shape, with a scale of its own, is not.
 _SAME_SIGMA = 1e-4
@@ -40,25 +41,43 @@ class FamilyCoefficients:
         self.place = place
 
     def rows(self, sigmas: Tensor) -> Tensor | None:
-        """(steps, 1 + 4) rows for a run on a whole list of the family, None for any other."""
+        """(steps, 1 + 4) rows for a run on a list of the family, or on a part of one; None for any other."""
         listed, flow = sigmas.detach().cpu().float(), self.sigma_range.flow
-        for family in self._families(max(1, len(listed) - 1)):
-            known = recognised(family, listed, self.sigma_range)
+        versions = known_versions() if self.place is None else (self.place.version,)
+        for version in versions:
+            family = self._family(version, len(listed) - 1)
+            known, first = recognised(family, listed, self.sigma_range), 0
+            if known is None:
+                family, known, first = self._part(version, listed)
             if known is not None:
-                return family_coefficients(family, known, self.guidance, flow=flow)
+                whole = family_coefficients(family, known, self.guidance, flow=flow, first=first)
+                return None if whole is None else whole[: len(listed) - 1]
         return None
 
-    def _families(self, steps: int) -> Iterator[Family]:
-        if self.place is None:
-            yield from map(load_family, known_versions())
-        else:
-            numbers = self.place.at_steps(steps).numbers
-            yield load_family(self.place.version).moved(numbers, flow=self.sigma_range.flow)
+    def _family(self, version: int, steps: int) -> Family:
+        numbers = () if self.place is None else self.place.at_steps(max(1, steps)).numbers
+        return load_family(version).moved(numbers, flow=self.sigma_range.flow)
+
+    def _part(self, version: int, sigmas: Tensor) -> tuple[Family, Tensor | None, int]:
+        """(family, whole list, step with which a run on an unbroken part of it starts); (.., None, 0) for no such list.
+
+        Few levels fit many scales and stretches, so only lists at the known place or the usual one are looked for.
+        """
+        family, steps = load_family(version), len(sigmas) - 1
+        place = self.place or typical_scale(family, self.sigma_range)
+        pair = whole_hundredths(*place) if isinstance(place, tuple) else (place.log_scale, place.stretch)
+        for count in range(max(steps + 1, LEAST_STEPS), MOST_STEPS + 1):
+            family = self._family(version, count)
+            known = family_sigmas(family, count, *pair, self.sigma_range)
+            first = int((known - sigmas[0]).abs().argmin())
+            if _same(known[first : first + len(sigmas)], sigmas):
+                return family, known, first
+        return family, None, 0
 
     def why_not(self, sigmas: Tensor) -> str:
         """One sentence on why `rows` has no answer."""
         return (
-            f"the family's coefficients belong to whole lists of sigmasmith_optimal with 3 to {MOST_STEPS} steps, and "
+            f"the family's coefficients belong to lists of sigmasmith_optimal with 3 to {MOST_STEPS} steps, and "
             f"these {len(sigmas) - 1} steps follow another list"
         )
 
@@ -72,9 +91,14 @@ def recognised(family: Family, sigmas: Tensor, sigma_range: SigmaRange) -> Tenso
         return None
     for log_scale, stretch in _near(family, sigmas, sigma_range):
         known = family_sigmas(family, steps, log_scale, stretch, sigma_range)
-        if bool(((known - sigmas).abs() <= _SAME_SIGMA * known).all()):
+        if _same(known, sigmas):
             return known
     return None
+
+
+def _same(known: Tensor, sigmas: Tensor) -> bool:
+    """Whether a list is a known one, within printing."""
+    return len(known) == len(sigmas) and bool(((known - sigmas).abs() <= _SAME_SIGMA * known).all())
 
 
 def _near(family: Family, sigmas: Tensor, sigma_range: SigmaRange) -> Iterator[tuple[float, float]]:

@@ -16,7 +16,7 @@ from ..core.noise_space import SigmaRange
 from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
-from ..samplers.parameters import coefficients_of, dpmpp_2m_parameters
+from ..samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters
 from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
 from .placing import placed, whole_hundredths
 from .typical import typical_scale
@@ -119,10 +119,18 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     return finish_sigmas(np.minimum.accumulate(positive))
 
 
-def family_coefficients(family: Family, sigmas: Tensor, guidance: float, *, flow: bool) -> Tensor | None:
-    """(steps, 1 + 4) float32 rows for a list of the family; None where the family has none for its step count."""
+def family_coefficients(
+    family: Family, sigmas: Tensor, guidance: float, *, flow: bool, first: int = 0
+) -> Tensor | None:
+    """(steps - first, 1 + 4) float32 rows for a list of the family; None where it has none for its step count.
+
+    Args:
+        sigmas: (steps + 1,) the whole list.
+        first: step with which the run starts. It has no outputs from before, so parameters that weigh them are 0.
+    """
     steps = len(sigmas) - 1
     if not LEAST_STEPS <= steps <= MOST_STEPS:
         return None
-    parameters = family.at(steps, flow=flow).parameters_at(guidance)
-    return coefficients_of(dpmpp_2m_parameters(sigmas, ORDER) + parameters, sigmas)
+    parameters = family.at(steps, flow=flow).parameters_at(guidance)[first:]
+    run = sigmas[first:]
+    return coefficients_of(dpmpp_2m_parameters(run, ORDER) + parameters * allowed(steps - first, ORDER), run)

@@ -11,6 +11,7 @@ import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.family import learned
+from sigmasmith.schedules.family.learned import ORDER
 from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
 from sigmasmith.schedules.family.schedule import MOST_STEPS, family_schedule
@@ -18,6 +19,7 @@ from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.fitted import sample_sigmasmith_multistep
 from sigmasmith.schedules.samplers.loop import sample_linear
+from sigmasmith.schedules.samplers.parameters import allowed, parameters_of
 
 RANGES = [SigmaRange(0.0292, 14.6146), SigmaRange(0.002, 80.0), SigmaRange(0.003, 1.0, flow=True)]
 
@@ -110,13 +112,38 @@ def test_the_curve_of_a_named_version_stays_when_a_newer_one_comes(two_versions)
         CURVES["family"](8, *limits, version=3)
 
 
-@pytest.mark.parametrize("changed", ["tail", "head", "lower start", "too many steps"])
-def test_parts_of_a_list_have_no_coefficients_and_it_is_said(changed):
+@pytest.mark.parametrize("limits", RANGES)
+@pytest.mark.parametrize("steps", [3, 8, 13, 24, 30])
+def test_a_run_that_stops_early_runs_the_first_steps_as_they_are(steps, limits):
+    schedule = made(steps, limits, guidance=3.0)
+    rows = FamilyCoefficients(limits, 3.0).rows(schedule.sigmas[: steps - 1])
+    assert rows is not None
+    assert schedule.coefficients is not None
+    assert torch.equal(rows, schedule.coefficients[: steps - 2])
+
+
+@pytest.mark.parametrize("place", [None, FamilyPlace(1, 0.35, 1.05, (0.6, -0.4), steps=8)])
+@pytest.mark.parametrize("limits", RANGES)
+@pytest.mark.parametrize("steps", [4, 8, 13, 24, 30])
+def test_a_run_from_the_middle_leaves_out_what_weighs_outputs_that_it_has_not(steps, limits, place):
+    found = () if place is None else place.at_steps(steps).numbers
+    options = {} if place is None else {"scale": place.scale, "stretch": place.stretch, "numbers": found}
+    schedule, first = made(steps, limits, guidance=3.0, **options), steps // 2
+    rows = FamilyCoefficients(limits, 3.0, place=place).rows(schedule.sigmas[first:])
+    assert rows is not None
+    assert schedule.coefficients is not None
+    whole, run = (parameters_of(each, schedule.sigmas[-len(each) - 1 :]) for each in (schedule.coefficients, rows))
+    history = allowed(steps - first, ORDER)
+    assert np.abs(run * ~history).max() < 1e-4
+    # The step before the last is the first whose rule of DPM++ 2M sees the same two steps in both.
+    assert np.allclose(run[2:] * history[2:], whole[first + 2 :] * history[2:], atol=2e-3)
+
+
+@pytest.mark.parametrize("changed", ["lower start", "another scale's end", "too many steps"])
+def test_other_lists_have_no_coefficients_and_it_is_said(changed):
     sigmas = made(40 if changed == "too many steps" else 8, RANGES[0]).sigmas
-    if changed == "tail":
-        sigmas = sigmas[3:]
-    if changed == "head":
-        sigmas = sigmas[:5]
+    if changed == "another scale's end":
+        sigmas = made(8, RANGES[0], scale=1.7).sigmas[3:]
     if changed == "lower start":
         sigmas = torch.cat([sigmas[:1] * 0.9, sigmas[1:]])
     source, said = FamilyCoefficients(RANGES[0]), []
