@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -45,17 +46,30 @@ class PairErrors:
         return typical_error(self.host) / typical_error(self.family[pair])
 
 
-def typical_pairs(family: Family, models: Sequence[Rows], steps: Sequence[int]) -> dict[str, Pair]:
-    """(scale, stretch) by kind of range: "ve", "wide", "flow", those that have models."""
+def typical_pairs(
+    family: Family, models: Sequence[Rows], steps: Sequence[int], near: Mapping[str, Sequence[float]]
+) -> dict[str, Pair]:
+    """(scale, stretch) by kind of range: "ve", "wide", "flow", those that have models.
+
+    Args:
+        near: pairs beside which alone is looked, by kind of range.
+    """
     kinds: dict[str, list[Rows]] = {}
     for rows in models:
         wide = not rows.sigma_range.flow and rows.sigma_range.sigma_max > WIDE
         kinds.setdefault("flow" if rows.sigma_range.flow else "wide" if wide else "ve", []).append(rows)
-    pairs = list(product(SCALES, STRETCHES))
     return {
-        kind: best_for_the_worst([cell_of(family, rows, count, pairs) for rows in group for count in steps])
+        kind: best_for_the_worst(
+            [cell_of(family, rows, count, list(_grid(near.get(kind)))) for rows in group for count in steps]
+        )
         for kind, group in kinds.items()
     }
+
+
+def _grid(near: Sequence[float] | None) -> Iterator[Pair]:
+    for scale, stretch in product(SCALES, STRETCHES):
+        if near is None or (abs(math.log(scale / near[0])) < 0.2 and abs(stretch - near[1]) < 0.16):
+            yield scale, stretch
 
 
 def best_for_the_worst(cells: Sequence[PairErrors]) -> Pair:

@@ -3,6 +3,7 @@
     python -P -m sigmasmith.benchmarks.family.learn            schedules/family/family_1.json, both spaces
     python -P -m sigmasmith.benchmarks.family.learn --without clipart --pixels 16 --out FILE
     python -P -m sigmasmith.benchmarks.family.learn --steps 30 --keep-places      30 steps added to the file
+    python -P -m sigmasmith.benchmarks.family.learn --steps 5 8 --go-on           on from what the file holds
 
 Minimised over z, the levels and parameters of every step count N (shared by all models) and each model's scale and
 stretch, with r_mNb the end of a run of model m from noise b minus the teacher's:
@@ -56,9 +57,9 @@ class Normal:
     value: float
 
 
-def learn(models: Sequence[Rows], counts: Sequence[int], rounds: int, places: Places | None = None) -> Unknowns:
-    """The unknowns after so many rounds of the Gauss-Newton method; at these places of the models, where given."""
-    at = first_guess(counts, [rows.which.key for rows in models], places)
+def learn(models: Sequence[Rows], start: Unknowns, rounds: int) -> Unknowns:
+    """The unknowns after so many rounds of the Gauss-Newton method."""
+    at = start
     for turn in range(rounds):
         began = time.monotonic()
         at, before, after = _improved(at, models)
@@ -208,7 +209,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=list(COUNTS))
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--keep-places", action="store_true", help="add step counts at the models' places of the file")
+    parser.add_argument("--keep-places", action="store_true", help="the models stay where the file has them")
+    parser.add_argument("--go-on", action="store_true", help="start from the file; its other step counts stay")
     args = parser.parse_args(argv)
     content = json.loads(args.out.read_text("utf-8")) if args.out.is_file() else {"version": VERSION, "spaces": {}}
     for space in args.space:
@@ -216,20 +218,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         chosen = [which for which in training_set(space == "flow") if kept(which, args.without, args.pixels)]
         print(f"{space}: {len(chosen)} models", flush=True)
         models = [Rows(which, args.rows, SEED) for which in chosen]
+        start = first_guess(args.steps, [rows.which.key for rows in models])
+        if args.keep_places or args.go_on:
+            start = start.at_places(_places_of(content["models"][space]), held=args.keep_places)
+        if args.go_on:
+            start = start.as_learned(family_of({"typical": {}, **content}), flow=space == "flow")
+        at = learn(models, start, args.rounds)
+        learned = space_content(at)
+        content["spaces"][space] = content["spaces"][space] | learned if args.keep_places or args.go_on else learned
         if args.keep_places:
-            at = learn(models, args.steps, args.rounds, _places_of(content["models"][space]))
-            content["spaces"][space] |= space_content(at)
             write(content, args.out)
             continue
-        at = learn(models, args.steps, args.rounds)
-        content["spaces"][space] = space_content(at)
         own = {key: [round(math.exp(scale), 3), round(stretch, 3)] for key, (scale, stretch) in at.own.items()}
         content.setdefault("models", {})[space] = own
         networks = [rows for rows in models if MEMBERS[rows.which.member].trained]
         spreads = content.setdefault("spreads", {})
         spreads[space] = spread_of([unshifted(at.own[rows.which.key], rows.sigma_range) for rows in networks])
         content["spread"] = np.mean(list(spreads.values()), axis=0).round(3).tolist()
-        usual = typical_pairs(family_of({"typical": {}, **content}), models, _typical_counts(args.steps))
+        near = content["typical"] if args.go_on else {}
+        usual = typical_pairs(family_of({"typical": {}, **content}), models, _typical_counts(args.steps), near)
         content["typical"] = {**content.get("typical", {}), **usual}
         print(f"{space}: typical {usual}, spread {content['spread']}, {time.monotonic() - began:.0f} s", flush=True)
         write(content, args.out)

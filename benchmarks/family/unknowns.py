@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.noise_space import Array, SigmaRange
-from ...schedules.family.learned import ORDER, Learned
+from ...schedules.family.learned import ORDER, Family, Learned
 from ...schedules.family.placing import placed_levels
 from ...schedules.samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters
 
@@ -107,6 +107,19 @@ class Unknowns:
             own[key] = (float(np.clip(scale + up, *_SCALES)), float(np.clip(stretch + along, *_STRETCHES)))
         return replace(self, shared=shared, own=own)
 
+    def at_places(self, places: Places, *, held: bool) -> Unknowns:
+        """The point with models where they are known to lie.
+
+        Raises:
+            KeyError: they are to be held, and one has no place.
+        """
+        own = {key: places[key] if held else places.get(key, old) for key, old in self.own.items()}
+        return replace(self, own=own, held=held)
+
+    def as_learned(self, family: Family, *, flow: bool) -> Unknowns:
+        """The point with the levels and parameters of a family."""
+        return replace(self, shared={steps: family.at(steps, flow=flow) for steps in self.shared})
+
     @property
     def in_order(self) -> bool:
         """Whether the levels of every step count fall, visibly."""
@@ -135,12 +148,8 @@ def layout_of(unknowns: Unknowns) -> Layout:
     return Layout(shared, own, end)
 
 
-def first_guess(counts: Sequence[int], keys: Sequence[str], places: Places | None = None) -> Unknowns:
-    """Levels even in log sigma, DPM++ 2M, every model on the same scale, or held at places that are known.
-
-    Raises:
-        KeyError: a model without a place.
-    """
+def first_guess(counts: Sequence[int], keys: Sequence[str]) -> Unknowns:
+    """Levels even in log sigma, DPM++ 2M, every model on the same scale."""
     bases = {steps: basis_of(steps) for steps in counts}
     shared = {
         steps: Learned(
@@ -149,8 +158,6 @@ def first_guess(counts: Sequence[int], keys: Sequence[str], places: Places | Non
         )
         for steps in counts
     }
-    if places is not None:
-        return Unknowns(shared, {key: places[key] for key in keys}, bases, held=True)
     return Unknowns(shared, dict.fromkeys(keys, (0.0, 1.0)), bases)
 
 

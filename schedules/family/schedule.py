@@ -16,7 +16,7 @@ from ..core.noise_space import SigmaRange
 from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
-from ..samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters
+from ..samplers.parameters import AFFINE, allowed, coefficients_of, dpmpp_2m_parameters
 from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
 from .placing import placed, whole_hundredths
 from .typical import typical_scale
@@ -126,11 +126,16 @@ def family_coefficients(
 
     Args:
         sigmas: (steps + 1,) the whole list.
-        first: step with which the run starts. It has no outputs from before, so parameters that weigh them are 0.
+        first: step with which the run starts. From the middle it has no outputs from before, so parameters that weigh
+            them are 0; so are those that make up for the errors of the steps before it, the affine ones
+            (benchmarks/family/middle.py).
     """
     steps = len(sigmas) - 1
     if not LEAST_STEPS <= steps <= MOST_STEPS:
         return None
-    parameters = family.at(steps, flow=flow).parameters_at(guidance)[first:]
+    parameters = family.at(steps, flow=flow).parameters_at(guidance)
+    if first:
+        parameters = parameters[first:] * allowed(steps - first, ORDER)
+        parameters[:, -AFFINE:] = 0.0
     run = sigmas[first:]
-    return coefficients_of(dpmpp_2m_parameters(run, ORDER) + parameters * allowed(steps - first, ORDER), run)
+    return coefficients_of(dpmpp_2m_parameters(run, ORDER) + parameters, run)
