@@ -28,9 +28,10 @@ from ...schedules.family.typical import typical_scale
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.by_name import own_sampler
 from ...schedules.samplers.loop import sample_linear
+from ..field.host_samplers import host_samplers
 from ..promises.rounding import ROUNDINGS, rounded
 from .choose import typical_error
-from .judge import LEVELS, SEED, deterministic_samplers, training_of
+from .judge import LEVELS, SEED, training_of
 from .subjects import Rows, Training
 
 _ROWS = 48
@@ -50,13 +51,12 @@ def family_ends(family: Family, rows: Rows, steps: int) -> Tensor:
 def pairs_reached(family: Family, rows: Rows, steps: int) -> Iterator[tuple[str, float]]:
     """(pair, how many times nearer the family ends than it with more steps)."""
     own, hosts = typical_error(rows.errors(family_ends(family, rows, steps))), host_schedules(rows.sigma_range)
-    samplers = deterministic_samplers(rows.sigma_range)
+    samplers = host_samplers(rows.sigma_range)
     for sampler, schedule in _PAIRS:
-        if schedule not in hosts or sampler not in samplers:
-            continue
-        sigmas = hosts[schedule](round(_FACTORS[rows.sigma_range.flow] * steps))
+        sigmas = samplers[sampler].sigmas(hosts[schedule], round(_FACTORS[rows.sigma_range.flow] * steps))
+        assert sigmas is not None
         start = rows.start * (float(sigmas[0]) / rows.sigma_range.sigma_max)
-        ends = rows.subject.end_states(start, samplers[sampler], sigmas)
+        ends = rows.subject.end_states(start, samplers[sampler].run, sigmas)
         yield f"{sampler} + {schedule}", typical_error(rows.errors(ends)) / own
 
 
