@@ -105,7 +105,8 @@ class Family:
         if not len(numbers):
             return self
         space = "flow" if flow else "ve"
-        known = {count: self.directions[space][count].moved(old, numbers) for count, old in self.spaces[space].items()}
+        ways = self.directions[space]
+        known = {count: _directions_at(ways, count).moved(old, numbers) for count, old in self.spaces[space].items()}
         return replace(self, spaces={**self.spaces, space: known})
 
     def at(self, steps: int, *, flow: bool) -> Learned:
@@ -152,6 +153,17 @@ def _resampled(learned: Learned, steps: int) -> Learned:
             if feature >= ORDER - 1 or feature + 1 < steps:
                 parameters[term, -1, feature] = learned.parameters[term, -1, feature]
     return Learned(levels, parameters)
+
+
+def _directions_at(known: Mapping[int, Directions], steps: int) -> Directions:
+    """Those of a step count, or of the nearest one that has some, stretched."""
+    if steps in known:
+        return known[steps]
+    near = known[min(known, key=lambda count: abs(math.log(count / steps)))]
+    each = [
+        _resampled(Learned(levels, parameters[None]), steps) for levels, parameters in zip(near.levels, near.parameters)
+    ]
+    return Directions(np.stack([one.levels for one in each]), np.stack([one.parameters[0] for one in each]))
 
 
 def _beyond(learned: Learned, steps: int) -> Learned:

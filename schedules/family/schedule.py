@@ -12,14 +12,15 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
-from ..core.noise_space import SigmaRange
+from ..core.noise_space import SigmaRange, told_shift
 from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
+from ..curves.powers import karras_sigmas
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
 from ..samplers.parameters import AFFINE, allowed, coefficients_of, dpmpp_2m_parameters
 from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
 from .placing import placed, whole_hundredths
-from .typical import typical_scale
+from .typical import WIDE, typical_scale
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,14 @@ def family_schedule(
 def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, sigma_range: SigmaRange) -> Tensor:
     """(steps + 1,) the family's list.
 
-    Two steps take their one inner level between those of three. More than 30 follow the curve of 30, whose end then
-    falls to sigma_min.
+    Two steps take their one inner level between those of three. For more than 30, where DPM++ 2M runs them, scale and
+    stretch count in wide ranges alone, which follow the curve of 30 down to sigma_min; the others have what suits that
+    sampler best.
     """
     if steps == 1:
         return finish_sigmas([sigma_range.sigma_max])
+    if steps > MOST_STEPS and (sigma_range.flow or sigma_range.sigma_max <= WIDE):
+        return _many_steps(steps, sigma_range)
     levels = family.at(min(max(steps, LEAST_STEPS), MOST_STEPS), flow=sigma_range.flow).levels
     if steps < LEAST_STEPS:
         levels = levels.mean(keepdims=True)
@@ -117,6 +121,15 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     positive = np.exp(PchipInterpolator(np.arange(MOST_STEPS + 1) / MOST_STEPS, listed)(np.arange(steps) / steps))
     positive[0] = sigma_range.sigma_max
     return finish_sigmas(np.minimum.accumulate(positive))
+
+
+def _many_steps(steps: int, sigma_range: SigmaRange) -> Tensor:
+    """(steps + 1,) Karras et al.'s list (arXiv:2206.00364, eq. 5), for flow even timesteps with the model's shift."""
+    if not sigma_range.flow:
+        return karras_sigmas(steps, sigma_range.sigma_min, sigma_range.sigma_max)
+    time, shift = np.arange(steps, 0, -1) / steps, told_shift(sigma_range.sigma_min)
+    sigmas = shift * time / (1.0 + (shift - 1.0) * time)
+    return finish_sigmas(np.append(sigma_range.sigma_max, sigmas[1:]))
 
 
 def family_coefficients(

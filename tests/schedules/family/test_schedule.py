@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 from sigmasmith.schedules import family_schedule
+from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.family.schedule import MOST_STEPS
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.loop import sample_linear
 from sigmasmith.schedules.samplers.parameters import coefficients_of, dpmpp_2m_parameters
@@ -45,11 +47,20 @@ def test_more_steps_end_lower():
     assert ends[-1] == pytest.approx(0.0292, rel=0.05)
 
 
-def test_coefficients_fade_into_those_of_dpmpp_2m_at_the_most_steps():
-    schedule = family_schedule(MOST_STEPS, **SD)
+@pytest.mark.parametrize("limits", RANGES)
+def test_up_to_the_most_steps_coefficients_are_others_than_those_of_dpmpp_2m(limits):
+    schedule = family_schedule(MOST_STEPS, **limits)
     assert schedule.coefficients is not None
     plain = coefficients_of(dpmpp_2m_parameters(schedule.sigmas, 4), schedule.sigmas)
-    assert torch.equal(schedule.coefficients, plain)
+    assert not torch.allclose(schedule.coefficients, plain, atol=1e-3)
+
+
+@pytest.mark.parametrize("steps", [31, 40, 50])
+def test_beyond_them_lists_are_what_suits_dpmpp_2m_best(steps):
+    sd, shifted = SigmaRange(**SD), SigmaRange(0.003 / 1.002, 1.0, flow=True)
+    assert torch.equal(family_schedule(steps, **SD).sigmas, host_schedules(sd)["karras"](steps))
+    flow = family_schedule(steps, sigma_min=shifted.sigma_min, sigma_max=1.0, flow=True).sigmas
+    assert torch.allclose(flow, host_schedules(shifted)["simple"](steps), atol=2e-3)
 
 
 def test_guidance_changes_coefficients_alone():
