@@ -11,12 +11,12 @@ from sigmasmith.schedules.fitting import journal as module
 from sigmasmith.schedules.fitting.journal import Records
 
 from .fits import mixture, normal
-from .recorded import Counting, Interrupted, fit
+from .recorded import Counting, Interrupted, fit, whole_fit
 
 
 @pytest.mark.parametrize("stop_after", [10, 47, 90, 150])
 def test_an_interrupted_fit_goes_on_and_ends_the_same(tmp_path, slow_calls, stop_after):
-    whole = fit(mixture())
+    whole = whole_fit()
     with pytest.raises(Interrupted):
         fit(Counting(stop_after), tmp_path / "fit")
     rest = Counting()
