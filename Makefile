@@ -8,14 +8,23 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest
 SPREAD := -n auto --dist worksteal
 
-.PHONY: test test-all test-host check format demo benchmark compare clean
+# The checks have no use for a second core, the tests have: both at once.
+BOTH := $(MAKE) --no-print-directory -j 2 check
+
+.PHONY: test test-all test-host check quick-tests all-tests format demo benchmark compare clean
 
 # At every save: no test of more than two seconds.
-test: $(STAMP) check
-	$(PYTEST) $(SPREAD) -m "not slow and not host"
+test: $(STAMP)
+	$(BOTH) quick-tests
 
 # All that needs no host; CI runs this.
-test-all: $(STAMP) check
+test-all: $(STAMP)
+	$(BOTH) all-tests
+
+quick-tests: $(STAMP)
+	$(PYTEST) $(SPREAD) -m "not slow and not host"
+
+all-tests: $(STAMP)
 	$(PYTEST) $(SPREAD) -m "not host"
 
 # Against the hosts that are found on this machine; docs/contributing.md says where they are looked for.

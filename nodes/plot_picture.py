@@ -36,6 +36,13 @@ def to_tensor(image: Any) -> Tensor:
     return values.reshape(image.height, image.width, 3).float() / 255.0
 
 
+def to_picture(values: Tensor, size: tuple[int, int]) -> Any:
+    """RGB picture of (width, height) pixels from (h, w, 3) in 0..1."""
+    pixels = (values.clamp(0.0, 1.0) * 255.0).round().byte().contiguous()
+    picture = Image.frombytes("RGB", (pixels.shape[1], pixels.shape[0]), pixels.numpy().tobytes())
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
 def _draw(title: str, fitted: list[float], hosts: dict[str, list[float]]) -> Any:
     # Twice the size, then scaled down: Pillow draws lines without smoothing.
     image = Image.new("RGB", (2 * WIDTH, 2 * HEIGHT), PAPER)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,14 +22,22 @@ def named(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imports(path: Path) -> Iterator[tuple[ast.ImportFrom | ast.Import, str, int]]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A file's syntax tree; a file is read once, however many tests ask for it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path) -> list[tuple[ast.ImportFrom | ast.Import, str, int]]:
     """(statement, first part or module, relative level) of every import of a file."""
-    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    listed: list[tuple[ast.ImportFrom | ast.Import, str, int]] = []
+    for statement in ast.walk(tree_of(path)):
         if isinstance(statement, ast.Import):
-            for alias in statement.names:
-                yield statement, alias.name, 0
+            listed += [(statement, alias.name, 0) for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom):
-            yield statement, statement.module or "", statement.level
+            listed.append((statement, statement.module or "", statement.level))
+    return listed
 
 
 def imported_files(path: Path) -> set[str]:
@@ -88,10 +97,9 @@ def function_imports(paths: Iterable[Path]) -> list[str]:
     """`file:line` of every import statement inside a function."""
     places: list[str] = []
     for path in paths:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
         inside = {
             statement
-            for function in ast.walk(tree)
+            for function in ast.walk(tree_of(path))
             if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
             for statement in ast.walk(function)
             if isinstance(statement, (ast.Import, ast.ImportFrom))

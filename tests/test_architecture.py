@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from . import shared_lines
-from .import_graph import ROOT, circles, file_graph, folder_graph, function_imports, imports, named, sources
+from .import_graph import ROOT, circles, file_graph, folder_graph, function_imports, imports, named, sources, tree_of
 
 GRAPH = file_graph()
 CORE_IMPORTS = set(sys.stdlib_module_names) | {"torch", "numpy", "scipy", "safetensors"}
@@ -131,8 +131,7 @@ def test_no_eval_exec_subprocess_or_network_in_what_a_host_loads():
     banned_calls = {"eval", "exec", "compile", "__import__"}
     banned_imports = {"subprocess", "socket", "urllib", "http", "requests", "pickle", "marshal", "ctypes"}
     for path in CORE_FILES + NODE_FILES + [ROOT / "__init__.py"]:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for call in ast.walk(tree):
+        for call in ast.walk(tree_of(path)):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
                 assert call.func.id not in banned_calls, f"{path.name}:{call.lineno} calls {call.func.id}"
         for _, module, level in imports(path):

@@ -9,7 +9,6 @@ case of either. Error: RMSE to a converged solution on noises that no fit has se
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ import torch
 from ...cli.subjects import available_demos, demo_subject
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.samplers.fitted import NAME
+from ..asked import average
 from ..cases import case_of, host_lists
 from . import study_parser
 
@@ -54,9 +54,8 @@ def main(argv: Sequence[str]) -> int:
     print(f"guidance {GUIDANCE:g} edited; old fit / new fit (worst), best host / old fit (worst)")
     for change in CHANGES:
         cells = [cell for name, fit in fits.items() for cell in losses(name, change, fit, args.noises, args.effort)]
-        lost, gained = ([math.log(cell[which]) for cell in cells] for which in (0, 1))
-        loss, gain = (math.exp(sum(logs) / len(logs)) for logs in (lost, gained))
-        worst = f"({math.exp(max(lost)):5.3f})   {gain:5.2f} ({math.exp(min(gained)):5.2f})"
-        print(f"{change - 1.0:6.0%}   {loss:5.3f} {worst}", flush=True)
+        lost, gained = zip(*cells)
+        worst = f"({max(lost):5.3f})   {average(gained):5.2f} ({min(gained):5.2f})"
+        print(f"{change - 1.0:6.0%}   {average(lost):5.3f} {worst}", flush=True)
     print(f"\n{time.perf_counter() - start:.0f} s")
     return 0

@@ -31,6 +31,7 @@ from ...schedules.feedback.refine import Pass, Refinement, Resample, refine
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.by_name import own_sampler
 from ..analytic import GaussianTeacher
+from ..asked import average
 from ..cases import HELD_OUT_SEED
 from . import study_parser
 from .case import StudyCase, measured_on
@@ -141,7 +142,7 @@ def map_row(case: FeedbackCase) -> str:
             true, estimated = root_mean_square(error), root_mean_square(guess)
             images.append(rank_correlation(true, estimated))
             sizes.append(geometric_mean(estimated / true))
-    return f"{np.mean(pixels):8.2f} {np.mean(images):8.2f} {np.exp(np.mean(np.log(sizes))):8.2f}"
+    return f"{np.mean(pixels):8.2f} {np.mean(images):8.2f} {average(sizes):8.2f}"
 
 
 def capped_ratios(case: FeedbackCase) -> list[float]:
@@ -171,10 +172,6 @@ def refine_row(case: FeedbackCase, name: str, schedule: str, steps: int) -> list
     return [*(case.error(each.end) / before for each in refinements), case.error(longer) / before, changed]
 
 
-def _mean(values: Any) -> float:
-    return float(np.exp(np.mean(np.log(values))))
-
-
 def print_maps(cases: list[FeedbackCase]) -> None:
     print("1. Error map: rank correlation over pixels, over images; estimate / true error")
     for case in cases:
@@ -187,7 +184,7 @@ def print_capped(cases: list[FeedbackCase]) -> None:
         for cfg in GUIDANCES:
             chosen = [case for case in cases if case.sigma_range.flow == flow and case.cfg == cfg]
             ratios = [ratio for case in chosen for ratio in capped_ratios(case)]
-            print(f"{kind:16s} cfg {cfg:g}  {_mean(ratios):.2f} ({max(ratios):.2f})", flush=True)
+            print(f"{kind:16s} cfg {cfg:g}  {average(ratios):.2f} ({max(ratios):.2f})", flush=True)
 
 
 def print_refined(bundled: list[FeedbackCase], analytic: FeedbackCase) -> None:
@@ -198,7 +195,7 @@ def print_refined(bundled: list[FeedbackCase], analytic: FeedbackCase) -> None:
         for name, steps in (("dpmpp_2m", 8), ("euler", 10)):
             for schedule in SCHEDULES:
                 table = np.array([refine_row(case, name, schedule, steps) for case in cases])
-                means = " ".join(f"{_mean(table[:, column]):10.2f}" for column in range(4))
+                means = " ".join(f"{average(table[:, column]):10.2f}" for column in range(4))
                 print(f"{group:9s} {name + ' ' + schedule:18s} {means} {table[:, 4].mean():12.0%}", flush=True)
                 every += table.tolist() if group == "bundled" else []
     _, region, whole, longer, _ = np.array(every).T

@@ -104,8 +104,8 @@ def fit_sampler(name: str) -> FitSampler:
     Raises:
         ValueError: names the input `sampler_name`.
     """
-    inner, options = _host_function(check_sampler(name))
-    note = ""
+    sampler = sampler_of(check_sampler(name))
+    inner, options, note = sampler.sampler_function, dict(sampler.extra_options), ""
     if not draws_noise(name) and _default(inner, "eta", 0.0) != 0.0:
         options |= {"eta": 0.0}
         note = f"{name} draws noise that cannot be given to it from outside; it was fitted without noise (eta 0)."
@@ -134,15 +134,9 @@ def fit_sampler(name: str) -> FitSampler:
 
 def draws_noise(name: str) -> bool:
     """Whether a sampler asks a noise sampler that it can be given; without one it makes its own."""
-    inner, _ = _host_function(name)
+    inner = comfy.samplers.sampler_object(name).sampler_function
     # er_sde, sa_solver and ddpm draw noise and have no eta.
     return _takes(inner, "noise_sampler") and _default(inner, "eta", 1.0) != 0.0 and name not in _ASK_NO_NOISE
-
-
-def _host_function(name: str) -> tuple[Callable[..., Tensor], dict[str, Any]]:
-    """The function behind a dropdown name, and its options."""
-    sampler = comfy.samplers.sampler_object(name)
-    return sampler.sampler_function, dict(sampler.extra_options)
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ..plot_picture import INK, PAPER, font, to_tensor
+from ..plot_picture import INK, PAPER, font, to_picture, to_tensor
 
 # Pixels: the longer side of a tile that pictures are scaled down to, between tiles, beside and above them.
 TILE, _GAP, _LABEL, _HEAD = 288, 8, 210, 44
@@ -55,9 +55,7 @@ def _sheet(
             draw.text((8, top + 6 + 22 * number), _fitting(draw, part, _LABEL - 12), fill=INK, font=font(15))
         for x, column in enumerate(columns):
             if (row, column) in pictures:
-                values = (pictures[row, column][seed] * 255.0).round().byte().contiguous()
-                picture = Image.frombytes("RGB", (values.shape[1], values.shape[0]), values.numpy().tobytes())
-                picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+                picture = to_picture(pictures[row, column][seed], (width, height))
                 image.paste(picture, (_LABEL + x * (tile + _GAP), top))
     return image
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ...schedules.search.seeds import SeedSearch
-from ..plot_picture import FITTED, INK, PAPER, font, to_tensor
+from ..plot_picture import FITTED, INK, PAPER, font, to_picture, to_tensor
 
 _TILE, _GAP, _TEXT = 192, 8, 46
 
@@ -27,7 +26,7 @@ def contact_sheet(search: SeedSearch) -> Tensor:
     draw = ImageDraw.Draw(image)
     for place, index in enumerate(order):
         left, top = _GAP + place % columns * step[0], _GAP + place // columns * step[1]
-        image.paste(_picture(search.drafts[index], tile), (left, top))
+        image.paste(to_picture(search.drafts[index], tile), (left, top))
         chosen = search.seeds[index] in search.kept
         if chosen:
             draw.rectangle([left - 3, top - 3, left + tile[0] + 2, top + tile[1] + 2], outline=FITTED, width=3)
@@ -35,9 +34,3 @@ def contact_sheet(search: SeedSearch) -> Tensor:
         draw.text((left, top + tile[1] + 4), f"seed {search.seeds[index]}", fill=INK, font=font(14))
         draw.text((left, top + tile[1] + 23), score, fill=FITTED if chosen else INK, font=font(14))
     return to_tensor(image)[None]
-
-
-def _picture(values: Tensor, size: tuple[int, int]) -> Any:
-    pixels = (values.clamp(0.0, 1.0) * 255.0).round().byte().contiguous()
-    picture = Image.frombytes("RGB", (pixels.shape[1], pixels.shape[0]), pixels.numpy().tobytes())
-    return picture.resize(size, Image.Resampling.LANCZOS)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from PIL import Image
+from sigmasmith.cli import comparison
 from sigmasmith.demo.__main__ import main
 from sigmasmith.demo.picture import Row, sample_sheet
 from sigmasmith.schedules.presets.file import load_preset
@@ -27,7 +28,10 @@ class Run(NamedTuple):
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder, printed = tmp_path_factory.mktemp("run") / "demo", io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+        # What is written and printed counts here, not how near anything ends.
+        patch.setattr(comparison, "REFERENCE_LEVELS", 40)
+        patch.setattr(comparison, "COARSE_LEVELS", 20)
         assert main([*QUICK, "--out", str(folder)]) == 0
     return Run(folder, printed.getvalue())
 

@@ -47,6 +47,7 @@ def test_every_figure_is_printed_with_what_was_asked_and_whether_it_is_reached()
     assert len({row[:4] for row in csv_rows([made_up("a")])}) == len(list(csv_rows([made_up("a")])))
 
 
+@pytest.mark.slow
 def test_a_schedule_that_starts_lower_starts_with_less_noise():
     case = load_case("digits_flow:1", 3)
     fine = torch.cat([torch.linspace(0.999, 0.002, 400), torch.zeros(1)])

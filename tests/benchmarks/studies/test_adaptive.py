@@ -7,8 +7,11 @@ import torch
 from sigmasmith.benchmarks.studies import adaptive
 from sigmasmith.schedules.hosts.schedules import host_schedules
 
-# k-diffusion 0.1.1 imports packages that deprecate what they import.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.slow,
+    # k-diffusion 0.1.1 imports packages that deprecate what they import.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning"),
+]
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def test_training_levels_lie_in_the_range_and_reach_its_far_parts(name):
     assert log.median() == pytest.approx(-0.4, abs=0.5)
 
 
+@pytest.mark.slow
 def test_small_letters_are_the_same_every_time():
     pixels, labels, sources = cut_lowercase(Path("/"), 16)
     assert pixels.shape == (26 * 480, 16, 16, 1)

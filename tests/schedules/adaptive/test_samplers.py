@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from sigmasmith.schedules.adaptive.samplers import plan_stretches, sample_sigmas
 from sigmasmith.schedules.adaptive.settings import Settings
 from sigmasmith.schedules.samplers.by_name import own_sampler
 
-from .models import DIM, ENDS, METHODS, Watched, gaussian, guided, levels, mixture, run, start
+from .models import DIM, ENDS, METHODS, Watched, converged, gaussian, guided, levels, mixture, run, start
 
 FLOWS = (False, True)
 
@@ -40,16 +41,13 @@ def test_the_error_falls_with_the_order_of_the_method(flow, method, order):
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize(("method", "order"), [("predictive", 3.0), ("embedded_2", 2.0), ("embedded_3", 3.0)])
 def test_the_order_holds_where_the_model_is_not_linear(flow, method, order):
-    model = mixture(flow)
-    exact, _ = run(model, flow, calls=600, sigmas=levels(flow, to_zero=False))
-    found = errors(model, flow, method, exact, (20, 80))
+    found = errors(mixture(flow), flow, method, converged(flow, to_zero=False), (20, 80))
     assert math.log(found[0] / found[1]) / math.log(4.0) > order - 0.3, found
 
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_the_predictive_method_is_far_better_than_dpmpp_2m_at_equal_calls(flow):
-    model = mixture(flow)
-    end, _ = run(model, flow, calls=400)
+    model, end = mixture(flow), converged(flow)
     high, low = ENDS[flow]
     # The best of a family of power-law grids, in hindsight.
     grids = [
@@ -89,8 +87,7 @@ def test_a_budget_is_never_exceeded_and_the_end_is_reached(calls, method, flow, 
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_smaller_tolerance_gives_a_smaller_error_for_more_calls(flow, method):
-    model = mixture(flow)
-    exact, _ = run(model, flow, calls=400)
+    model, exact = mixture(flow), converged(flow)
     found = [run(model, flow, method=method, calls=None, atol=atol) for atol in (0.03, 0.003, 0.0003)]
     distances = [float((end - exact).square().mean().sqrt()) for end, _ in found]
     assert distances[0] > 2.0 * distances[1] > 4.0 * distances[2]
@@ -150,22 +147,34 @@ def test_a_rejected_step_keeps_the_state_and_costs_one_call(method):
         assert after > here if here not in kept else after < here
 
 
+CHANGE = 0.4375  # a float32
+
+
+def switched(flow):
+    """A model whose conditioning changes on the way."""
+
+    def model(x, sigma, **_):
+        plain = mixture(flow)(x, sigma)
+        return torch.where((sigma > CHANGE)[:, None], plain, plain.flip(1) + 0.5)
+
+    return model
+
+
+@cache
+def exact_in_parts(flow):
+    """Its end states: the first part alone, then the second alone, are the same solution."""
+    middle, _ = run(switched(flow), flow, calls=300, sigmas=torch.tensor([ENDS[flow][0], CHANGE]))
+    return run(switched(flow), flow, calls=300, x=middle, sigmas=torch.tensor([CHANGE, ENDS[flow][1], 0.0]))[0]
+
+
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("method", METHODS)
 def test_the_levels_where_the_conditioning_changes_are_visited_and_history_begins_anew(flow, method):
-    change = 0.4375  # a float32
-
-    def switched(x, sigma, **_):
-        plain = mixture(flow)(x, sigma)
-        return torch.where((sigma > change)[:, None], plain, plain.flip(1) + 0.5)
-
-    end, report = run(switched, flow, method=method, calls=60, reset_at=[change])
-    assert all(change in visited for visited in report.sigmas)
-    # The first part alone, then the second alone, are the same solution.
-    middle, _ = run(switched, flow, calls=300, sigmas=torch.tensor([ENDS[flow][0], change]))
-    exact, _ = run(switched, flow, calls=300, x=middle, sigmas=torch.tensor([change, ENDS[flow][1], 0.0]))
+    model, exact = switched(flow), exact_in_parts(flow)
+    end, report = run(model, flow, method=method, calls=60, reset_at=[CHANGE])
+    assert all(CHANGE in visited for visited in report.sigmas)
     assert float((end - exact).abs().max()) < 0.04
-    without, _ = run(switched, flow, method=method, calls=60)
+    without, _ = run(model, flow, method=method, calls=60)
     assert float((end - exact).norm()) < float((without - exact).norm())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -40,10 +40,12 @@ def normal(rows: int, *shape: int, seed: int = 0) -> Tensor:
     return torch.randn(rows, *(shape or (DIM,)), generator=torch.Generator().manual_seed(seed))
 
 
+@cache
 def mixture(flow: bool = False, cfg: float = 1.0) -> MixtureDenoiser:
     return random_mixture(3, power_law(DIM, 1.2), modes=6, classes=3, flow=flow, cfg=cfg)
 
 
+@cache
 def gaussian(flow: bool = False, dim: int = DIM) -> GaussianTeacher:
     mean = torch.randn(dim, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
     return GaussianTeacher(mean, power_law(dim, 1.0), flow)

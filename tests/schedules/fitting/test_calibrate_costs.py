@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,9 +15,15 @@ from sigmasmith.schedules.fitting.report import FITTED
 from .fits import POOR, Counted, Timed, assert_contract, mixture, normal, small_fit
 
 
-@pytest.mark.parametrize(("effort", "flow"), [("fast", False), ("fast", True), ("balanced", False)])
+@pytest.mark.parametrize(
+    ("effort", "flow", "steps"),
+    [
+        *product(["fast"], [False, True], [(8,), (5, 8, 10, 20)]),
+        ("balanced", False, (8,)),
+        pytest.param("balanced", False, (5, 8, 10, 20), marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("whole", [0, 8])
-@pytest.mark.parametrize("steps", [(8,), (5, 8, 10, 20)])
 def test_nfe_is_what_the_denoiser_was_asked_for_and_stays_under_the_limit(flow, effort, whole, steps):
     model = Counted(mixture(flow), whole)
     fit = small_fit(model, normal(8), flow=flow, effort=effort, steps=steps)
@@ -93,7 +100,9 @@ def test_steps_that_there_was_no_time_for_get_a_host_schedule(monkeypatch):
     assert_contract(fit)
 
 
-@pytest.mark.parametrize("minutes", [1.2, 1.5, 1.7, 2.2, 3.0])
+@pytest.mark.parametrize(
+    "minutes", [1.2, 1.7, 2.2, *(pytest.param(more, marks=pytest.mark.slow) for more in (1.5, 3.0))]
+)
 def test_whatever_was_reached_is_returned_for_every_count(monkeypatch, minutes):
     model = Timed()
     fit = model.fit(monkeypatch, minutes=minutes, steps=(5, 8, 10, 20))

@@ -18,7 +18,7 @@ def test_fast_races_where_coefficients_are_fitted():
 
 
 @pytest.mark.parametrize("sampler", [NAME, "dpmpp_2m"])
-@pytest.mark.parametrize("calls", [400, 700, 1500, 5000])
+@pytest.mark.parametrize("calls", [400, 700, 1500, pytest.param(5000, marks=pytest.mark.slow)])
 def test_calls_bound_a_fit_and_choose_its_rows(calls, sampler):
     model = Counted(mixture())
     fit = small_fit(model, normal(32), sampler=sampler, calls=calls)

@@ -186,7 +186,7 @@ def test_making_the_images_is_all_that_comes_on_top_of_the_limit():
     assert fit.nfe <= plan.limit((5, 8, 10)) + plan.teacher_nodes
 
 
-@pytest.mark.parametrize("stop_after", [20, 50, 80])
+@pytest.mark.parametrize("stop_after", [50, *(pytest.param(calls, marks=pytest.mark.slow) for calls in (20, 80))])
 @pytest.mark.usefixtures("slow_calls")
 def test_an_interrupted_fit_goes_on_and_ends_the_same(tmp_path, stop_after):
     counted, resumed = Counting(), Counting()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from sigmasmith.schedules import family_schedule
@@ -9,6 +11,7 @@ from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
+from sigmasmith.schedules.fitting.calibration import Calibration
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.samplers.by_name import own_sampler
@@ -27,7 +30,7 @@ def test_quick_takes_at_most_100_and_70_model_calls_a_step_in_all(steps, sampler
     assert fit.nfe == pytest.approx(model.rows / 6, rel=0.05)  # of the 16 noises it took six
 
 
-@pytest.mark.parametrize("effort", ["quick", "fast"])
+@pytest.mark.parametrize("effort", ["quick", pytest.param("fast", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("flow", [False, True])
 def test_several_counts_together_take_one_and_a_half_times_the_dearest(flow, effort):
     model = Counted(mixture(flow=flow))
@@ -36,7 +39,7 @@ def test_several_counts_together_take_one_and_a_half_times_the_dearest(flow, eff
 
 
 @pytest.mark.parametrize("flow", [False, True])
-@pytest.mark.parametrize("steps", [3, 5, 8, 10, 20])
+@pytest.mark.parametrize("steps", [3, 5, 8, 10, pytest.param(20, marks=pytest.mark.slow)])
 def test_fast_takes_at_most_100_and_120_model_calls_a_step_in_all(steps, flow):
     model = Counted(mixture(flow=flow))
     fit = small_fit(model, normal(16), sampler=NAME, steps=steps, flow=flow)
@@ -93,7 +96,7 @@ def test_of_several_counts_that_near_8_tells_the_place_and_all_are_raced():
 
 
 def test_a_preset_of_quick_holds_sigmas_and_coefficients_in_full_and_says_how_it_was_made():
-    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick")
+    fit = quick_fit()
     assert fit.made.method == "family"
     known = fit.made.more["family"]
     assert set(known) - {"numbers", "steps"} == {"version", "scale", "stretch"}
@@ -105,7 +108,7 @@ def test_a_preset_of_quick_holds_sigmas_and_coefficients_in_full_and_says_how_it
 
 
 def test_quick_compares_three_host_schedules_at_most_and_names_the_others():
-    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick")
+    fit = quick_fit()
     hosts = [name for name in fit.report.rows[8].errors if name != FITTED]
     assert 1 <= len(hosts) <= 3
     assert "simple" in hosts
@@ -113,10 +116,7 @@ def test_quick_compares_three_host_schedules_at_most_and_names_the_others():
 
 
 def test_guidance_reaches_the_coefficients():
-    plain, guided = (
-        small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick", guidance=guidance)
-        for guidance in (1.0, 4.0)
-    )
+    plain, guided = quick_fit(), quick_fit(guidance=4.0)
     assert not torch.equal(plain.coefficients[8], guided.coefficients[8])
 
 
@@ -138,6 +138,12 @@ def test_steps_that_the_family_does_not_know_are_fitted_as_ever():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=2, effort="quick")
     assert len(fit.schedules[2]) == 3
     assert "suits this model" not in str(fit.report)
+
+
+@cache
+def quick_fit(guidance: float = 1.0) -> Calibration:
+    """The race at 8 steps."""
+    return small_fit(mixture(), normal(6), sampler=NAME, steps=8, effort="quick", guidance=guidance)
 
 
 def teacher_of_noise(noise):

@@ -11,12 +11,12 @@ from sigmasmith.schedules.fitting import journal as module
 from sigmasmith.schedules.fitting.journal import Records
 
 from .fits import mixture, normal
-from .recorded import Counting, Interrupted, fit
+from .recorded import Counting, Interrupted, fit, whole_fit
 
 
-@pytest.mark.parametrize("stop_after", [10, 47, 90, 150])
+@pytest.mark.parametrize("stop_after", [10, 90, *(pytest.param(calls, marks=pytest.mark.slow) for calls in (47, 150))])
 def test_an_interrupted_fit_goes_on_and_ends_the_same(tmp_path, slow_calls, stop_after):
-    whole = fit(mixture())
+    whole = whole_fit()
     with pytest.raises(Interrupted):
         fit(Counting(stop_after), tmp_path / "fit")
     rest = Counting()
@@ -50,6 +50,7 @@ def test_the_self_test_of_an_interrupted_fit_is_not_made_again(tmp_path, slow_ca
     assert str(resumed.report) == str(whole.report)
 
 
+@pytest.mark.slow
 def test_another_noise_or_sampler_starts_over(tmp_path, slow_calls):
     with pytest.raises(Interrupted):
         fit(Counting(60), tmp_path / "fit")
@@ -60,7 +61,7 @@ def test_another_noise_or_sampler_starts_over(tmp_path, slow_calls):
         assert again.rows == fresh.rows
 
 
-@pytest.mark.parametrize("cfg", [1.05, 3.0])
+@pytest.mark.parametrize("cfg", [1.05, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_another_model_starts_over_and_leaves_the_first_ones_records(tmp_path, slow_calls, cfg):
     with pytest.raises(Interrupted):
         fit(Counting(60), tmp_path / "fit")
@@ -80,6 +81,7 @@ def test_another_model_starts_over_and_leaves_the_first_ones_records(tmp_path, s
     assert not (tmp_path / "fit").exists()
 
 
+@pytest.mark.slow
 def test_another_function_of_the_same_samplers_name_starts_over(tmp_path, slow_calls):
     def variant(power):
         def sample_mine(model, x, sigmas, extra_args=None, callback=None, disable=None):
@@ -105,6 +107,7 @@ def test_the_probe_costs_one_call_and_decides_nothing(tmp_path):
     assert all(torch.equal(without.schedules[k], with_records.schedules[k]) for k in (4, 6))
 
 
+@pytest.mark.slow
 def test_times_of_earlier_parts_are_added(tmp_path, slow_calls, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])

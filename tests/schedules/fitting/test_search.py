@@ -40,7 +40,7 @@ def counts_of(trials: list[Trial], origin: str) -> list[int]:
     return [trial.steps for trial in trials if trial.origin == origin]
 
 
-@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("flow", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_balanced_fit_runs_gits_and_dmn_candidates_of_every_count_that_is_not_large(first_runs, flow):
     model = Counted(mixture(flow))
     fit = small_fit(model, normal(8), flow=flow, effort="balanced", steps=(5, 8, 20))
@@ -93,6 +93,7 @@ def test_a_candidate_that_was_run_up_to_rounding_is_not_run_again():
     assert [sigmas.tolist() for sigmas in kept] == [new.tolist(), old[[0, 1, 3]].tolist()]
 
 
+@pytest.mark.slow
 def test_the_host_comparison_leaves_them_their_evaluations(monkeypatch):
     given: list[tuple[Problem, search.AlongTeacher]] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -85,6 +86,7 @@ def test_rows_are_the_same_alone_and_in_a_batch(teacher):
 def test_on_one_path_other_step_counts_come_near_and_on_white_noise_they_do_not(teacher):
     x = start(teacher, 16)
 
+    @cache
     def end(steps: int, kind: NoiseKind) -> torch.Tensor:
         sigmas = levels(steps, teacher.flow)
         return sample_ddim(teacher, x, sigmas, eta=1.0, noise=NoiseSource(kind, (7,)), flow=teacher.flow).flatten()

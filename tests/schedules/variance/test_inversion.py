@@ -26,17 +26,17 @@ class Counted:
         return self.model(x, sigma)
 
 
-@pytest.fixture(params=[False, True], ids=["VE", "flow"])
+@pytest.fixture(scope="module", params=[False, True], ids=["VE", "flow"])
 def flow(request) -> bool:
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mixture(flow):
     return random_mixture(2, power_law(32, 1.0), flow=flow)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def image(mixture, flow):
     """Samples of the mixture, (4, 32)."""
     x = ENDS[flow][1] * torch.randn(4, 32, generator=torch.Generator().manual_seed(1))
@@ -87,13 +87,13 @@ def test_the_round_trip_is_of_the_first_order_plain_and_of_the_third_with_one_ca
     mixture, image, flow, corrections, order
 ):
     errors = []
-    for steps in (128, 256, 512):
+    for steps in (256, 512):
         # Between two levels above 0, in float64: the order of the steps and nothing else.
         sigmas = torch.as_tensor(np.geomspace(0.05, 0.8 if flow else 8.0, steps + 1))
         settings = Inversion(corrections, tolerance=0.0)
         top = sample_ddim(mixture, image.double(), sigmas, inversion=settings, flow=flow)
         errors.append(float((sample_ddim(mixture, top, sigmas.flip(0)) - image).square().mean().sqrt()))
-    assert math.log2(errors[1] / errors[2]) == pytest.approx(order, abs=0.25)
+    assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.25)
 
 
 def test_a_row_does_not_depend_on_the_others(mixture, image, flow):

@@ -73,6 +73,7 @@ def test_all_that_can_be_reached_is_steps_times_nodes_less_a_triangle():
     assert spent == 1 + 11 + 10 + 9
 
 
+@pytest.mark.slow
 def test_the_corridor_holds_the_schedules_that_the_whole_search_finds():
     for flow in (False, True):
         model = random_mixture(3, power_law(16, 1.2), flow=flow)
