@@ -22,6 +22,9 @@ from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_famil
 from .placing import placed, whole_hundredths
 from .typical import WIDE, typical_scale
 
+# Of a list's steps: runs that start later have no use for what whole runs learned.
+_LATE = 2 / 3
+
 
 @dataclass(frozen=True)
 class FamilySchedule:
@@ -140,8 +143,8 @@ def family_coefficients(
     Args:
         sigmas: (steps + 1,) the whole list.
         first: step with which the run starts. From the middle it has no outputs from before, so parameters that weigh
-            them are 0; so are those that make up for the errors of the steps before it, the affine ones
-            (benchmarks/family/middle.py).
+            them are 0; so are those that make up for the errors of the steps before it, the affine ones, and all in the
+            last third of a list, where DPM++ 2M does better (benchmarks/family/middle.py).
     """
     steps = len(sigmas) - 1
     if not LEAST_STEPS <= steps <= MOST_STEPS:
@@ -150,5 +153,6 @@ def family_coefficients(
     if first:
         parameters = parameters[first:] * allowed(steps - first, ORDER)
         parameters[:, -AFFINE:] = 0.0
+        parameters *= first <= _LATE * steps
     run = sigmas[first:]
     return coefficients_of(dpmpp_2m_parameters(run, ORDER) + parameters, run)

@@ -19,7 +19,13 @@ from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.fitted import sample_sigmasmith_multistep
 from sigmasmith.schedules.samplers.loop import sample_linear
-from sigmasmith.schedules.samplers.parameters import AFFINE, allowed, parameters_of
+from sigmasmith.schedules.samplers.parameters import (
+    AFFINE,
+    allowed,
+    coefficients_of,
+    dpmpp_2m_parameters,
+    parameters_of,
+)
 
 RANGES = [SigmaRange(0.0292, 14.6146), SigmaRange(0.002, 80.0), SigmaRange(0.003, 1.0, flow=True)]
 
@@ -138,6 +144,14 @@ def test_a_run_from_the_middle_leaves_out_what_counts_on_the_steps_before_it(ste
     assert np.abs(run * ~history).max() < 1e-4
     # The step before the last is the first whose rule of DPM++ 2M sees the same two steps in both.
     assert np.allclose(run[2:] * history[2:], whole[first + 2 :] * history[2:], atol=2e-3)
+
+
+@pytest.mark.parametrize("limits", RANGES)
+def test_a_run_of_the_last_third_is_dpmpp_2m(limits):
+    sigmas = made(20, limits).sigmas[14:]
+    rows = FamilyCoefficients(limits).rows(sigmas)
+    assert rows is not None
+    assert torch.equal(rows, coefficients_of(dpmpp_2m_parameters(sigmas, ORDER), sigmas))
 
 
 @pytest.mark.parametrize("changed", ["lower start", "another scale's end", "too many steps"])
