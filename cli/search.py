@@ -17,7 +17,7 @@ from ..schedules.presets.preset import Preset
 from ..schedules.samplers.by_name import own_sampler
 from ..schedules.samplers.fitted import NAME
 from ..schedules.search.rewards import Reward, ScoreReward, image_reward
-from ..schedules.search.seeds import Drawn, SeedBudget, search_seeds
+from ..schedules.search.seeds import DrawnImages, SeedBudget, search_seeds
 from ..schedules.search.words import drafts_in_words, seeds_in_words
 from .fit import calm_threads
 from .named_schedules import find_preset, named_schedule
@@ -57,13 +57,13 @@ class DemoRuns:
     label: int | None
     note: str
 
-    def draft(self, seeds: Sequence[int]) -> Drawn:
+    def draft(self, seeds: Sequence[int]) -> DrawnImages:
         return self._drawn(seeds, self.draft_sigmas, self.draft_sampler)
 
-    def full(self, seed: int) -> Drawn:
+    def full(self, seed: int) -> DrawnImages:
         return self._drawn([seed], self.sigmas, own_sampler("dpmpp_2m"))
 
-    def _drawn(self, seeds: Sequence[int], sigmas: Tensor, sampler: SamplerFunction) -> Drawn:
+    def _drawn(self, seeds: Sequence[int], sigmas: Tensor, sampler: SamplerFunction) -> DrawnImages:
         subject = self.subject
         x = torch.cat([subject.noise(1, seed) for seed in seeds]) * float(sigmas[0])
         null = subject.classes if self.label is None else self.label
@@ -71,7 +71,7 @@ class DemoRuns:
         with torch.no_grad():
             ends = sampler(subject.denoiser, x, sigmas, extra_args=args)
         images = ((ends.clamp(-1.0, 1.0) + 1.0) / 2.0).expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
-        return Drawn(ends, images, len(sigmas) - 1)
+        return DrawnImages(ends, images, len(sigmas) - 1)
 
 
 def demo_runs(subject: PlainSubject, schedule: str, budget: SeedBudget, label: int | None) -> DemoRuns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import defaultdict
 
 import pytest
 
@@ -98,6 +99,26 @@ def test_only_the_host_folders_import_the_hosts(path):
 
 def test_no_file_has_a_prefix_for_a_folder():
     assert [named(path) for path in sources() if path.name.startswith("_host")] == []
+
+
+def test_a_class_name_stands_for_one_class():
+    files: dict[str, list[str]] = defaultdict(list)
+    for path in sources():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ClassDef):
+                files[node.name].append(named(path))
+    assert {name: places for name, places in files.items() if len(places) > 1} == {}
+
+
+def test_a_docstring_says_what_comes_out_first():
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    opened = [
+        f"{named(path)}: {said.splitlines()[0]}"
+        for path in sources()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, kinds) and (said := ast.get_docstring(node) or "").startswith("What ")
+    ]
+    assert opened == []
 
 
 def test_heavy_imports_are_lazy_in_few_places():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..schedules.hosting.multistep import multistep_of
-from ..schedules.search.seeds import Drawn, SeedSearch, search_seeds
+from ..schedules.search.seeds import DrawnImages, SeedSearch, search_seeds
 from ..schedules.search.words import drafts_in_words, seeds_in_words
 from . import infotext
 from .host.decoding import pictures
@@ -68,18 +68,18 @@ class _SeedRuns:
         self._total = budget.draft_steps + budget.kept * budget.steps
         runs.called = self._called
 
-    def draft(self, seeds: Sequence[int]) -> Drawn:
+    def draft(self, seeds: Sequence[int]) -> DrawnImages:
         """Few-step runs of these seeds, together."""
         return self._drawn(self.quick.sigmas, slice(seeds[0] - self.first, seeds[-1] + 1 - self.first))
 
-    def full(self, seed: int) -> Drawn:
+    def full(self, seed: int) -> DrawnImages:
         """One full run, the image that Generate makes of this seed."""
         return self._drawn(self.whole.sigmas, slice(seed - self.first, seed + 1 - self.first))
 
-    def _drawn(self, sigmas: Tensor, rows: slice) -> Drawn:
+    def _drawn(self, sigmas: Tensor, rows: slice) -> DrawnImages:
         before = self._done
         ends = self.runs.end_state(self.function, sigmas, rows)
-        return Drawn(ends, pictures(self.p.sd_model, ends), self._done - before)
+        return DrawnImages(ends, pictures(self.p.sd_model, ends), self._done - before)
 
     def _called(self) -> None:
         self._done += 1

@@ -147,7 +147,7 @@ def _beside(before: Before, end: Tensor, row: StepReport, reference: Tensor, sam
 
 
 def _returned(row: StepReport, sampler: str) -> Phrase:
-    """What a fit returned: its own schedule, or the host's that won."""
+    """The words for the schedule that a fit returned: its own, or the host's that won."""
     origin, _ = row.for_preset()
     if origin == FITTED:
         return Phrase("fitted: {sampler}", sampler=sampler)

@@ -40,7 +40,7 @@ def node_reward(
     unknown = [name for name in (*connected, *settings) if not any(name in of_node for of_node in inputs.values())]
     if unknown:
         raise ValueError(f"settings: {node} has no input {unknown[0]!r}; it has {listed}")
-    steps: list[_Step] = []
+    steps: list[_NodeInRow] = []
     types = {"IMAGE"}
     for name, kind in kinds.items():
         steps.append(_step(name, kind, inputs[name], settings, connected, image_input, types))
@@ -63,7 +63,7 @@ class _Input:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _NodeInRow:
     """A node of the row.
 
     Attributes:
@@ -104,7 +104,7 @@ class _Step:
 class _Chain:
     """Nodes in a row; those before the first that takes the picture, such as a loader, are run once."""
 
-    steps: Sequence[_Step]
+    steps: Sequence[_NodeInRow]
 
     @cached_property
     def _first(self) -> int:
@@ -137,7 +137,7 @@ def _step(
     connected: Mapping[str, Any],
     image_input: str,
     types: set[str],
-) -> _Step:
+) -> _NodeInRow:
     """A node after others that give `types`.
 
     Raises:
@@ -160,7 +160,7 @@ def _step(
             f"node: {name} also needs {', '.join(missing)}: type widgets in settings, connect a link and name it, or "
             "put the node that gives it before this one, as in A > B"
         )
-    return _Step(name, kind, {key: value for key, value in given.items() if key != image}, linked, image)
+    return _NodeInRow(name, kind, {key: value for key, value in given.items() if key != image}, linked, image)
 
 
 def _node_class(node: str) -> Any:

@@ -12,7 +12,7 @@ from aiohttp import web
 from . import messages, metadata
 
 
-class Answer(Protocol):
+class PageAnswer(Protocol):
     """An answer to the page: a JSON value, or bytes where `data` is given."""
 
     @property
@@ -30,11 +30,11 @@ class Handlers(Protocol):
         """Most bytes of a body that are read; None for a path that there is not."""
         ...
 
-    def refusal(self, path: str, headers: Mapping[str, str], size: int) -> Answer | None:
+    def refusal(self, path: str, headers: Mapping[str, str], size: int) -> PageAnswer | None:
         """The answer to a request that is turned away unread."""
         ...
 
-    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> PageAnswer:
         """The answer; errors are answers too. Called in a thread, and asks for a refusal once more."""
         ...
 
@@ -118,7 +118,7 @@ class _Bodies:
 _bodies = _Bodies()
 
 
-def _response(answer: Answer) -> Any:
+def _response(answer: PageAnswer) -> Any:
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if answer.data is None:
         text = json.dumps(answer.value, allow_nan=False)

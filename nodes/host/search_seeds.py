@@ -18,7 +18,7 @@ from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ...schedules.search.pruning import Choose
-from ...schedules.search.seeds import Drawn
+from ...schedules.search.seeds import DrawnImages
 from ..registration import PRESET_ATTRIBUTE, remember
 from . import messages
 from .decoding import DecodeLatents
@@ -114,7 +114,7 @@ class KSamplerRuns:
         self._show = latent_preview.prepare_callback(inputs.model, total_calls)
         self.at_once = min(8, first_chunk(inputs.model, (8, *self._latent.shape[1:])))
 
-    def draft(self, seeds: Sequence[int]) -> Drawn:
+    def draft(self, seeds: Sequence[int]) -> DrawnImages:
         """Few-step runs of these seeds, as one batch."""
         inputs, rule, before = self._inputs, self.draft_rule, self._calls
         noise, latent = self._starts(seeds)
@@ -123,7 +123,7 @@ class KSamplerRuns:
         ends = guider.sample(noise, latent, rule.sampler, rule.sigmas, self._mask, self._progress, True, seeds[0])
         return self._drawn(ends, before, self._decode_drafts)
 
-    def full(self, seed: int) -> Drawn:
+    def full(self, seed: int) -> DrawnImages:
         """The result of a KSampler with this seed, bit for bit."""
         inputs, before = self._inputs, self._calls
         ends = comfy.sample.sample(
@@ -144,7 +144,7 @@ class KSamplerRuns:
         )
         return self._drawn(ends, before, self._decode)
 
-    def pruned(self, seeds: Sequence[int], rounds: Mapping[int, int], choose: Choose) -> Drawn:
+    def pruned(self, seeds: Sequence[int], rounds: Mapping[int, int], choose: Choose) -> DrawnImages:
         """One run of all seeds under the host's sampler; after the steps of `rounds` rows are dropped below it.
 
         The cut is made in the host's CALC_COND_BATCH wrapper, which every guider passes: the sampler keeps its whole
@@ -181,9 +181,9 @@ class KSamplerRuns:
         noise = torch.cat([comfy.sample.prepare_noise(self._latent, seed) for seed in seeds])
         return noise, self._latent.expand(len(seeds), *self._latent.shape[1:]).clone()
 
-    def _drawn(self, ends: Tensor, before: int, decode: DecodeLatents) -> Drawn:
+    def _drawn(self, ends: Tensor, before: int, decode: DecodeLatents) -> DrawnImages:
         ends = ends.cpu()
-        return Drawn(ends, decode(ends), (self._calls - before) / len(ends))
+        return DrawnImages(ends, decode(ends), (self._calls - before) / len(ends))
 
     def _with_count(self, model: Any) -> Any:
         """The model, its calls counted in rows."""

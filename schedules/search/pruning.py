@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .rewards import Reward, RewardError, measured
-from .seeds import Drawn, SeedSearch
+from .seeds import DrawnImages, SeedSearch
 
 # Where images are compared, as parts of the run, and how many of the images are dropped there: two of three.
 ROUNDS = (0.25, 0.5)
@@ -23,7 +23,7 @@ Choose = Callable[[Tensor, list[int], int], list[int]]
 class PrunedRuns(Protocol):
     """Runs a batch of seeds and drops rows on the way."""
 
-    def pruned(self, seeds: Sequence[int], rounds: Mapping[int, int], choose: Choose) -> Drawn:
+    def pruned(self, seeds: Sequence[int], rounds: Mapping[int, int], choose: Choose) -> DrawnImages:
         """The rows that are left at the end, in their order; after `step` steps `choose` leaves rounds[step]."""
         ...
 
@@ -123,7 +123,8 @@ def search_pruned(
     search.kept = [search.seeds[row] for row in alive_at_end]
     search.calls = drawn.calls * len(drawn.latents)
     search.finals = [
-        Drawn(drawn.latents[row : row + 1], drawn.images[row : row + 1], drawn.calls) for row in range(len(search.kept))
+        DrawnImages(drawn.latents[row : row + 1], drawn.images[row : row + 1], drawn.calls)
+        for row in range(len(search.kept))
     ]
     if not search.stopped:
         _score_finals(search, drawn.images)

@@ -15,7 +15,7 @@ from .rewards import Reward, RewardError, measured
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnImages:
     """Images of some seeds.
 
     Args:
@@ -32,11 +32,11 @@ class Drawn:
 class SeedRuns(Protocol):
     """Runs of a model from seeds; whoever fulfils it can be searched."""
 
-    def draft(self, seeds: Sequence[int]) -> Drawn:
+    def draft(self, seeds: Sequence[int]) -> DrawnImages:
         """Few-step runs of these seeds, together."""
         ...
 
-    def full(self, seed: int) -> Drawn:
+    def full(self, seed: int) -> DrawnImages:
         """One full run, exactly as the host would make it without a search."""
         ...
 
@@ -105,7 +105,7 @@ class SeedSearch:
     draft_latents: list[Tensor] = field(default_factory=list)
     measured: list[Tensor] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
-    finals: list[Drawn] = field(default_factory=list)
+    finals: list[DrawnImages] = field(default_factory=list)
     final_measured: list[Tensor] = field(default_factory=list)
     judged_drafts: list[float] = field(default_factory=list)
     judged_finals: list[float] = field(default_factory=list)
@@ -189,7 +189,7 @@ def _run_in_full(search: SeedSearch, runs: SeedRuns, count: int, progress: Calla
             break
 
 
-def _timed(search: SeedSearch, run: Callable[[], Drawn]) -> Drawn:
+def _timed(search: SeedSearch, run: Callable[[], DrawnImages]) -> DrawnImages:
     start = time.perf_counter()
     drawn = run()
     search.seconds += time.perf_counter() - start

@@ -36,6 +36,7 @@ def test_one_number_moves_every_step_count_as_models_do():
     assert len(ways["4"]["levels"]) == 2
 
 
+@pytest.mark.slow
 def test_a_model_s_own_levels_and_parameters_end_nearer_than_the_family_s():
     rows, family = Rows(Training("digits_eps", 1.0, False), 4, 1), load_family()
     own = deviation(family, rows, 4, (0.0, 0.9), rounds=2)

@@ -11,6 +11,7 @@ from sigmasmith.benchmarks.studies.variance import Ready, bare_ancestral, likene
 from sigmasmith.schedules.hosting.named_curves import CURVES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 def test_inversions_of_a_mixture_beat_the_plain_one_with_the_same_calls(flow):
     found = list(analytic_trips(flow, 2))
@@ -26,12 +27,14 @@ def test_a_report_names_its_worst_cell_and_does_not_flatter():
     assert lines[-1].strip() == "1 of 2 cells reach 3"
 
 
+@pytest.mark.slow
 def test_one_path_keeps_the_composition_better_than_fresh_noise():
     kept = likeness("digits_eps:1", "path", 10, many=40, images=4)
     assert kept > 0.9
     assert kept > likeness("digits_eps:1", "white", 10, many=40, images=4)
 
 
+@pytest.mark.slow
 def test_the_bare_loop_is_euler_ancestral():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -41,6 +41,7 @@ def test_every_sixth_source_is_held_out_with_all_its_pictures(few_pictures):
     torch.testing.assert_close(held_out, expected)
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_repeatably_and_its_file_comes_back(few_pictures, tmp_path):
     torch.manual_seed(0)
     network = train_recipe(TINY, seed=0)

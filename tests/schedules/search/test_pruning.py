@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.search.pruning import pruning_plan, search_pruned, survivors
 from sigmasmith.schedules.search.rewards import ScoreReward
-from sigmasmith.schedules.search.seeds import Drawn
+from sigmasmith.schedules.search.seeds import DrawnImages
 
 from .models import BRIGHT
 
@@ -46,7 +46,7 @@ class GreyBatch:
             rows += len(alive)
             if rounds.get(step, len(alive)) < len(alive):
                 alive = choose(0.5 * images[alive], alive, rounds[step])
-        return Drawn(images[alive][..., 0], images[alive], rows / len(alive))
+        return DrawnImages(images[alive][..., 0], images[alive], rows / len(alive))
 
 
 def test_the_brightest_of_a_batch_is_left_within_the_budget():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from sigmasmith.schedules.search.rewards import ScoreReward
-from sigmasmith.schedules.search.seeds import Drawn, SeedBudget, search_seeds
+from sigmasmith.schedules.search.seeds import DrawnImages, SeedBudget, search_seeds
 from sigmasmith.schedules.search.words import diversity, drafts_in_words, rank_correlation, seeds_in_words
 
 from .models import BRIGHT
@@ -24,11 +24,11 @@ class GreyRuns:
     def draft(self, seeds):
         self.drafted += seeds
         images = torch.cat([self.image(seed, self.blur * (-1) ** seed) for seed in seeds])
-        return Drawn(images[..., 0], images, self.draft_steps)
+        return DrawnImages(images[..., 0], images, self.draft_steps)
 
     def full(self, seed):
         self.run.append(seed)
-        return Drawn(self.image(seed)[..., 0], self.image(seed), self.steps)
+        return DrawnImages(self.image(seed)[..., 0], self.image(seed), self.steps)
 
 
 def test_the_seed_with_the_best_draft_wins_within_the_budget():
