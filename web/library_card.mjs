@@ -1,6 +1,6 @@
 // One preset of the library as an element.
 import { make } from "./curve_view.mjs";
-import { say } from "./words.mjs";
+import { say, told } from "./words.mjs";
 import { escaped, thumbnailMarkup } from "./curve_svg.mjs";
 
 const FITS = {
@@ -48,12 +48,16 @@ function head(preset, does) {
   }
   words.append(name);
   if (preset.problem) {
-    words.append(make("div", "ss-line", preset.problem));
+    words.append(make("div", "ss-line", told(preset.told.problem)));
   } else {
     const about = [preset.family, preset.sampler, say("stepsOf", { steps: preset.steps.join(", ") })].filter(Boolean);
     words.append(make("div", "ss-line", about.join(" · ")));
-    const gain = preset.gains[Math.floor((preset.gains.length - 1) / 2)];
-    if (gain) words.append(make("div", gain[1].startsWith("no gain") ? "ss-line" : "ss-gain", say("gainAt", { gain: gain[1], steps: gain[0] })));
+    const middle = Math.floor((preset.gains.length - 1) / 2);
+    if (middle >= 0) {
+      const [steps, gain] = preset.told.gains[middle];
+      const none = preset.gains[middle][1].startsWith("no gain");
+      words.append(make("div", none ? "ss-line" : "ss-gain", say("gainAt", { gain: told(gain), steps })));
+    }
   }
   button.append(picture(preset), words);
   return button;
@@ -69,7 +73,7 @@ function picture(preset) {
 
 function body(preset, does) {
   const element = make("div", "ss-body");
-  for (const text of preset.differences) element.append(make("p", "ss-warning", text));
+  for (const text of preset.told.differences) element.append(make("p", "ss-warning", told(text)));
   if (!preset.problem) {
     element.append(facts(preset));
     const withWorkflow = make("input");
@@ -102,8 +106,8 @@ function changes(preset, does) {
 
 function facts(preset) {
   const list = make("dl");
-  for (const [steps, text] of preset.gains) list.append(make("dt", "", say("stepsOf", { steps })), make("dd", "", text));
-  for (const [label, text] of preset.facts) list.append(make("dt", "", label), make("dd", "", text));
+  for (const [steps, text] of preset.told.gains) list.append(make("dt", "", say("stepsOf", { steps })), make("dd", "", told(text)));
+  for (const [label, text] of preset.told.facts) list.append(make("dt", "", told(label)), make("dd", "", told(text)));
   return list;
 }
 

@@ -70,7 +70,6 @@ def answer(drawn: Drawn) -> dict[str, Any]:
     measured = drawn.learned or (drawn.preset is not None and not drawn.preset.exact)
     plain = run.double().numpy()
     warnings = [*drawn.notes, *schedule_warnings(plain, flow=ends.flow, sigma_max=top, measured=measured)]
-    warnings = [_sentence(text) for text in warnings]
     said = " ".join([f"Schedule curve: {drawn.summary}", *warnings])
     return {
         "plot": {"x": plot["x"], "y": plot["y"], "curves": plot["curves"]},
@@ -110,9 +109,3 @@ def _said(step: int, cut: int, steps: int, text: str) -> str:
     if step < cut:
         return f"left out by denoise: sigma {text}"
     return f"step {step - cut} of {steps}: sigma {text}"
-
-
-def _sentence(text: str) -> str:
-    """A warning as a sentence of its own."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!")) else f"{text}."
