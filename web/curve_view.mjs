@@ -1,6 +1,6 @@
 // One curve on the page: the picture, its words and its button. Draws answers of Python, knows no graph.
 import { curveMarkup, frameOf, hoverMarkup, readout } from "./curve_svg.mjs";
-import { say, told } from "./words.mjs";
+import { inWords, say } from "./words.mjs";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PICTURE = 140; // with the space around the words
@@ -42,15 +42,16 @@ export class CurveView {
     this.sizes.disconnect();
   }
 
-  show(answer) {
-    this.answer = answer;
-    const { problem, summary, warnings, hint } = answer.told ?? answer;
-    const texts = problem
-      ? [make("p", "ss-problem", told(problem))]
+  show(sent) {
+    const answer = inWords(sent);
+    const curves = sent.plot?.curves.map((curve, index) => ({ ...curve, ...answer.curves?.[index] }));
+    this.answer = { ...answer, plot: { ...sent.plot, curves } };
+    const texts = answer.problem
+      ? [make("p", "ss-problem", answer.problem)]
       : [
-          make("p", "ss-summary", told(summary)),
-          ...warnings.map((text) => make("p", "ss-warning", told(text))),
-          ...(hint ? [make("p", "ss-hint", told(hint))] : []),
+          make("p", "ss-summary", answer.summary),
+          ...answer.warnings.map((text) => make("p", "ss-warning", text)),
+          ...(answer.hint ? [make("p", "ss-hint", answer.hint)] : []),
         ];
     this.said.replaceChildren(...texts);
     this.element.classList.toggle("ss-empty", Boolean(answer.problem));

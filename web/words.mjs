@@ -87,6 +87,7 @@ export const WORDS = {
   noise: ["noise {number}", "Rauschen {number}", "bruit {number}", "ノイズ {number}", "노이즈 {number}", "噪声 {number}"],
   error: ["error {error}", "Fehler {error}", "erreur {error}", "誤差 {error}", "오차 {error}", "误差 {error}"],
   nearer: ["{times}× nearer", "{times}× näher", "{times}× plus proche", "{times}倍近い", "{times}배 가까움", "接近 {times} 倍"],
+  startsAt: ["starts at {sigma}", "beginnt bei {sigma}", "commence à {sigma}", "{sigma} から開始", "{sigma}에서 시작", "从 {sigma} 开始"],
   noAnswer: ["The server does not answer.", "Der Server antwortet nicht.", "Le serveur ne répond pas.", "サーバーが応答しません。", "서버가 응답하지 않습니다.", "服务器没有响应。"],
   answered: ["The server answered {status}.", "Der Server antwortete {status}.", "Le serveur a répondu {status}.", "サーバーの応答：{status}", "서버의 응답: {status}", "服务器返回 {status}。"],
   noCurveGiven: ["The server gave no curve.", "Der Server gab keine Kurve.", "Le serveur n'a donné aucune courbe.", "サーバーから曲線が来ませんでした。", "서버가 곡선을 주지 않았습니다.", "服务器没有给出曲线。"],
@@ -241,6 +242,10 @@ export const TOLD = {
   "no gain shown, {mean}x ({low} to {high})": ["kein Gewinn belegt, {mean}x ({low} bis {high})", "aucun gain démontré, {mean}x ({low} à {high})", "改善は示されず、{mean}x（{low} から {high}）", "이득이 확인되지 않음, {mean}x ({low}~{high})", "未显示增益，{mean}x（{low} 到 {high}）"],
   "no gain: {host} was best": ["kein Gewinn: {host} war am besten", "aucun gain : {host} était le meilleur", "改善なし：{host} が最良でした", "이득 없음: {host}이(가) 최선", "无增益：{host} 最佳"],
   "not fitted for this count: the family's, at this model's scale": ["für diese Zahl nicht angepasst: die der Familie, in der Lage dieses Modells", "pas ajusté pour ce nombre : celui de la famille, à l'échelle de ce modèle", "この数には未調整：このモデルの位置でのファミリーのもの", "이 수로는 조정되지 않음: 이 모델의 위치에서 패밀리의 것", "未针对此步数拟合：按此模型尺度使用家族的"],
+  "left out by denoise: sigma {sigma}": ["durch denoise ausgelassen: sigma {sigma}", "laissé par denoise : sigma {sigma}", "denoise により省略：sigma {sigma}", "denoise로 생략: sigma {sigma}", "因 denoise 略去：sigma {sigma}"],
+  "step {step} of {steps}: sigma {sigma}": ["Schritt {step} von {steps}: sigma {sigma}", "pas {step} sur {steps} : sigma {sigma}", "ステップ {step} / {steps}：sigma {sigma}", "스텝 {step} / {steps}: sigma {sigma}", "第 {step} 步，共 {steps} 步：sigma {sigma}"],
+  "Schedule curve: {summary}": ["Kurve des Schrittplans: {summary}", "Courbe du planning : {summary}", "スケジュールの曲線：{summary}", "스케줄 곡선: {summary}", "调度曲线：{summary}"],
+  "{before} {text}": ["{before} {text}", "{before} {text}", "{before}{text}", "{before} {text}", "{before}{text}"],
   "nothing": ["nichts", "rien", "なし", "없음", "无"],
   "one CFG": ["einer CFG", "une CFG", "一つの CFG", "CFG 하나", "单一 CFG"],
   "plan: it comes through a link; it is drawn at the node that gives it": ["plan: kommt über eine Verbindung; gezeichnet wird er am Node, der ihn gibt", "plan : il vient par un lien ; il est tracé sur le nœud qui le donne", "plan：リンクから来るため、それを出すノードに描かれます", "plan: 링크로 들어오므로 그것을 주는 노드에 그려집니다", "plan：来自连线；在给出它的节点上绘制"],
@@ -292,11 +297,18 @@ export function say(key, values = {}) {
   return filled(WORDS[key][language()], values);
 }
 
-/** What Python sends in the host's language: a template of its own with values, or a text that stays as it is. */
+/** What Python sends in the host's language: its templates with values, in lists and objects too; all else as it is. */
 export function told(sent) {
-  if (typeof sent?.say !== "string") return sent;
-  const values = Object.fromEntries(Object.entries(sent.given ?? {}).map(([name, value]) => [name, told(value)]));
+  if (Array.isArray(sent)) return sent.map(told);
+  if (typeof sent !== "object" || sent === null) return sent;
+  if (typeof sent.say !== "string") return Object.fromEntries(Object.entries(sent).map(([name, value]) => [name, told(value)]));
+  const values = told(sent.given ?? {});
   return filled(TOLD[sent.say]?.[language() - 1] ?? sent.say, values);
+}
+
+/** An answer with those of its texts in the host's language that it brings under `told` once more. */
+export function inWords(answer) {
+  return { ...answer, ...told(answer.told ?? {}) };
 }
 
 /** Number of the host's language among LANGUAGES; 0, English, where we have it not. */

@@ -195,7 +195,7 @@ def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes:
     drawn = _of_preset(preset, steps, preset.denoise, "steps", _model(request, sources), notes)
     near = sorted((count for count in counts if count != steps), key=lambda count: abs(count - steps))[:MAX_FITTED]
     whole = {preset.running(full): sigmas for full, sigmas in preset.schedules.items()}
-    others = {f"{count} steps": whole[count] for count in sorted(near)}
+    others = {counts_in_words([count]): whole[count] for count in sorted(near)}
     said = {
         "counts": preset.counts_in_words,
         "made": Phrase(", sampler {sampler}", sampler=preset.sampler) if preset.sampler else "",

@@ -28,7 +28,7 @@ MAX_UPLOAD = 4 * 1024 * 1024 + 1  # a preset file, and one byte by which a large
 MAX_NODES = 128
 MAX_CARDS = 1_000  # that a page draws; a search is made among all
 # Of curves and of cards, what the page says in the person's language.
-_TEXTS = ("problem", "summary", "warnings", "hint", "facts", "gains", "differences")
+_TEXTS = ("problem", "summary", "warnings", "hint", "aria", "facts", "gains", "differences")
 _HOST = re.compile(r"[A-Za-z0-9.\-_]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
@@ -154,7 +154,11 @@ class Routes:
         return Answer(value={"curves": [self._curve(node) for node in nodes]})
 
     def _curve(self, node: Any) -> dict[str, Any]:
-        return _told(self._drawn(node))
+        answer = _told(self._drawn(node))
+        if "plot" in answer:
+            curves = answer["plot"]["curves"]
+            answer["told"]["curves"] = translatable([{"name": one["name"], "said": one.get("said")} for one in curves])
+        return answer
 
     def _drawn(self, node: Any) -> dict[str, Any]:
         try:

@@ -53,6 +53,8 @@ def test_several_curves_come_in_the_asked_order_and_one_failure_stops_no_other(r
 
 def in_english(told: Any) -> Any:
     """What the page shows where it has no other language: templates filled in, as web/words.mjs does it."""
+    if isinstance(told, dict) and "say" not in told:
+        return {name: in_english(value) for name, value in told.items()}
     if isinstance(told, dict):
         given = {name: in_english(value) for name, value in told["given"].items()}
         return re.sub(r"\{(\w+)\}", lambda name: str(given[name[1]]), told["say"])
@@ -69,12 +71,16 @@ def test_every_text_of_a_curve_comes_once_more_for_the_page_to_say_in_another_la
     }
     requests = [apply, {"node": node("SigmasmithCosine", steps=5)}, {"node": node("SigmasmithAuto")}]
     for answer in good(routes, "curves", {"nodes": requests})["curves"]:
-        texts = {name: answer[name] for name in ("problem", "summary", "warnings", "hint") if answer.get(name)}
+        texts = {name: answer[name] for name in ("problem", "summary", "warnings", "hint", "aria") if answer.get(name)}
         told = answer["told"]
         assert {name: in_english(told[name]) for name in texts} == texts
         parts = [part for name in texts for part in (told[name] if isinstance(told[name], list) else [told[name]])]
         assert parts
         assert all("say" in part for part in parts), parts
+        drawn = answer["plot"]["curves"] if "plot" in answer else []
+        assert [in_english(curve) for curve in told.get("curves", [])] == [
+            {"name": curve["name"], "said": curve.get("said")} for curve in drawn
+        ]
 
 
 def test_every_text_of_a_card_that_is_no_name_or_number_comes_for_translation(routes, folder):
