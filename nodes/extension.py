@@ -30,6 +30,7 @@ from .search.rewards import (
 from .variance.node import SigmasmithDDIM, SigmasmithVariance
 
 NODES: list[type[io.ComfyNode]] = [
+    SigmasmithAuto,  # The host lists equal matches of a search in this order, and this one needs nothing but two wires.
     SigmasmithFit,
     SigmasmithFitGuider,
     SigmasmithSchedule,
@@ -54,7 +55,6 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithRewardImage,
     SigmasmithRewardFromNode,
     SigmasmithCombineRewards,
-    SigmasmithAuto,
 ]
 
 

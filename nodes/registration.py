@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from torch import Tensor
 
+from ..schedules.core.words import Phrase
 from ..schedules.family.schedule import FamilySchedule, family_schedule
 from ..schedules.hosting import LOGGER_NAME
 from ..schedules.hosting.lists import at_sigma_max, preset_sigmas
@@ -91,13 +92,18 @@ def _say_once(name: str, family: FamilySchedule, model_sampling: Any, flow: bool
     if known and was_handed_out(family.sigmas):
         return
     _told.add(model_sampling)
-    others = " On flow models dpmpp_2m and res_multistep do better on simple." if flow else ""
-    tell(
-        f"{name} runs the family's {len(family.sigmas) - 1} steps (version {family.version}, scale {family.scale:.3g}, "
-        f"stretch {family.stretch:.3g}), for no preset is on the model. It is made for the sampler "
-        f"sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits this very model.{others}",
-        known,
+    said = Phrase(
+        "{name} runs the family's {steps} steps (version {version}, scale {scale}, stretch {stretch}), for no preset "
+        "is on the model. It is made for the sampler sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits "
+        "this very model.{more}",
+        name=name,
+        steps=len(family.sigmas) - 1,
+        version=family.version,
+        scale=f"{family.scale:.3g}",
+        stretch=f"{family.stretch:.3g}",
+        more=Phrase(" On flow models dpmpp_2m and res_multistep do better on simple.") if flow else "",
     )
+    tell(said, known)
 
 
 def _log(text: str, _: bool) -> None:

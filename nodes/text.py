@@ -17,6 +17,7 @@ __all__ = [
     "parse_steps",
     "plain_list",
     "plot_sentence",
+    "sentence_of",
     "translatable",
     "will_run",
 ]
@@ -62,9 +63,18 @@ def translatable(given: Any) -> Any:
     return [translatable(value) for value in given] if isinstance(given, (list, tuple)) else given
 
 
+def sentence_of(error: Exception) -> str:
+    """An error's sentence; as a Phrase where it was raised with one."""
+    said = error.args[0] if len(error.args) == 1 else None
+    return said if isinstance(said, Phrase) else str(error)
+
+
 def will_run(sigmas: Tensor) -> str:
     """Steps and start sigma, in words without a full stop."""
     steps = len(sigmas) - 1
     if steps < 1:
-        return "Nothing will run at denoise 0: the image passes through"
-    return f"{steps} step{'' if steps == 1 else 's'} will run, from sigma {float(sigmas[0]):.5g} to 0"
+        return Phrase("Nothing will run at denoise 0: the image passes through")
+    start = f"{float(sigmas[0]):.5g}"
+    if steps == 1:
+        return Phrase("1 step will run, from sigma {start} to 0", start=start)
+    return Phrase("{steps} steps will run, from sigma {start} to 0", steps=steps, start=start)

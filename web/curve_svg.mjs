@@ -1,4 +1,5 @@
 // A schedule as SVG markup. Pure: takes what Python sent (nodes/page/live_plot.py) and a size, and only places it.
+import { say } from "./words.mjs";
 
 const MARGIN = { left: 38, right: 10, top: 8, bottom: 18 };
 const ZERO_ROW = 14; // height below the log axis where sigma 0 has its place
@@ -152,7 +153,7 @@ function cutMark(answer, frame) {
   return [
     `<rect class="ss-shade" x="${frame.left}" y="${frame.top}" width="${number(x - frame.left)}" height="${frame.bottom - frame.top}"/>`,
     `<line class="ss-cut" x1="${number(x)}" x2="${number(x)}" y1="${frame.top}" y2="${frame.bottom}"/>`,
-    `<text class="ss-text" x="${number(near ? x - 5 : x + 5)}" y="${frame.bottom - 5}" text-anchor="${near ? "end" : "start"}">starts at ${escaped(answer.start)}</text>`,
+    `<text class="ss-text" x="${number(near ? x - 5 : x + 5)}" y="${frame.bottom - 5}" text-anchor="${near ? "end" : "start"}">${escaped(say("startsAt", { sigma: answer.start }))}</text>`,
   ];
 }
 

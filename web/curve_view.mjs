@@ -1,6 +1,6 @@
 // One curve on the page: the picture, its words and its button. Draws answers of Python, knows no graph.
 import { curveMarkup, frameOf, hoverMarkup, readout } from "./curve_svg.mjs";
-import { say } from "./words.mjs";
+import { inWords, say } from "./words.mjs";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PICTURE = 140; // with the space around the words
@@ -42,8 +42,10 @@ export class CurveView {
     this.sizes.disconnect();
   }
 
-  show(answer) {
-    this.answer = answer;
+  show(sent) {
+    const answer = inWords(sent);
+    const curves = sent.plot?.curves.map((curve, index) => ({ ...curve, ...answer.curves?.[index] }));
+    this.answer = { ...answer, plot: { ...sent.plot, curves } };
     const texts = answer.problem
       ? [make("p", "ss-problem", answer.problem)]
       : [

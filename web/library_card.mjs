@@ -1,6 +1,6 @@
 // One preset of the library as an element.
 import { make } from "./curve_view.mjs";
-import { say } from "./words.mjs";
+import { inWords, say } from "./words.mjs";
 import { escaped, thumbnailMarkup } from "./curve_svg.mjs";
 
 const FITS = {
@@ -52,8 +52,12 @@ function head(preset, does) {
   } else {
     const about = [preset.family, preset.sampler, say("stepsOf", { steps: preset.steps.join(", ") })].filter(Boolean);
     words.append(make("div", "ss-line", about.join(" · ")));
-    const gain = preset.gains[Math.floor((preset.gains.length - 1) / 2)];
-    if (gain) words.append(make("div", gain[1].startsWith("no gain") ? "ss-line" : "ss-gain", say("gainAt", { gain: gain[1], steps: gain[0] })));
+    const middle = Math.floor((preset.gains.length - 1) / 2);
+    if (middle >= 0) {
+      const [steps, gain] = inWords(preset).gains[middle];
+      const none = preset.gains[middle][1].startsWith("no gain");
+      words.append(make("div", none ? "ss-line" : "ss-gain", say("gainAt", { gain, steps })));
+    }
   }
   button.append(picture(preset), words);
   return button;
@@ -69,9 +73,9 @@ function picture(preset) {
 
 function body(preset, does) {
   const element = make("div", "ss-body");
-  for (const text of preset.differences) element.append(make("p", "ss-warning", text));
+  for (const text of inWords(preset).differences) element.append(make("p", "ss-warning", text));
   if (!preset.problem) {
-    element.append(facts(preset));
+    element.append(factList(preset));
     const withWorkflow = make("input");
     withWorkflow.type = "checkbox";
     const label = make("label");
@@ -100,10 +104,11 @@ function changes(preset, does) {
   return tools(action(say("duplicate"), say("duplicateHint"), does.duplicate), rename, remove);
 }
 
-function facts(preset) {
+function factList(preset) {
   const list = make("dl");
-  for (const [steps, text] of preset.gains) list.append(make("dt", "", say("stepsOf", { steps })), make("dd", "", text));
-  for (const [label, text] of preset.facts) list.append(make("dt", "", label), make("dd", "", text));
+  const { gains, facts } = inWords(preset);
+  for (const [steps, text] of gains) list.append(make("dt", "", say("stepsOf", { steps })), make("dd", "", text));
+  for (const [label, text] of facts) list.append(make("dt", "", label), make("dd", "", text));
   return list;
 }
 

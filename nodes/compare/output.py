@@ -50,9 +50,10 @@ def _table(comparison: Comparison, saved: str) -> dict[str, Any]:
 def _saved(result: CompareResult, filename_prefix: str, node_id: Any) -> str:
     """Where the numbers lie, or why they do not: the report and the pictures are given out all the same."""
     try:
-        return f"Saved as {write_csv(filename_prefix, csv_text(result.comparison))} in the output folder."
+        file = write_csv(filename_prefix, csv_text(result.comparison))
+        return Phrase("Saved as {file} in the output folder.", file=file)
     except ValueError as error:
-        said = f"The numbers are in this report alone: {error}."
+        said = Phrase("The numbers are in this report alone: {error}.", error=str(error))
         messages.say(said, node_id, warning=True)
         return said
 

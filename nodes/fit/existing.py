@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...schedules.core.words import Phrase
 from ...schedules.fitting.report import FREQUENCY_WEIGHT
 from ...schedules.presets.file import load_preset
 from ...schedules.presets.preset import Preset
@@ -73,11 +74,16 @@ class Existing:
         missing = [count for count in steps if not preset.is_fitted(count, request.denoise)]
         said = []
         if missing and preset.denoise == request.denoise:
-            be = "is" if len(missing) == 1 else "are"
-            said.append(f"It holds {preset.counts_in_words}; {in_words(list(map(str, missing)))} {be} interpolated.")
+            counts = {"held": preset.counts_in_words, "missing": in_words(list(map(str, missing)))}
+            said.append(
+                Phrase("It holds {held}; {missing} is interpolated.", **counts)
+                if len(missing) == 1
+                else Phrase("It holds {held}; {missing} are interpolated.", **counts)
+            )
         counted = preset.made.more.get(FREQUENCY_WEIGHT, 1.0)
         if counted != request.frequency_weight:
-            said.append(f"It was fitted with frequency_weight {counted:g}, not {request.frequency_weight:g}.")
+            numbers = {"fitted": f"{counted:g}", "asked": f"{request.frequency_weight:g}"}
+            said.append(Phrase("It was fitted with frequency_weight {fitted}, not {asked}.", **numbers))
         guidance = None if same_guidance(preset.guidance, subject.guidance) else subject.guidance
         said += preset.differences(None, None, guidance, subject.latent_shape)
         return [*said, *preset.model.other_patches(subject.identity), *preset.made_otherwise(subject.made)]

@@ -25,16 +25,25 @@ def say_memory(size: FitSize, runs: GuiderRuns | ExpertRuns, page: NodePage) -> 
     """How much memory and disk the fit takes at most, said before it begins; a warning where there is less memory."""
     kept, recorded = size.memory, min(size.records, folders.records_limit())
     rows, *shape = runs.noise.shape
-    said = (
-        f"Memory: the fit keeps at most {in_bytes(kept)} in the computer's memory ({rows} noises of "
-        f"{'x'.join(map(str, shape))}) and runs up to {runs.chunk} of them through the model at a time. Until it is "
-        f"done, its records for the case of an interruption take at most {in_bytes(recorded)} of the disk."
+    said = Phrase(
+        "Memory: the fit keeps at most {kept} in the computer's memory ({rows} noises of {shape}) and runs up to "
+        "{chunk} of them through the model at a time. Until it is done, its records for the case of an interruption "
+        "take at most {recorded} of the disk.",
+        kept=in_bytes(kept),
+        rows=rows,
+        shape="x".join(map(str, shape)),
+        chunk=runs.chunk,
+        recorded=in_bytes(recorded),
     )
     page.say(said, quiet=True)
     if kept > free_memory():
         page.say(
-            f"{in_bytes(free_memory())} of the computer's memory are free, fewer than the fit may keep "
-            f"({in_bytes(kept)}); lower noises, the step counts or the size of the latent if it slows down",
+            Phrase(
+                "{free} of the computer's memory are free, fewer than the fit may keep ({kept}); lower noises, the "
+                "step counts or the size of the latent if it slows down",
+                free=in_bytes(free_memory()),
+                kept=in_bytes(kept),
+            ),
             warning=True,
             quiet=True,
         )

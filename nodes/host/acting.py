@@ -11,6 +11,7 @@ from typing import Any
 import comfy.patcher_extension
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
 from ..registration import PRESET_ATTRIBUTE
@@ -119,7 +120,8 @@ def _chosen(choose: Callable[[SampledRun], ChosenRun], run: SampledRun) -> Chose
         if messages.is_interrupt(error):
             raise
         logging.getLogger(LOGGER_NAME).warning("Sigmasmith Auto failed", exc_info=True)
-        return ChosenRun(run.sigmas, run.sampler, f"Auto: this run is as set in the sampler, for: {error}", warns=True)
+        said = Phrase("Auto: this run is as set in the sampler, for: {error}", error=str(error))
+        return ChosenRun(run.sigmas, run.sampler, said, warns=True)
 
 
 def _unprepared(guider: Any) -> Any:

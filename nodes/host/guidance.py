@@ -12,6 +12,7 @@ import comfy.patcher_extension
 import torch
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.curves.guidance import GuidanceCurve
 from . import messages
 from .noise_levels import model_sampling_of
@@ -76,8 +77,10 @@ class _Guidance:
         if self.told != (prompt := messages.prompt_id()):
             self.told = prompt
             messages.say(
-                "Sigmasmith Guidance does nothing under this guider: it needs one CFG between a positive and a "
-                "negative prompt, as KSampler and CFGGuider have.",
+                Phrase(
+                    "Sigmasmith Guidance does nothing under this guider: it needs one CFG between a positive and a "
+                    "negative prompt, as KSampler and CFGGuider have."
+                ),
                 self.node_id,
                 warning=True,
             )

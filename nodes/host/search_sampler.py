@@ -12,6 +12,7 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.search.rewards import measured
 from ...schedules.search.stepwise import StepRecord, StepSearch, sample_search
 from ...schedules.search.widths import UNIFORM, WidthPlan, plan_of_preset
@@ -78,7 +79,7 @@ def tell_search(node_id: Any) -> Callable[[StepSearch, StepRecord], None]:
 
     def told(search: StepSearch, record: StepRecord) -> None:
         if record.stopped:
-            messages.say(f"The search stopped: {record.stopped}", node_id, warning=True)
+            messages.say(Phrase("The search stopped: {reason}", reason=record.stopped), node_id, warning=True)
         messages.say(steps_in_words(search, record), node_id, quiet=True)
 
     return told

@@ -10,6 +10,7 @@ import comfy.patcher_extension
 import comfy.samplers
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
 from ..edits import same_guidance
@@ -48,7 +49,8 @@ def with_preset(model: Any, preset: Preset, node_id: Any) -> Any:
             if not differences and once.due(""):
                 # In place of a warning of an earlier run, which would stay below the node.
                 top = float(model_sampling_of(executor.class_obj.model_patcher).sigma_max)
-                messages.show(f"{will_run(sigmas)}.{change_of_an_image(preset, noise, sigmas, top)}", node_id)
+                change = change_of_an_image(preset, noise, sigmas, top)
+                messages.show(Phrase("{run}.{more}", run=will_run(sigmas), more=change), node_id)
         except Exception:  # a look at the run must never stop it
             logging.getLogger(LOGGER_NAME).warning("Sigmasmith could not compare the run", exc_info=True)
         return executor(noise, latent_image, sampler, sigmas, *args, **kw)
@@ -69,13 +71,17 @@ def run_differences(
     said: list[str] = []
     if riding is None:
         said.append(
-            "A ModelSampling node behind Sigmasmith Apply Schedule rebuilt the noise levels and dropped the preset. "
-            "Move Apply behind it, directly in front of the sampler."
+            Phrase(
+                "A ModelSampling node behind Sigmasmith Apply Schedule rebuilt the noise levels and dropped the "
+                "preset. Move Apply behind it, directly in front of the sampler."
+            )
         )
     elif not was_handed_out(sigmas):
         said.append(
-            "The model carries a preset, but this run uses another scheduler. "
-            "Choose sigmasmith_optimal, or connect Sigmasmith Schedule, to use the preset."
+            Phrase(
+                "The model carries a preset, but this run uses another scheduler. "
+                "Choose sigmasmith_optimal, or connect Sigmasmith Schedule, to use the preset."
+            )
         )
     said += _unheard(preset, sampler) + _other_part(preset, sigmas, float(sampling.sigma_max))
     said += preset.differences(
@@ -94,7 +100,7 @@ def _unheard(preset: Preset, sampler: Any) -> list[str]:
     name = name.removeprefix("sample_").removesuffix("_function")
     if name not in IGNORES_SCHEDULE or preset.sampler == name:
         return []
-    return [f"{name} chooses its noise levels itself: the preset has no effect on this run."]
+    return [Phrase("{sampler} chooses its noise levels itself: the preset has no effect on this run.", sampler=name)]
 
 
 def _other_part(preset: Preset, sigmas: Tensor, sigma_max: float) -> list[str]:
@@ -105,13 +111,22 @@ def _other_part(preset: Preset, sigmas: Tensor, sigma_max: float) -> list[str]:
     start, end = float(sigmas[0]), float(sigmas[-1])
     if end > 0.0 and float(sigmas[-2]) < boundary:
         return [
-            f"The first model runs down to sigma {end:.4g}, below the boundary {boundary:.4g} that the preset was "
-            f"fitted with; switch after step {int((sigmas[:-1] >= boundary).sum())} of this run."
+            Phrase(
+                "The first model runs down to sigma {end}, below the boundary {boundary} that the preset was fitted "
+                "with; switch after step {step} of this run.",
+                end=f"{end:.4g}",
+                boundary=f"{boundary:.4g}",
+                step=int((sigmas[:-1] >= boundary).sum()),
+            )
         ]
     if end == 0.0 and boundary <= start < _WHOLE * sigma_max:
         return [
-            f"The second model starts at sigma {start:.4g}, above the boundary {boundary:.4g} that the preset was "
-            "fitted with; let the first one run further."
+            Phrase(
+                "The second model starts at sigma {start}, above the boundary {boundary} that the preset was fitted "
+                "with; let the first one run further.",
+                start=f"{start:.4g}",
+                boundary=f"{boundary:.4g}",
+            )
         ]
     return []
 
@@ -121,9 +136,10 @@ def change_of_an_image(preset: Preset, noise: Tensor, sigmas: Tensor, sigma_max:
     whole = preset.denoise < 1.0 or preset.made.boundary is not None or not len(sigmas)
     if whole or float(sigmas[0]) > _WHOLE * sigma_max or not bool(noise.any()):
         return ""
-    return (
-        f" It changes an image, from sigma {float(sigmas[0]):.4g}: where it starts depends on the schedule and its "
-        "steps. Fit for this denoise, or use Sigmasmith Schedule with the mode noise level."
+    return Phrase(
+        " It changes an image, from sigma {start}: where it starts depends on the schedule and its steps. Fit for this "
+        "denoise, or use Sigmasmith Schedule with the mode noise level.",
+        start=f"{float(sigmas[0]):.4g}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...schedules.core.words import Phrase
 from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.family.schedule import family_schedule
 from ...schedules.samplers.fitted import NAME
@@ -24,23 +25,33 @@ def auto_drawn(request: LiveRequest, sources: Sources) -> Drawn:
     """
     node, run = request.node, request.run
     if node.text("use") == USES[1]:
-        raise ValueError("use: the run stays as it is set in the sampler")
+        raise ValueError(Phrase("use: the run stays as it is set in the sampler"))
     model = sources.running_model(request.model) if request.model else None
     if run is None or "steps" not in run.values or run.linked & {"steps"}:
-        raise ValueError("Connect it to a sampler to see what will run")
+        raise ValueError(Phrase("Connect it to a sampler to see what will run"))
     if model is None:
-        raise ValueError("What will run is known once the model is loaded: queue it once")
+        raise ValueError(Phrase("What will run is known once the model is loaded: queue it once"))
     if run.number("denoise", 1.0) <= 0.9999 or run.number("start_at_step", 0) > 0:
-        raise ValueError("This run starts in the middle of the noise: a preset for that is used where there is one")
+        raise ValueError(
+            Phrase("This run starts in the middle of the noise: a preset for that is used where there is one")
+        )
     facts = _facts(node, run, model)
     preset = matching(sources.library(), facts, refined=node.text("tune") == FIT)
     choice = None if preset is None else choice_of(preset, facts)
     others = _on_the_model(request.model)
-    hint = f"Drawn for the model without {', '.join(others)}; what is on it is known when it runs." if others else ""
+    without = Phrase(
+        "Drawn for the model without {nodes}; what is on it is known when it runs.", nodes=", ".join(others)
+    )
+    hint = without if others else ""
     if preset is None or choice is None:
         return replace(_family(node, facts, model), hint=hint)
     sigmas, sampler = choice
-    said = f"{facts.steps} steps of the preset {preset.name or 'without a name'}, with {sampler}."
+    said = Phrase(
+        "{steps} steps of the preset {name}, with {sampler}.",
+        steps=facts.steps,
+        name=preset.name or Phrase("without a name"),
+        sampler=sampler,
+    )
     return Drawn(sigmas, model.identity.sigma_range, said, model=model, hint=hint, preset=preset)
 
 
@@ -61,15 +72,22 @@ def _facts(node: NodeValues, run: NodeValues, model: RunningModel) -> RunFacts:
 
 def _family(node: NodeValues, facts: RunFacts, model: RunningModel) -> Drawn:
     if facts.samplers[0] != NAME:
-        raise ValueError(f"There is no preset for {facts.samplers[0]} yet: the next run tunes one")
+        raise ValueError(
+            Phrase("There is no preset for {sampler} yet: the next run tunes one", sampler=facts.samplers[0])
+        )
     if not LEAST_STEPS <= facts.steps <= MOST_STEPS:
         raise ValueError(
-            f"Untuned, {facts.steps} steps stay as they are set: the family is for {LEAST_STEPS} to {MOST_STEPS}"
+            Phrase(
+                "Untuned, {steps} steps stay as they are set: the family is for {least} to {most}",
+                steps=facts.steps,
+                least=LEAST_STEPS,
+                most=MOST_STEPS,
+            )
         )
     ends = model.identity.sigma_range
     family = family_schedule(facts.steps, sigma_min=ends.sigma_min, sigma_max=ends.sigma_max, flow=ends.flow)
-    later = "" if node.text("tune") == NONE else "; the first picture tunes it"
-    said = f"{facts.steps} steps of the family, for there is no preset yet{later}."
+    later = "" if node.text("tune") == NONE else Phrase("; the first picture tunes it")
+    said = Phrase("{steps} steps of the family, for there is no preset yet{later}.", steps=facts.steps, later=later)
     return Drawn(family.sigmas, ends, said, model=model, learned=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.sigmas import check_steps, steps_before_truncation
+from ...schedules.core.words import Phrase, counts_in_words
 from ...schedules.hosting.named_curves import CURVE_PARAMETERS, CURVES
 from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.identity import ModelIdentity
@@ -21,7 +22,7 @@ from ..edits import derived_name, same_guidance
 from ..graph import NodeValues, RunningModel
 from ..registration import OPTIMAL
 from ..schedule.words import MODES, schedule_info
-from ..text import parse_settings, will_run
+from ..text import in_words, parse_settings, sentence_of, will_run
 from .live_auto import auto_drawn
 from .live_plan import PLANS, live_plan, plan_answer
 from .live_plot import Drawn, answer
@@ -46,7 +47,7 @@ def live_curve(request: LiveRequest, sources: Sources) -> dict[str, Any]:
             return plan_answer(_plan(request, sources))
         return answer(draw(request, sources))
     except ValueError as error:
-        return {"problem": str(error)}
+        return {"problem": sentence_of(error)}
 
 
 def share_code(request: LiveRequest, sources: Sources) -> str:
@@ -89,7 +90,7 @@ def draw(request: LiveRequest, sources: Sources) -> Drawn:
     """
     kind = request.node.kind
     if kind not in _KINDS:
-        raise ValueError(f"{kind}: its curve is drawn when it has run")
+        raise ValueError(Phrase("{node}: its curve is drawn when it has run", node=kind))
     return _KINDS[kind](request, sources)
 
 
@@ -144,8 +145,10 @@ def _linked(node: NodeValues, *names: str) -> str:
     linked = [name for name in names if name in node.linked]
     if not linked:
         return ""
-    are = "comes" if len(linked) == 1 else "come"
-    return f"{' and '.join(linked)} {are} through a link; drawn for the default."
+    inputs = in_words(linked)
+    if len(linked) == 1:
+        return Phrase("{inputs} comes through a link; drawn for the default.", inputs=inputs)
+    return Phrase("{inputs} come through a link; drawn for the default.", inputs=inputs)
 
 
 def _preset_of(request: LiveRequest, sources: Sources) -> Preset:
@@ -156,13 +159,14 @@ def _preset_of(request: LiveRequest, sources: Sources) -> Preset:
         if node.kind in _WRITERS:
             return _fitted(node, _model(request, sources), sources)
     if request.preset:
-        raise ValueError(f"preset: {request.preset[-1].kind} has to run before its preset can be drawn")
-    raise ValueError("preset: connect Sigmasmith Load Preset or Fit Schedule to see the curve")
+        kind = request.preset[-1].kind
+        raise ValueError(Phrase("preset: {node} has to run before its preset can be drawn", node=kind))
+    raise ValueError(Phrase("preset: connect Sigmasmith Load Preset or Fit Schedule to see the curve"))
 
 
 def _loaded(node: NodeValues, sources: Sources) -> Preset:
     if node.linked & {"preset", "share_code"}:
-        raise ValueError("preset: it comes through a link; the curve is drawn when it has run")
+        raise ValueError(Phrase("preset: it comes through a link; the curve is drawn when it has run"))
     return sources.load_preset(node.text("preset"), node.text("share_code"))
 
 
@@ -178,8 +182,9 @@ def _fitted(node: NodeValues, model: RunningModel | None, sources: Sources) -> P
     try:
         return sources.load_preset(name, "")
     except ValueError:
-        under = f" under the name {name}" if name else ""
-        raise ValueError(f"Nothing is fitted{under} yet. Queue it once.") from None
+        if name:
+            raise ValueError(Phrase("Nothing is fitted under the name {name} yet. Queue it once.", name=name)) from None
+        raise ValueError(Phrase("Nothing is fitted yet. Queue it once.")) from None
 
 
 def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes: Sequence[str] = ()) -> Drawn:
@@ -190,12 +195,18 @@ def _whole_preset(preset: Preset, request: LiveRequest, sources: Sources, notes:
     drawn = _of_preset(preset, steps, preset.denoise, "steps", _model(request, sources), notes)
     near = sorted((count for count in counts if count != steps), key=lambda count: abs(count - steps))[:MAX_FITTED]
     whole = {preset.running(full): sigmas for full, sigmas in preset.schedules.items()}
-    others = {f"{count} steps": whole[count] for count in sorted(near)}
-    kind = "exact lists" if preset.exact else "fitted"
-    held = f"{kind.capitalize()} for {preset.counts_in_words}"
-    made = f", sampler {preset.sampler}" if preset.sampler else ""
-    which = f"; drawn: {steps} step{'' if steps == 1 else 's'}" if len(counts) > 1 else ""
-    summary = f"{held}{made}{which}, from sigma {float(drawn.sigmas[drawn.cut]):.5g} to 0."
+    others = {counts_in_words([count]): whole[count] for count in sorted(near)}
+    said = {
+        "counts": preset.counts_in_words,
+        "made": Phrase(", sampler {sampler}", sampler=preset.sampler) if preset.sampler else "",
+        "which": Phrase("; drawn: {counts}", counts=counts_in_words([steps])) if len(counts) > 1 else "",
+        "start": f"{float(drawn.sigmas[drawn.cut]):.5g}",
+    }
+    summary = (
+        Phrase("Exact lists for {counts}{made}{which}, from sigma {start} to 0.", **said)
+        if preset.exact
+        else Phrase("Fitted for {counts}{made}{which}, from sigma {start} to 0.", **said)
+    )
     return replace(drawn, others=others, summary=summary)
 
 
@@ -211,7 +222,8 @@ def _fit(request: LiveRequest, sources: Sources) -> Drawn:
         notes += preset.differences(sampler=node.text("sampler_name"))
     denoise = node.number("denoise", 1.0)
     if not node.linked & {"denoise"} and abs(preset.denoise - denoise) > 1e-6:
-        notes.append(f"Fitted for denoise {preset.denoise:g}, this node asks for {denoise:g}.")
+        numbers = {"fitted": f"{preset.denoise:g}", "asked": f"{denoise:g}"}
+        notes.append(Phrase("Fitted for denoise {fitted}, this node asks for {asked}.", **numbers))
     return _whole_preset(preset, request, sources, notes)
 
 
@@ -226,11 +238,18 @@ def _apply(request: LiveRequest, sources: Sources) -> Drawn:
         raise ValueError(" ".join(preset.model.differences(model.identity)[:2]))
     if run is None or "steps" not in run.values:
         drawn = _whole_preset(preset, request, sources)
-        return replace(drawn, hint="Connect the model to a sampler to see what will run.")
+        return replace(drawn, hint=Phrase("Connect the model to a sampler to see what will run."))
     notes: list[str] = []
     scheduler = run.text("scheduler", OPTIMAL)
     if scheduler != OPTIMAL:
-        notes.append(f"{run.kind} behind this node uses the scheduler {scheduler}; choose {OPTIMAL} there.")
+        notes.append(
+            Phrase(
+                "{node} behind this node uses the scheduler {scheduler}; choose {ours} there.",
+                node=run.kind,
+                scheduler=scheduler,
+                ours=OPTIMAL,
+            )
+        )
     sampler = run.text("sampler_name")
     cfg = run.values.get("cfg")
     guidance = float(cfg) if isinstance(cfg, (int, float)) else None
@@ -249,15 +268,15 @@ def _curve(name: str, settings: Mapping[str, float], request: LiveRequest, sourc
     steps = check_steps(int(node.number("steps", 20)))
     full = steps_before_truncation(steps, node.number("denoise", 1.0))
     sigmas = CURVES[name](full, ends.sigma_min, ends.sigma_max, flow=ends.flow, **settings)
-    hint = "" if model is not None else "Drawn for Stable Diffusion's noise levels: the model is not known yet."
+    unknown = Phrase("Drawn for Stable Diffusion's noise levels: the model is not known yet.")
     return Drawn(
         sigmas=sigmas,
         sigma_range=ends,
-        summary=f"{will_run(sigmas[full - steps :])}.",
+        summary=Phrase("{run}.", run=will_run(sigmas[full - steps :])),
         cut=full - steps,
         partial=full > steps,
         model=model,
-        hint=_linked(node, "steps", "denoise") or hint,
+        hint=_linked(node, "steps", "denoise") or (unknown if model is None else ""),
         own=name,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...schedules.core.words import Phrase
 from ...schedules.presets.preset import Preset
 from ...schedules.search.widths import PRESET_TEXT, UNIFORM, WidthPlan, parse_widths, plan_of_preset
 from ..graph import NodeValues
@@ -22,11 +23,11 @@ def live_plan(node: NodeValues, preset: Preset | None) -> WidthPlan:
         ValueError: names the input.
     """
     if "plan" in node.linked:
-        raise ValueError("plan: it comes through a link; it is drawn at the node that gives it")
+        raise ValueError(Phrase("plan: it comes through a link; it is drawn at the node that gives it"))
     if node.text("plan").strip().lower() != PRESET_TEXT:
         return parse_widths(node.text("plan"))
     if preset is None:
-        raise ValueError("plan: it is that of the preset on the model, which is known when it runs")
+        raise ValueError(Phrase("plan: it is that of the preset on the model, which is known when it runs"))
     return plan_of_preset(preset.made.more) or UNIFORM
 
 
@@ -39,7 +40,9 @@ def plan_answer(plan: WidthPlan) -> dict[str, Any]:
     said = [f"share of noise {share:g}: {_in_words(plan, number)}" for share, number in corners]
     ticks = [{"at": 1.0 - share, "text": f"{share:g}"} for share in _SHARES]
     levels = [{"at": high, "text": f"{high:g}"}, {"at": 0.5 * high, "text": f"{0.5 * high:g}"}]
-    summary = f"Plan: {plan.text()}. Further children of a step, relative to each other, over the share of noise."
+    summary = Phrase(
+        "Plan: {plan}. Further children of a step, relative to each other, over the share of noise.", plan=plan.text()
+    )
     return {
         "plot": {
             "x": {"label": "share of noise", "low": 0.0, "high": 1.0, "ticks": ticks},

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules.core.noise_space import SigmaRange
+from ...schedules.core.words import Phrase
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.plot.plot import schedule_plot, schedule_warnings, sigma_text
 from ...schedules.presets.preset import Preset
@@ -70,8 +71,9 @@ def answer(drawn: Drawn) -> dict[str, Any]:
     measured = drawn.learned or (drawn.preset is not None and not drawn.preset.exact)
     plain = run.double().numpy()
     warnings = [*drawn.notes, *schedule_warnings(plain, flow=ends.flow, sigma_max=top, measured=measured)]
-    warnings = [_sentence(text) for text in warnings]
-    said = " ".join([f"Schedule curve: {drawn.summary}", *warnings])
+    aria = Phrase("Schedule curve: {summary}", summary=drawn.summary)
+    for text in warnings:
+        aria = Phrase("{before} {text}", before=aria, text=text)
     return {
         "plot": {"x": plot["x"], "y": plot["y"], "curves": plot["curves"]},
         "cut": drawn.cut,
@@ -79,7 +81,7 @@ def answer(drawn: Drawn) -> dict[str, Any]:
         "summary": drawn.summary,
         "warnings": warnings,
         "hint": drawn.hint,
-        "aria": said,
+        "aria": aria,
     }
 
 
@@ -108,11 +110,5 @@ def _same_range(drawn: Drawn) -> bool:
 
 def _said(step: int, cut: int, steps: int, text: str) -> str:
     if step < cut:
-        return f"left out by denoise: sigma {text}"
-    return f"step {step - cut} of {steps}: sigma {text}"
-
-
-def _sentence(text: str) -> str:
-    """A warning as a sentence of its own."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!")) else f"{text}."
+        return Phrase("left out by denoise: sigma {sigma}", sigma=text)
+    return Phrase("step {step} of {steps}: sigma {sigma}", step=step - cut, steps=steps, sigma=text)

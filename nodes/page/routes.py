@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...schedules.core.words import Phrase
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.hosting.library import Library, LibraryError
 from ...schedules.hosting.version import build
 from ...schedules.presets.share_code import to_share_code
+from ..text import translatable
 from . import ROUTE_PREFIX
 from .live_curve import live_curve, share_code
 from .live_request import Sources, parse_chain, parse_request
@@ -25,6 +27,8 @@ MAX_REQUEST = 512 * 1024
 MAX_UPLOAD = 4 * 1024 * 1024 + 1  # a preset file, and one byte by which a larger one is told
 MAX_NODES = 128
 MAX_CARDS = 1_000  # that a page draws; a search is made among all
+# Of curves and of cards, what the page says in the person's language.
+_TEXTS = ("problem", "summary", "warnings", "hint", "aria", "facts", "gains", "differences")
 _HOST = re.compile(r"[A-Za-z0-9.\-_]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
@@ -150,13 +154,20 @@ class Routes:
         return Answer(value={"curves": [self._curve(node) for node in nodes]})
 
     def _curve(self, node: Any) -> dict[str, Any]:
+        answer = _told(self._drawn(node))
+        if "plot" in answer:
+            curves = answer["plot"]["curves"]
+            answer["told"]["curves"] = translatable([{"name": one["name"], "said": one.get("said")} for one in curves])
+        return answer
+
+    def _drawn(self, node: Any) -> dict[str, Any]:
         try:
             return live_curve(parse_request(node), self.sources)
         except ValueError as error:
             return {"problem": str(error)}
         except Exception:
             logging.getLogger(LOGGER_NAME).exception("Sigmasmith: a curve could not be drawn")
-            return {"problem": "The curve could not be drawn; the log of ComfyUI says why."}
+            return {"problem": Phrase("The curve could not be drawn; the log of ComfyUI says why.")}
 
     def code(self, request: Mapping[str, Any]) -> Answer:
         """Share code of a node's schedule, or line of its search plan."""
@@ -172,7 +183,10 @@ class Routes:
             model = " ".join(part for part in (identity.family, identity.checkpoint) if part)
         cards, matching, total = self.library.searched(identity, _text(request, "search", ""), MAX_CARDS)
         counts = {"found": matching, "total": total}
-        return Answer(value={"presets": cards, "model": model, "may_remove": self.library.may_remove} | counts)
+        return Answer(
+            value={"presets": [_told(card) for card in cards], "model": model, "may_remove": self.library.may_remove}
+            | counts
+        )
 
     def add_file(self, body: bytes) -> Answer:
         """Add the preset file that is the body."""
@@ -237,3 +251,8 @@ def _text(request: Mapping[str, Any], name: str, default: str | None = None) -> 
     if not isinstance(value, str):
         raise ValueError(f"{name}: must be a text")
     return value
+
+
+def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with its texts once more as the page can translate them; programs read the English ones."""
+    return {**answer, "told": translatable({name: answer[name] for name in _TEXTS if name in answer})}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...schedules.presets.preset import Preset
+from ...schedules.core.words import Phrase
+from ...schedules.presets.preset import FITTED, Preset
 from ..text import will_run
 
 MODES = {"host (keep the steps)": "steps", "noise level": "noise_level"}
@@ -20,21 +21,22 @@ def schedule_info(preset: Preset, sigmas: Tensor, said: str = "") -> str:
     """
     steps = len(sigmas) - 1
     if steps < 1:
-        return f"{will_run(sigmas)}."
+        return Phrase("{run}.", run=will_run(sigmas))
     # By the sigmas themselves: in noise-level mode even a fitted step count most often starts between two lists.
     lists = (full for full, held in preset.schedules.items() if torch.equal(held[-(steps + 1) :], sigmas))
     full = next((full for full in lists if steps <= preset.running(full)), None)
     if said:
         kind = said
     elif full is None:
-        kind = f"interpolated from {preset.counts_in_words}"
+        kind = Phrase("interpolated from {counts}", counts=preset.counts_in_words)
+    elif preset.exact:
+        kind = Phrase("an exact list")
+    elif (origin := preset.origin.get(full, FITTED)) == FITTED:
+        kind = Phrase("fitted")
     else:
-        origin = preset.origin.get(full, "fitted")
-        kind = (
-            "an exact list" if preset.exact else "fitted" if origin == "fitted" else f"the host's {origin}, which won"
-        )
-    sampler = f" Made for {preset.sampler}." if preset.sampler else ""
-    return f"{will_run(sigmas)}; {kind}.{sampler}"
+        kind = Phrase("the host's {host}, which won", host=origin)
+    sampler = Phrase(" Made for {sampler}.", sampler=preset.sampler) if preset.sampler else ""
+    return Phrase("{run}; {kind}.{more}", run=will_run(sigmas), kind=kind, more=sampler)
 
 
 def shift_info(preset: Preset) -> str:

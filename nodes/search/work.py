@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.presets.preset import Preset
 from ...schedules.search.pilot import run_pilot
 from ...schedules.search.pruning import pruning_plan, search_pruned
@@ -73,7 +74,8 @@ def searched_seeds(
         runs.draft_rule = rule
 
         def told(search: SeedSearch) -> None:
-            messages.show(f"{len(search.seeds)} of {spend.candidates} drafts, {len(search.kept)} full runs", node_id)
+            done = {"drafts": len(search.seeds), "candidates": spend.candidates, "full": len(search.kept)}
+            messages.show(Phrase("{drafts} of {candidates} drafts, {full} full runs", **done), node_id)
 
         search = search_seeds(runs, reward, spend, seed, judge=judge, at_once=runs.at_once, progress=told)
         made, note = drafts_in_words(search, spend), rule.sentence
@@ -83,7 +85,7 @@ def searched_seeds(
 def _given_out(search: SeedSearch, latent: dict[str, Any], report: str, node_id: Any) -> SeedsResult:
     """The winner first."""
     if search.stopped:
-        messages.say(f"The search stopped early: {search.stopped}", node_id, warning=True)
+        messages.say(Phrase("The search stopped early: {reason}", reason=search.stopped), node_id, warning=True)
     winner = search.winner
     assert winner is not None  # at least one full run is always made
     order = [winner, *(place for place in range(len(search.finals)) if place != winner)]

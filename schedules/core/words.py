@@ -57,7 +57,13 @@ def in_words(names: Sequence[str]) -> str:
     """a, b and c."""
     if len(names) < 2:
         return "".join(names)
-    return ", ".join(names[:-1]) + " and " + names[-1]
+    return Phrase("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
+
+
+def counts_in_words(counts: Sequence[int]) -> Phrase:
+    """Step counts: 1 step, or 5, 8 steps."""
+    said = ", ".join(map(str, counts))
+    return Phrase("{counts} step", counts=said) if list(counts) == [1] else Phrase("{counts} steps", counts=said)
 
 
 def plain_list(sigmas: Iterable[float]) -> str:
@@ -73,7 +79,7 @@ _OTHER_LATENTS = ("StableCascade",)
 _FRAMES = 4  # per latent of a clip, after its first
 
 
-def picture_size(shape: Sequence[int], family: str = "") -> str:
+def picture_size(shape: Sequence[int], family: str = "") -> Phrase:
     """A picture's or clip's size in pixels, from the shape of its latent without the batch, such as "512x768 pixels".
 
     Args:
@@ -82,10 +88,12 @@ def picture_size(shape: Sequence[int], family: str = "") -> str:
     """
     times = None if family.startswith(_OTHER_LATENTS) or len(shape) not in (3, 4) else _PIXELS.get(shape[0])
     if times is None:
-        return f"a latent of {'x'.join(map(str, shape))}"
+        return Phrase("a latent of {shape}", shape="x".join(map(str, shape)))
     height, width = (times * length for length in shape[-2:])
-    clip = f", {_FRAMES * (shape[1] - 1) + 1} frames" if len(shape) == 4 else ""
-    return f"{width}x{height} pixels{clip}"
+    if len(shape) == 3:
+        return Phrase("{width}x{height} pixels", width=width, height=height)
+    frames = _FRAMES * (shape[1] - 1) + 1
+    return Phrase("{width}x{height} pixels, {frames} frames", width=width, height=height, frames=frames)
 
 
 def duration(seconds: float) -> Phrase:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ..core.metrics import Ratio
+from ..core.words import Phrase
 from ..presets.preset import Preset
 from ..samplers.fitted import NAME
 
@@ -68,7 +69,9 @@ def told_gain(preset: Preset, steps: int) -> str:
     return gain_in_words(Ratio(*map(float, facts)))
 
 
-def gain_in_words(gain: Ratio) -> str:
+def gain_in_words(gain: Ratio) -> Phrase:
     """Three numbers, or that no gain was shown."""
-    numbers = f"{gain.mean:.2f}x ({gain.low:.2f} to {gain.high:.2f})"
-    return numbers if gain.low > 1.0 else f"no gain shown, {numbers}"
+    numbers = {"mean": f"{gain.mean:.2f}", "low": f"{gain.low:.2f}", "high": f"{gain.high:.2f}"}
+    if gain.low > 1.0:
+        return Phrase("{mean}x ({low} to {high})", **numbers)
+    return Phrase("no gain shown, {mean}x ({low} to {high})", **numbers)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..core.words import picture_size
+from ..core.words import Phrase, picture_size
 from ..fitting.claims import told_gain
 from ..presets.preset import FITTED, Preset
 
@@ -18,20 +18,21 @@ def card(preset: Preset) -> dict[str, Any]:
     """A preset as a card of the library: its facts as [label, text] pairs, its gains, its curve as a thumbnail."""
     model = preset.model
     counts = ", ".join(str(preset.running(full)) for full in preset.schedules)
+    ends = {"low": f"{model.sigma_min:.3g}", "high": f"{model.sigma_max:.4g}"}
     facts = [
-        ("Steps", counts + (" (exact)" if preset.exact else "")),
-        ("Denoise", f"{preset.denoise:g}" if preset.denoise < 1.0 else ""),
-        ("Sampler", preset.sampler),
-        ("Model", " ".join(part for part in (model.family, _file_stem(model.checkpoint)) if part)),
-        ("LoRA", ", ".join(model.loras) or ("yes" if model.patches else "")),
-        ("Noise", f"{model.sigma_min:.3g} to {model.sigma_max:.4g}" + (", flow" if model.flow else "")),
-        ("Shift", f"{model.shift:g}" if model.shift is not None else ""),
-        ("Guidance", f"{preset.guidance:g}" if preset.guidance is not None else ""),
-        ("Size", picture_size(preset.latent_shape, model.family) if preset.latent_shape else ""),
-        ("Author", preset.author),
-        ("Licence", preset.licence),
-        ("Notes", preset.made.beside(preset.notes)),
-        ("Id", preset.short_hash),
+        (Phrase("Steps"), Phrase("{counts} (exact)", counts=counts) if preset.exact else counts),
+        (Phrase("Denoise"), f"{preset.denoise:g}" if preset.denoise < 1.0 else ""),
+        (Phrase("Sampler"), preset.sampler),
+        (Phrase("Model"), " ".join(part for part in (model.family, _file_stem(model.checkpoint)) if part)),
+        (Phrase("LoRA"), ", ".join(model.loras) or (Phrase("yes") if model.patches else "")),
+        (Phrase("Noise"), Phrase("{low} to {high}, flow", **ends) if model.flow else Phrase("{low} to {high}", **ends)),
+        (Phrase("Shift"), f"{model.shift:g}" if model.shift is not None else ""),
+        (Phrase("Guidance"), f"{preset.guidance:g}" if preset.guidance is not None else ""),
+        (Phrase("Size"), picture_size(preset.latent_shape, model.family) if preset.latent_shape else ""),
+        (Phrase("Author"), preset.author),
+        (Phrase("Licence"), preset.licence),
+        (Phrase("Notes"), preset.made.beside(preset.notes)),
+        (Phrase("Id"), preset.short_hash),
     ]
     return {
         "title": preset.name,
@@ -53,13 +54,15 @@ def gain(preset: Preset, steps: int) -> str:
         return ""
     best = min(hosts, key=lambda name: hosts[name])
     if origin != FITTED:
-        return f"no gain: {origin} was best"
+        return Phrase("no gain: {host} was best", host=origin)
     if told := told_gain(preset, steps):
         return told
     if not errors.get(FITTED):
         return ""
     ratio = hosts[best] / errors[FITTED]
-    return f"error {ratio:.2f}x below {best}" if ratio > 1.0 else f"no gain over {best}"
+    if ratio <= 1.0:
+        return Phrase("no gain over {host}", host=best)
+    return Phrase("error {ratio}x below {host}", ratio=f"{ratio:.2f}", host=best)
 
 
 def thumbnail(sigmas: Tensor) -> list[list[float]]:

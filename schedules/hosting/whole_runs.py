@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ..core.types import Schedule
+from ..core.words import Phrase
 from ..family.learned import LEAST_STEPS, MOST_STEPS
 from ..family.place import FamilyPlace
 from ..family.run import FamilyCoefficients
@@ -50,10 +51,11 @@ def preset_run(preset: Preset, steps: int, denoise: float = 1.0, mode: DenoiseMo
             version=place.version,
             numbers=place.at_steps(steps).numbers,
         )
-        return known.sigmas, "not fitted for this count: the family's, at this model's scale"
+        return known.sigmas, Phrase("not fitted for this count: the family's, at this model's scale")
     host = _stand_in(preset, steps)
     if host:
-        return host_schedules(model.sigma_range)[host](steps), f"the host's {host}, for {_why(preset, steps)}"
+        said = Phrase("the host's {host}, for {reason}", host=host, reason=_why(preset, steps))
+        return host_schedules(model.sigma_range)[host](steps), said
     return preset.sigmas(steps), ""
 
 
@@ -102,8 +104,8 @@ def _stand_in(preset: Preset, steps: int) -> str:
 def _why(preset: Preset, steps: int) -> str:
     nearest = min(preset.schedules, key=lambda count: abs(count - steps))
     if _origin(preset, nearest) != FITTED:
-        return f"no fit was better at {nearest} steps"
-    return f"{steps} steps are too far from the fitted {preset.counts_in_words}"
+        return Phrase("no fit was better at {steps} steps", steps=nearest)
+    return Phrase("{steps} steps are too far from the fitted {counts}", steps=steps, counts=preset.counts_in_words)
 
 
 def _origin(preset: Preset, count: int) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.noise_space import Array
 from ..core.sigmas import check_sigmas
+from ..core.words import Phrase
 
 # A curve is drawn through at most this many points, however many steps it has.
 _MAX_POINTS = 240
@@ -122,14 +123,16 @@ def schedule_warnings(sigmas: Array, *, flow: bool, sigma_max: float | None, mea
     """
     start, last = float(sigmas[0]), float(sigmas[sigmas > 0][-1])
     if sigma_max is not None and start < sigma_max * (1.0 - 1e-3):
-        yield f"starts at {sigma_text(start)}, below the model's {sigma_text(sigma_max)}"
+        ends = {"start": sigma_text(start), "top": sigma_text(sigma_max)}
+        yield Phrase("Starts at {start}, below the model's {top}.", **ends)
     if sigma_max is not None and start > sigma_max * (1.0 + 1e-3):
-        yield f"starts at {sigma_text(start)}, above the model's {sigma_text(sigma_max)}"
+        ends = {"start": sigma_text(start), "top": sigma_text(sigma_max)}
+        yield Phrase("Starts at {start}, above the model's {top}.", **ends)
     share = last if flow else last / (1.0 + last)
     if sigmas[-1] > 0:
-        yield f"stops at {sigma_text(last)} and leaves that noise in"
+        yield Phrase("Stops at {last} and leaves that noise in.", last=sigma_text(last))
     elif share > _LARGE_LAST_STEP and not measured:
-        yield f"last step jumps from {sigma_text(last)} to 0"
+        yield Phrase("Last step jumps from {last} to 0.", last=sigma_text(last))
 
 
 def _checked(name: str, sigmas: Tensor | Sequence[float]) -> Array:
@@ -153,7 +156,8 @@ def _curve(name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: 
         last=_rounded(float(positive[-1])),
         highlight=highlight,
         points=points,
-        warnings=list(schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max)),
+        # A curve's name may come before them.
+        warnings=[text[:1].lower() + text[1:-1] for text in schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max)],
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..core.noise_space import SigmaRange
+from ..core.words import Phrase
 from .checks import (
     PresetError,
     check_bare_name,
@@ -114,43 +115,64 @@ class ModelIdentity:
         said: list[str] = []
         other_family = bool(self.family and running.family and self.family != running.family)
         if other_family:
-            said.append(f"Fitted for a {self.family} model, this is {running.family}.")
+            said.append(
+                Phrase("Fitted for a {fitted} model, this is {running}.", fitted=self.family, running=running.family)
+            )
         said += self._other_noise(running)
         return said if other_family else said + self._other_weights(running)
 
     def _other_noise(self, running: ModelIdentity) -> list[str]:
         if self.flow != running.flow:
-            kinds = {True: "a flow model (sigmas from 0 to 1)", False: "a noise-prediction model"}
-            return [f"Fitted for {kinds[self.flow]}, this is {kinds[running.flow]}; the sigmas do not fit."]
+            kinds = {True: Phrase("a flow model (sigmas from 0 to 1)"), False: Phrase("a noise-prediction model")}
+            fitted, other = kinds[self.flow], kinds[running.flow]
+            return [
+                Phrase("Fitted for {fitted}, this is {running}; the sigmas do not fit.", fitted=fitted, running=other)
+            ]
         said: list[str] = []
         if self.prediction and running.prediction and self.prediction != running.prediction:
-            said.append(f"Fitted for {self.prediction} prediction, this model uses {running.prediction}.")
+            said.append(
+                Phrase(
+                    "Fitted for {fitted} prediction, this model uses {running}.",
+                    fitted=self.prediction,
+                    running=running.prediction,
+                )
+            )
         if self.table_hash is not None and self.table_hash == running.table_hash:
             return said
         if self.shift and running.shift and not math.isclose(self.shift, running.shift, rel_tol=_RANGE_TOLERANCE):
-            return [*said, f"Fitted for shift {self.shift:g}, this model has {running.shift:g}."]
+            shifts = {"fitted": f"{self.shift:g}", "running": f"{running.shift:g}"}
+            return [*said, Phrase("Fitted for shift {fitted}, this model has {running}.", **shifts)]
         ends = [(self.sigma_min, running.sigma_min), (self.sigma_max, running.sigma_max)]
         if not all(math.isclose(*pair, rel_tol=_RANGE_TOLERANCE) for pair in ends):
             said.append(
-                f"Fitted for sigmas from {self.sigma_min:.4g} to {self.sigma_max:.4g}, "
-                f"this model has {running.sigma_min:.4g} to {running.sigma_max:.4g}."
+                Phrase(
+                    "Fitted for sigmas from {low} to {high}, this model has {running_low} to {running_high}.",
+                    low=f"{self.sigma_min:.4g}",
+                    high=f"{self.sigma_max:.4g}",
+                    running_low=f"{running.sigma_min:.4g}",
+                    running_high=f"{running.sigma_max:.4g}",
+                )
             )
         elif self.table_hash is not None and running.table_hash is not None:
-            said.append("This model's table of noise levels differs from the fitted one between the same ends.")
+            said.append(Phrase("This model's table of noise levels differs from the fitted one between the same ends."))
         return said
 
     def _other_weights(self, running: ModelIdentity) -> list[str]:
         said: list[str] = []
         if self.parameters and running.parameters and self.parameters != running.parameters:
-            said.append(f"Fitted for a model of {self.parameters:,} parameters, this one has {running.parameters:,}.")
+            counts = {"fitted": f"{self.parameters:,}", "running": f"{running.parameters:,}"}
+            said.append(Phrase("Fitted for a model of {fitted} parameters, this one has {running}.", **counts))
         same_file = same_digest(self.checkpoint_hash, running.checkpoint_hash)
         same_name = self.checkpoint == running.checkpoint
         if same_file is False and same_name and self.checkpoint is not None:
-            said.append(f"The checkpoint {self.checkpoint} has the fitted one's name but another content.")
+            said.append(
+                Phrase("The checkpoint {name} has the fitted one's name but another content.", name=self.checkpoint)
+            )
         elif same_file is False and None in (self.checkpoint, running.checkpoint):
-            said.append("Fitted for another checkpoint (its hash differs).")
+            said.append(Phrase("Fitted for another checkpoint (its hash differs)."))
         elif same_file is not True and not same_name and self.checkpoint and running.checkpoint:
-            said.append(f"Fitted for checkpoint {self.checkpoint}, this is {running.checkpoint}.")
+            names = {"fitted": self.checkpoint, "running": running.checkpoint}
+            said.append(Phrase("Fitted for checkpoint {fitted}, this is {running}.", **names))
         return said + self.other_patches(running)
 
     def other_patches(self, running: ModelIdentity) -> list[str]:
@@ -158,20 +180,24 @@ class ModelIdentity:
         known = self.patches is not None and running.patches is not None
         if (known and self.patches == running.patches) or (not known and not (self.loras and running.loras)):
             return []
+        patches = {"fitted": self._patches_in_words(), "running": running._patches_in_words()}
         if set(self.loras) != set(running.loras):
-            return [f"Fitted with {self._patches_in_words()}, this model runs with {running._patches_in_words()}."]
+            return [Phrase("Fitted with {fitted}, this model runs with {running}.", **patches)]
         if not known:
             return []
         if self.loras:
-            return [f"Fitted with other strengths or other patches beside LoRA {', '.join(self.loras)}."]
+            loras = ", ".join(self.loras)
+            return [Phrase("Fitted with other strengths or other patches beside LoRA {loras}.", loras=loras)]
         if self.patches and running.patches:
-            return ["Fitted with other weight patches, guidance curve or changes than this model runs with."]
-        return [f"Fitted with {self._patches_in_words()}, this model runs with {running._patches_in_words()}."]
+            return [Phrase("Fitted with other weight patches, guidance curve or changes than this model runs with.")]
+        return [Phrase("Fitted with {fitted}, this model runs with {running}.", **patches)]
 
-    def _patches_in_words(self) -> str:
+    def _patches_in_words(self) -> Phrase:
         if self.loras:
-            return f"LoRA {', '.join(self.loras)}"
-        return "weight patches, a guidance curve or other changes" if self.patches else "no LoRA or patch"
+            return Phrase("LoRA {loras}", loras=", ".join(self.loras))
+        if self.patches:
+            return Phrase("weight patches, a guidance curve or other changes")
+        return Phrase("no LoRA or patch")
 
 
 def same_digest(left: str | None, right: str | None) -> bool | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.noise_space import SigmaRange
-from ..core.words import in_words
+from ..core.words import Phrase, in_words
 from .checks import (
     PresetError,
     check_bare_name,
@@ -104,7 +104,7 @@ class HowMade:
     def guider_in_words(self) -> str:
         """ "DualCFGGuider (cfg1 7, cfg2 3)", or "one CFG"."""
         numbers = [f"{name} {value:g}" for name, value in sorted(self.guider.items()) if name != "guider"]
-        kind = self.guidance.get("guider", "one CFG")
+        kind = self.guidance.get("guider") or Phrase("one CFG")
         return f"{kind} ({', '.join(numbers)})" if numbers else kind
 
     @property

@@ -24,7 +24,7 @@ from ..core.sigmas import (
     steps_before_truncation,
 )
 from ..core.step_counts import StepCounts
-from ..core.words import in_words, picture_size
+from ..core.words import Phrase, counts_in_words, in_words, picture_size
 from .checks import (
     MAX_TEXT,
     PresetError,
@@ -162,9 +162,10 @@ class Preset:
     @property
     def counts_in_words(self) -> str:
         """The step counts that it was fitted for: "1 step", "5, 8 steps" or "5, 8 steps at denoise 0.5"."""
-        counts = [self.running(full) for full in self.schedules]
-        steps = f"{', '.join(map(str, counts))} step{'' if counts == [1] else 's'}"
-        return steps if self.denoise == 1.0 else f"{steps} at denoise {self.denoise:g}"
+        steps = counts_in_words([self.running(full) for full in self.schedules])
+        if self.denoise == 1.0:
+            return steps
+        return Phrase("{counts} at denoise {denoise}", counts=steps, denoise=f"{self.denoise:g}")
 
     def sigmas(self, steps: int, denoise: float = 1.0, mode: DenoiseMode = "steps") -> Tensor:
         """The sigma list for a run of `steps` steps.
@@ -203,19 +204,26 @@ class Preset:
         """
         said = self.model.differences(model) if model is not None else []
         if self.sampler and sampler and sampler != self.sampler:
-            said.append(f"Fitted for sampler {self.sampler}, this run uses {sampler}.")
+            names = {"fitted": self.sampler, "running": sampler}
+            said.append(Phrase("Fitted for sampler {fitted}, this run uses {running}.", **names))
         fitted_at = self.guidance
         if guidance is not None and fitted_at is not None and not math.isclose(fitted_at, guidance, abs_tol=1e-9):
-            said.append(f"Fitted at guidance {fitted_at:g}, this run uses {guidance:g}.")
+            numbers = {"fitted": f"{fitted_at:g}", "running": f"{guidance:g}"}
+            said.append(Phrase("Fitted at guidance {fitted}, this run uses {running}.", **numbers))
         fitted_from = max(float(sigmas[-(self.running(full) + 1)]) for full, sigmas in self.schedules.items())
         if self.denoise < 1.0 and start_sigma is not None and start_sigma > 1.05 * fitted_from:
             said.append(
-                f"Fitted for changing images at denoise {self.denoise:g}, from sigma {fitted_from:.4g}; this run "
-                f"starts at {start_sigma:.4g}."
+                Phrase(
+                    "Fitted for changing images at denoise {denoise}, from sigma {fitted}; this run starts at "
+                    "{running}.",
+                    denoise=f"{self.denoise:g}",
+                    fitted=f"{fitted_from:.4g}",
+                    running=f"{start_sigma:.4g}",
+                )
             )
         if self.latent_shape and latent_shape and tuple(latent_shape) != self.latent_shape:
             fitted, running = (picture_size(shape, self.model.family) for shape in (self.latent_shape, latent_shape))
-            said.append(f"Fitted at {fitted}, this run has {running}.")
+            said.append(Phrase("Fitted at {fitted}, this run has {running}.", fitted=fitted, running=running))
         return said
 
     def made_otherwise(self, running: HowMade) -> list[str]:
@@ -227,12 +235,22 @@ class Preset:
         fitted, said = self.made, []
         told = fitted.guidance.get("told"), running.guidance.get("told")
         if None not in told and told[0] != told[1]:
-            said.append(f"Fitted with the model told a guidance of {told[0]:g}, this run tells it {told[1]:g}.")
+            numbers = {"fitted": f"{told[0]:g}", "running": f"{told[1]:g}"}
+            said.append(
+                Phrase("Fitted with the model told a guidance of {fitted}, this run tells it {running}.", **numbers)
+            )
         if (self.guidance is not None or fitted.guider) and fitted.guider != running.guider:
-            said.append(f"Fitted under {fitted.guider_in_words}, this run uses {running.guider_in_words}.")
+            kinds = {"fitted": fitted.guider_in_words, "running": running.guider_in_words}
+            said.append(Phrase("Fitted under {fitted}, this run uses {running}.", **kinds))
         if self.model.patches is not None and fitted.on_model != running.on_model:
-            was, now = (in_words(names) if names else "nothing" for names in (fitted.on_model, running.on_model))
-            said.append(f"Fitted with {was} on the model beside its weights, this run has {now}.")
+            was, now = (in_words(names) or Phrase("nothing") for names in (fitted.on_model, running.on_model))
+            said.append(
+                Phrase(
+                    "Fitted with {fitted} on the model beside its weights, this run has {running}.",
+                    fitted=was,
+                    running=now,
+                )
+            )
         return said
 
     def _exact_sigmas(self, steps: int, denoise: float, mode: DenoiseMode) -> Tensor:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import test from "node:test";
-import { LANGUAGES, TOLD, WORDS, say, speak, told } from "../../web/words.mjs";
+import { LANGUAGES, TOLD, WORDS, inWords, say, speak, told } from "../../web/words.mjs";
 
 const folder = new URL("../../web/", import.meta.url);
 const sources = new Map();
@@ -45,6 +45,16 @@ test("a template of Python's is said in the host's language with all that fills 
   speak(() => "de");
   assert.equal(told("euler"), "euler");
   assert.equal(told({ say: "a new {thing}", given: { thing: "one" } }), "a new one");
+  speak(() => "en");
+});
+
+test("an answer is in the host's language where it brings its texts once more, in lists too", () => {
+  speak(() => "de");
+  const answer = { cut: 0, hint: "", warnings: ["Last step jumps from 0.3 to 0."], name: "a {b}", told: { hint: "", warnings: [{ say: "Last step jumps from {last} to 0.", given: { last: "0.3" } }] } };
+  const { cut, hint, warnings, name } = inWords(answer);
+  assert.deepEqual({ cut, hint, warnings, name }, { cut: 0, hint: "", warnings: ["Der letzte Schritt springt von 0.3 auf 0."], name: "a {b}" });
+  assert.deepEqual(inWords({ problem: "no answer" }), { problem: "no answer" });
+  assert.deepEqual(told([["steps", null], { said: { say: "steps" } }]), [["steps", null], { said: "Schritte" }]);
   speak(() => "en");
 });
 

@@ -61,7 +61,7 @@ class Tab {
   }
 
   async open() {
-    await this.page.goto(this.url, { waitUntil: "domcontentloaded" });
+    await this.page.goto(this.url, { waitUntil: "domcontentloaded", timeout: READY });
     await this.page.waitForFunction(() => window.comfyAPI?.app?.app?.canvas?.graph && window.comfyAPI.app.app.extensionManager, { timeout: READY });
     await this.page.evaluate(helpers);
     await sleep(1000);

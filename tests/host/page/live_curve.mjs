@@ -198,6 +198,32 @@ run({
     await drawn(tab, sampler);
   },
 
+  async "in another language no word of a curve stays English"(tab) {
+    const locale = (name) => tab.in((to) => window.ss.app.extensionManager.setting.set("Comfy.Locale", to), name);
+    await locale("de");
+    try {
+      const ids = await tab.in(() => {
+        const { add } = window.ss;
+        const auto = add("SigmasmithAuto", 20, 50);
+        const load = add("SigmasmithLoadPreset", 20, 450);
+        const schedule = add("SigmasmithSchedule", 500, 50, { steps: 6, denoise: 0.5 });
+        load.connect(0, schedule, 0);
+        return [auto.id, add("SigmasmithSchedule", 500, 550).id, schedule.id];
+      });
+      const words = (id) => tab.until("German words", (node) => /Sampler verbinden|anschließen|laufen/.exec(window.ss.words(window.ss.node(node)))?.input, id);
+      const said = [];
+      for (const id of ids) said.push(await words(id));
+      check(!/ steps |will run|Connect|connect/.test(said.join(" ")), said);
+      const [label, cut] = await tab.in((node) => {
+        const svg = window.ss.view(window.ss.node(node)).querySelector("svg");
+        return [svg.getAttribute("aria-label"), svg.querySelector(".ss-cut + .ss-text")?.textContent];
+      }, ids[2]);
+      check(/^Kurve des Schrittplans: 6 Schritte laufen/.test(label) && /^beginnt bei /.test(cut), [label, cut]);
+    } finally {
+      await locale("en");
+    }
+  },
+
   async "a removed node leaves nothing behind"(tab) {
     const id = await tab.in(() => window.ss.add("SigmasmithCosine", 100, 50).id);
     await drawn(tab, id);

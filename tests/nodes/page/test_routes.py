@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sigmasmith.nodes.page.routes import MAX_REQUEST, MAX_UPLOAD, Answer, RefusedError, Routes, check_origin
 from sigmasmith.schedules.hosting.library import Library
 from sigmasmith.schedules.hosting.version import build
-from sigmasmith.schedules.presets.file import from_bytes, to_bytes, workflow_of
+from sigmasmith.schedules.presets.file import from_bytes, save_preset, to_bytes, workflow_of
 from sigmasmith.schedules.presets.share_code import from_share_code, to_share_code
 
 from .page_presets import CHECKPOINT, LOADER, SD15, Host, node, preset
@@ -48,6 +49,50 @@ def test_several_curves_come_in_the_asked_order_and_one_failure_stops_no_other(r
     nodes = [{"node": node("SigmasmithCosine", steps=5)}, {"node": 7}, {"node": LOADER}]
     curves = good(routes, "curves", {"nodes": nodes})["curves"]
     assert [next(iter(curve)) for curve in curves] == ["plot", "problem", "plot"]
+
+
+def in_english(told: Any) -> Any:
+    """What the page shows where it has no other language: templates filled in, as web/words.mjs does it."""
+    if isinstance(told, dict) and "say" not in told:
+        return {name: in_english(value) for name, value in told.items()}
+    if isinstance(told, dict):
+        given = {name: in_english(value) for name, value in told["given"].items()}
+        return re.sub(r"\{(\w+)\}", lambda name: str(given[name[1]]), told["say"])
+    return [in_english(part) for part in told] if isinstance(told, list) else told
+
+
+def test_every_text_of_a_curve_comes_once_more_for_the_page_to_say_in_another_language(routes):
+    sampler = {"steps": 7, "cfg": 7.0, "sampler_name": "euler", "scheduler": "karras", "denoise": 1.0}
+    apply = {
+        "node": node("SigmasmithApply"),
+        "preset": [LOADER],
+        "model": [CHECKPOINT],
+        "run": node("KSampler", **sampler),
+    }
+    requests = [apply, {"node": node("SigmasmithCosine", steps=5)}, {"node": node("SigmasmithAuto")}]
+    for answer in good(routes, "curves", {"nodes": requests})["curves"]:
+        texts = {name: answer[name] for name in ("problem", "summary", "warnings", "hint", "aria") if answer.get(name)}
+        told = answer["told"]
+        assert {name: in_english(told[name]) for name in texts} == texts
+        parts = [part for name in texts for part in (told[name] if isinstance(told[name], list) else [told[name]])]
+        assert parts
+        assert all("say" in part for part in parts), parts
+        drawn = answer["plot"]["curves"] if "plot" in answer else []
+        assert [in_english(curve) for curve in told.get("curves", [])] == [
+            {"name": curve["name"], "said": curve.get("said")} for curve in drawn
+        ]
+
+
+def test_every_text_of_a_card_that_is_no_name_or_number_comes_for_translation(routes, folder):
+    host = {"fitted": 0.1, "karras": 0.2}
+    saved = preset(errors={8: host}, origin={8: "fitted"}, latent_shape=(4, 64, 64), guidance=7.0)
+    save_preset(folder / "saved.safetensors", saved)
+    [card] = good(routes, "library", {"model": [CHECKPOINT]})["presets"]
+    told = card["told"]
+    assert {name: in_english(told[name]) for name in told} == {name: card[name] for name in told}
+    assert all("say" in label for label, _ in told["facts"])
+    assert all("say" in gain for _, gain in told["gains"])
+    assert [text["given"] for label, text in told["facts"] if label["say"] == "Size"] == [{"width": 512, "height": 512}]
 
 
 def test_a_program_is_told_which_sigmasmith_this_is(routes):

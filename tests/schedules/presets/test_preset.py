@@ -10,8 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sigmasmith.schedules.core.sigmas import CLOSEST, check_sigmas
+from sigmasmith.schedules.core.words import Phrase
 from sigmasmith.schedules.presets.checks import PresetError
 from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.presets.preset import Preset
 
 SD15 = ModelIdentity(family="SD15", prediction="eps", sigma_min=0.0291675, sigma_max=14.6146421, flow=False)
@@ -217,6 +219,15 @@ def test_each_thing_that_differs_is_said_in_one_sentence():
         "Fitted at guidance 7, this run uses 4.5.",
         "Fitted at 512x512 pixels, this run has 1024x1024 pixels.",
     ]
+
+
+def test_a_page_can_say_each_thing_that_differs_in_its_own_language():
+    made = preset(guidance=7.0, latent_shape=(4, 64, 64), model=FLUX)
+    for model in (SD15, dataclasses.replace(FLUX, shift=3.0), dataclasses.replace(FLUX, checkpoint="other")):
+        said = made.differences(model, "euler", 4.5, (4, 128, 128))
+        said += made.made_otherwise(HowMade(on_model=("RescaleCFG", "FreeU")))
+        assert said
+        assert all(isinstance(sentence, Phrase) for sentence in said), said
 
 
 def test_a_preset_for_changed_images_says_when_a_run_starts_above_them():
