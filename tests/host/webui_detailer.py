@@ -65,9 +65,9 @@ class DetailerScript(scripts.Script):
             do_not_save_grid=True,
         )
         inner._ad_disabled = True
-        inner.scripts, inner.script_args = copy(p.scripts), copy(p.script_args)
-        kept = [one for one in inner.scripts.alwayson_scripts if hooks and one.title() == "Sigmasmith"]
-        inner.scripts.alwayson_scripts = kept
+        runner = copy(p.scripts)
+        runner.alwayson_scripts = [one for one in runner.alwayson_scripts if hooks and one.title() == "Sigmasmith"]
+        inner.scripts, inner.script_args = runner, copy(p.script_args)  # the host sets those up that are there now
         try:
             return processing.process_images(inner).images[0]
         finally:
