@@ -12,16 +12,17 @@ from .host import own_samplers
 from .host.extension import register_callbacks, register_entries
 from .jobs import sample_job
 from .log import show_log
+from .passes import note_generation
 from .registration import FIT_SAMPLER, SamplerEntry
 from .script import SigmasmithScript, note_model_call
-from .state import current_pass
+from .state import latest
 
 
 def load() -> type[Any]:
     """Register schedulers, samplers and callbacks with the host; safe to call again after a reload."""
     show_log()
     register_entries(schedulers.functions(), sampler_entries())
-    register_callbacks(note_model_call, axes.options)
+    register_callbacks(note_model_call, note_generation, axes.options)
     return SigmasmithScript
 
 
@@ -41,8 +42,8 @@ def _as_host_calls(sampler: samplers.OwnSampler) -> Callable[..., Tensor]:
     def sample(
         model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
     ) -> Tensor:
-        under_way = current_pass()
-        given = under_way[0].choice.options if under_way else {}
+        generation = latest()
+        given = generation.choice.options if generation else {}
         values = {key: given.get(key, samplers.OPTIONS[key].default) for key in sampler.options}
         return run(model, x, sigmas, extra_args or {}, callback, **values)
 

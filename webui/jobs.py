@@ -41,6 +41,7 @@ def prepare(p: Any, job: Job) -> Job:
     if not isinstance(job, SeedInputs):  # whose pictures are ordinary images
         p.seed = FIT_SEED if fits else COMPARE_SEED
         p.do_not_save_samples = p.do_not_save_grid = True
+        p._ad_disabled = True  # ADetailer's own switch: the pictures are what was measured
     if fits and job.prompts:
         prompts = (str(p.prompt), *job.prompts)
         p.prompt = [prompts[row % len(prompts)] for row in range(job.rows)]

@@ -24,6 +24,7 @@ from .host.samplers import function_name
 from .host.schedules import schedule_labelled
 from .host.slicing import drops_penultimate
 from .log import say
+from .passes import announce_without_hooks
 from .registration import ADAPTIVE, COSINE, LABELS, scheduler_name
 from .state import CODE, MATCH, NONE, Generation, PanelChoice, SamplingPass, current_pass
 
@@ -97,6 +98,7 @@ def scheduled(
         ValueError: names the panel's input to change.
     """
     sigma_range = exact_range(sigma_range_of(inner_model, sigma_min, sigma_max))
+    announce_without_hooks()
     under_way = current_pass()
     # A call for another step count, or under another name, is not the one that the hooks announced.
     if under_way and under_way[1].scheduler == name and under_way[1].slicing and under_way[1].slicing.asked == n:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from . import axes, infotext, samplers, state
 from .guidance import parse_guidance
 from .host.extension import AlwaysVisibleScript
 from .host.guidance import set_guidance
-from .host.identity import guidance_of
 from .host.runs import was_stopped
-from .host.samplers import function_name, scheduler_of
-from .host.slicing import slicing_of, starts_from_image
 from .host.tasks import current_task
 from .jobs import prepare
 from .panel import inputs
 from .panel.panel import Panel
-from .registration import FIT_SAMPLER, LABELS, scheduler_name
-from .state import Generation, SamplingPass
+from .passes import announced
+from .registration import FIT_SAMPLER, LABELS
+from .state import Generation
 
 _OWN_KEYS = (*infotext.KEYS, *(option.infotext for option in samplers.options()))
 
@@ -49,13 +45,16 @@ class SigmasmithScript(AlwaysVisibleScript):
         return self.panel
 
     def before_process(self, p: Any, *args: Any) -> None:
+        if state.is_continued(p):  # its own infotext is that of the image, and so is its choice
+            return
         given = inputs.read(args)
         generation = state.begin(axes.choice_of(p, given.choice), p, current_task())
         for key in _OWN_KEYS:  # of an earlier generation: a script that copies p copies its infotext too
             p.extra_generation_params.pop(key, None)
         try:
             parse_guidance(generation.choice.guidance)
-            job = given.request(p.sampler_name, p.scheduler, p.steps)
+            # A generation inside another gets the same inputs; their job is done once.
+            job = None if generation.outer else given.request(p.sampler_name, p.scheduler, p.steps)
             generation.job = None if job is None else prepare(p, job)
         except ValueError as error:
             generation.problem = error  # the host goes on after a hook that raises; our sampler then stops it
@@ -63,9 +62,12 @@ class SigmasmithScript(AlwaysVisibleScript):
             p.sampler_name = FIT_SAMPLER
 
     def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
-        generation = state.generation_of(p) or state.begin(axes.choice_of(p, inputs.read(args).choice), p)
+        generation = state.generation_of(p)
+        if generation is None or not generation.hooked:
+            generation = state.begin(axes.choice_of(p, inputs.read(args).choice), p, current_task())
         if generation.current is not None:
             finish(p, generation)
+        generation.decoded = False
         now = generation.current = announced(p, kwargs.get("x"))
         p.extra_generation_params.update(samplers.written(now.sampler, generation.choice.options))
         asked = generation.choice.guidance
@@ -80,32 +82,13 @@ class SigmasmithScript(AlwaysVisibleScript):
         generation = state.generation_of(p)
         if generation is not None:
             finish(p, generation)
+            generation.decoded = True
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         generation = state.generation_of(p)
         if generation is not None:
             finish(p, generation)
             state.end(generation)
-
-
-def announced(p: Any, x: Any) -> SamplingPass:
-    """The sampling pass that the host is about to start."""
-    hires = bool(getattr(p, "is_hr_pass", False))
-    sampler = p.sampler
-    config = getattr(sampler, "config", None)
-    chosen = scheduler_of(p.hr_scheduler if hires else p.scheduler, config)
-    label = getattr(config, "name", "") or ""
-    own = samplers.own_sampler(label)
-    return SamplingPass(
-        scheduler=scheduler_name(chosen),
-        sampler=label,
-        function=function_name(sampler),
-        slicing=slicing_of(p, sampler, image_start=hires or starts_from_image(p)),
-        hires=hires,
-        guidance=guidance_of(p),
-        latent_shape=tuple(x.shape[1:]) if isinstance(x, torch.Tensor) else None,
-        own_levels=own is not None and own.own_levels,
-    )
 
 
 def finish(p: Any, generation: Generation) -> None:

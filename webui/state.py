@@ -6,11 +6,9 @@ they know, and take it away again; a call without it answers as the plain dropdo
 
 from __future__ import annotations
 
-import re
-import uuid
 import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,10 +26,8 @@ MATCH, NONE, CODE = "Match the checkpoint", "None (the family)", "Share code bel
 
 # Model calls of one pass whose noise levels are kept; no schedule is longer.
 MAX_SEEN = 20_000
-# Generations that a page may still ask about, and clicks on Fit now.
-_MAX_ENDED, _MAX_TICKETS = 32, 32
-FIT, COMPARISON, SEEDS = "fit", "comparison", "seeds"
-_TICKET = re.compile(rf"sigmasmith ({FIT}|{COMPARISON}|{SEEDS}) [0-9a-f]{{32}}")
+# Generations that a page may still ask about.
+_MAX_ENDED = 32
 
 
 @dataclass(frozen=True)
@@ -105,12 +101,16 @@ class Generation:
         processing: a weak reference to the host's processing object.
         task: the page's id of it, None for one of the HTTP API.
         job: what to do instead of sampling, None in all other generations.
+        outer: the one that it is a part of, such as the image whose faces a detailer repaints; None for most.
     """
 
     choice: PanelChoice
     processing: weakref.ref[Any]
     task: str | None = None
     job: FitInputs | CompareInputs | SeedInputs | None = None
+    outer: Generation | None = None
+    hooked: bool = True  # whether our hooks run in it; a detailer may leave them out
+    decoded: bool = False  # between a batch's images and the next batch, where scripts may start generations
     problem: ValueError | None = None  # what is wrong with the inputs of a job
     current: SamplingPass | None = None
     said: list[str] = field(default_factory=list)  # for the panel
@@ -131,7 +131,7 @@ class Generation:
             return
         self.noted.add(text)
         say(text, warning=warning)
-        p = self.processing()
+        p = (self.outer or self).processing()
         if warning and p is not None:
             p.comment(signed(text))
 
@@ -140,75 +140,84 @@ class Generation:
 class _Known:
     latest: Generation | None = None
     ended: deque[Generation] = field(default_factory=lambda: deque(maxlen=_MAX_ENDED))
-    tickets: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_TICKETS))
 
 
 _known = _Known()
 
 
 def begin(choice: PanelChoice, processing: Any, task: str | None = None) -> Generation:
-    """Start a generation; whatever an earlier one left behind after an error is gone."""
-    _known.latest = Generation(choice, weakref.ref(processing), task)
-    return _known.latest
+    """Start a generation, inside the one whose images are worked on; what another left behind after an error is gone.
+
+    Args:
+        task: the page's id of it; a generation started inside another has the same.
+    """
+    outer = next((one for one in _under_way() if one.decoded and one.task == task), None)
+    generation = Generation(choice, weakref.ref(processing), task, outer=outer)
+    if outer is not None:
+        generation.noted = outer.noted  # of a batch, each face asks anew
+    _known.latest = generation
+    return generation
+
+
+def begin_without_hooks(processing: Any, task: str | None = None) -> None:
+    """Start a generation that no hook of ours has started, with the choice of the one around it."""
+    if generation_of(processing) is not None:
+        return
+    generation = begin(PanelChoice(), processing, task)
+    generation.hooked = False
+    if generation.outer is not None:
+        generation.choice = generation.outer.choice
 
 
 def generation_of(processing: Any) -> Generation | None:
-    """The generation under way if it belongs to this processing object."""
+    """The generation under way of this processing object; what was started inside it has ended."""
+    generation = next((one for one in _under_way() if one.processing() is processing), None)
+    if generation is not None:
+        _known.latest = generation
+    return generation
+
+
+def is_continued(processing: Any) -> bool:
+    """Whether a processing object is a copy of one under way, whose seeds are drawn already.
+
+    ADetailer runs the hooks once more with such a copy, so that other scripts go on after its own generations.
+    """
+    seeds = getattr(processing, "all_seeds", None)
+    known = [one.processing() for one in _under_way()]
+    return seeds is not None and any(getattr(p, "all_seeds", None) is seeds for p in known if p is not processing)
+
+
+def latest() -> Generation | None:
+    """The generation under way, the innermost."""
+    return next(_under_way(), None)
+
+
+def _under_way() -> Iterator[Generation]:
+    """Generations under way whose processing object still lives, from the innermost on."""
     generation = _known.latest
-    return generation if generation is not None and generation.processing() is processing else None
+    while generation is not None:
+        if generation.processing() is not None:
+            yield generation
+        generation = generation.outer
 
 
 def current_pass() -> tuple[Generation, SamplingPass] | None:
     """The generation and the sampling pass under way, if any."""
-    generation = _known.latest
-    if generation is None or generation.current is None or generation.processing() is None:
-        return None
-    return generation, generation.current
+    generation = latest()
+    return None if generation is None or generation.current is None else (generation, generation.current)
 
 
 def end(generation: Generation) -> None:
     """Finish a generation; what it said and made stays known for the page that asked for it."""
     _known.ended.append(generation)
     if _known.latest is generation:
-        _known.latest = None
+        _known.latest = generation.outer
 
 
 def of_task(task: str) -> Generation | None:
     """The generation with this id of the page, None for one that is not known (any more)."""
     known = [*_known.ended, *([_known.latest] if _known.latest is not None else [])]
     return next((generation for generation in reversed(known) if task and generation.task == task), None)
-
-
-def new_ticket(job: str = FIT) -> str:
-    """A ticket for one job, for a click on its button; the page keeps it, but it is good only once."""
-    ticket = f"sigmasmith {job} {uuid.uuid4().hex}"
-    _known.tickets.append(ticket)
-    return ticket
-
-
-def is_ticket(value: Any) -> bool:
-    """Whether a value of the page is a ticket, good or not."""
-    return isinstance(value, str) and _TICKET.fullmatch(value) is not None
-
-
-def take_ticket(ticket: str) -> bool:
-    """Whether the ticket is good; from now on it is not."""
-    if ticket not in _known.tickets:
-        return False
-    _known.tickets.remove(ticket)
-    return True
-
-
-def job_asked(value: Any) -> str | None:
-    """Which job is asked for: by True (a fit) or its name over the HTTP API, or by the ticket of a click; or None."""
-    if value is True:
-        return FIT
-    if not isinstance(value, str):
-        return None
-    match = _TICKET.fullmatch(value)
-    if match is not None:
-        return match[1] if take_ticket(value) else None
-    return value if value in (FIT, COMPARISON, SEEDS) else None
 
 
 def not_followed(expected: Tensor, seen: list[Tensor]) -> bool:

@@ -82,10 +82,18 @@ class WebuiServer:
     Args:
         base: folder for everything the host writes; models/ and extensions/ are made in it.
         pack: root of this repository.
+        probes: script files, each of an extension for the tests.
     """
 
-    def __init__(self, host: Webui, base: Path, pack: Path, config: dict[str, Any] | None = None) -> None:
-        self.host, self.base, self.pack = host, base, pack
+    def __init__(
+        self,
+        host: Webui,
+        base: Path,
+        pack: Path,
+        config: dict[str, Any] | None = None,
+        probes: tuple[Path, ...] = (PROBE,),
+    ) -> None:
+        self.host, self.base, self.pack, self._probes = host, base, pack, probes
         self.presets = base / "models" / "sigmasmith"
         self.probe_file = base / "probe.json"
         self._config = CONFIG | dict(host.kind.config) | (config or {})
@@ -174,8 +182,10 @@ class WebuiServer:
         self.host.kind.prepare(checkpoint)
         (self.base / "tmp").mkdir(exist_ok=True)  # Neo writes the page's pictures there and does not make it
         extensions = self.base / "extensions"
-        (extensions / "probe" / "scripts").mkdir(parents=True, exist_ok=True)
-        (extensions / "probe" / "scripts" / "probe.py").write_text(PROBE.read_text(encoding="utf-8"), encoding="utf-8")
+        for probe in self._probes:
+            scripts = extensions / probe.stem / "scripts"
+            scripts.mkdir(parents=True, exist_ok=True)
+            (scripts / probe.name).write_text(probe.read_text(encoding="utf-8"), encoding="utf-8")
         if not (extensions / "sigmasmith").exists():
             (extensions / "sigmasmith").symlink_to(self.pack)
         (self.base / "config.json").write_text(json.dumps(self._config), encoding="utf-8")

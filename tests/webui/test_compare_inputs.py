@@ -6,7 +6,8 @@ import pytest
 from sigmasmith.webui.compare_inputs import CompareInputs, compare_inputs
 from sigmasmith.webui.fit_inputs import FitInputs
 from sigmasmith.webui.panel import inputs
-from sigmasmith.webui.state import COMPARISON, FIT, MATCH, new_ticket
+from sigmasmith.webui.state import MATCH
+from sigmasmith.webui.tickets import COMPARISON, FIT, new_ticket
 
 OPTIONS = [0, 0.0, "Euler a", "1", 1.0]
 FIT_FIELDS = ["5", 4, "fast", 0, "", False]

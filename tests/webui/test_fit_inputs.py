@@ -7,7 +7,8 @@ from sigmasmith.schedules.presets.names import check_name
 from sigmasmith.webui.fit_inputs import FitInputs, cost_in_words, default_name, fit_inputs
 from sigmasmith.webui.panel import inputs
 from sigmasmith.webui.samplers import MULTISTEP
-from sigmasmith.webui.state import CODE, MATCH, new_ticket
+from sigmasmith.webui.state import CODE, MATCH
+from sigmasmith.webui.tickets import new_ticket
 
 
 def request(**changed):

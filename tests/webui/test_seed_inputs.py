@@ -6,7 +6,8 @@ import pytest
 import torch
 from sigmasmith.webui.panel import inputs
 from sigmasmith.webui.seed_inputs import LESS, MORE, SeedInputs, seed_inputs
-from sigmasmith.webui.state import MATCH, SEEDS
+from sigmasmith.webui.state import MATCH
+from sigmasmith.webui.tickets import SEEDS
 
 FIT_FIELDS = ["5", 4, "fast", 0, "", False]
 OPTIONS = [0, 0.0, "Euler a", "1", 1.0]

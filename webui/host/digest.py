@@ -11,7 +11,7 @@ import torch
 from modules import shared
 from torch import Tensor
 
-from ..state import is_ticket
+from ..tickets import is_ticket
 
 _MAX_DEPTH = 8
 

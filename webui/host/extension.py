@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modules import (
+    extra_networks,
     script_callbacks,
     scripts,
     sd_samplers,
@@ -50,8 +51,35 @@ def register_axes(options: Callable[[Any], list[Any]]) -> None:
         grid.axis_options += [option for option in own if option.label not in known]
 
 
-def register_callbacks(on_model_call: Callable[[Any], None], options: Callable[[Any], list[Any]]) -> None:
+class GenerationNote(extra_networks.ExtraNetwork):
+    """A network that loads nothing: the host tells every network of every generation, also where scripts are left out.
+
+    Such are the generations of a detailer, which by its settings runs a few scripts alone.
+
+    Args:
+        note: called with the processing object before a batch is sampled.
+    """
+
+    def __init__(self, note: Callable[[Any], None]) -> None:
+        super().__init__("sigmasmith")
+        self._note = note
+
+    def activate(self, p: Any, params_list: Any) -> None:
+        self._note(p)
+
+    def deactivate(self, p: Any) -> None:
+        """Nothing was loaded."""
+
+
+def register_callbacks(
+    on_model_call: Callable[[Any], None], on_generation: Callable[[Any], None], options: Callable[[Any], list[Any]]
+) -> None:
     """The host forgets its callbacks before it loads scripts again, so they are registered at every load."""
+
+    def before_ui() -> None:
+        register_axes(options)
+        extra_networks.register_extra_network(GenerationNote(on_generation))
+
     script_callbacks.on_cfg_denoiser(on_model_call)
     script_callbacks.on_ui_settings(add_settings)
-    script_callbacks.on_before_ui(lambda: register_axes(options))
+    script_callbacks.on_before_ui(before_ui)

@@ -11,7 +11,8 @@ from .. import samplers
 from ..compare_inputs import DEFAULT_SCHEDULES, CompareInputs, compare_inputs
 from ..fit_inputs import FitInputs, fit_inputs
 from ..seed_inputs import MEASURES, MORE, SeedInputs, seed_inputs
-from ..state import COMPARISON, MATCH, SEEDS, PanelChoice, job_asked
+from ..state import MATCH, PanelChoice
+from ..tickets import COMPARISON, SEEDS, job_asked
 
 HOST_SLICING, NOISE_LEVEL = "Host's slicing", "Noise level"
 FIELDS = ("preset", "code", "denoise", "fit", "steps", "noises", "effort", "minutes", "name", "replace")

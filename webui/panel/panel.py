@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.context import Context
 
 from .. import infotext, samplers
-from ..state import COMPARISON, FIT, SEEDS, new_ticket
+from ..tickets import COMPARISON, FIT, SEEDS, new_ticket
 from . import actions, library, tabs
 from .inputs import DEFAULTS, FIELDS, HOST_SLICING, LATER, NOISE_LEVEL
 
