@@ -130,9 +130,11 @@ def _many_steps(steps: int, sigma_range: SigmaRange) -> Tensor:
     """(steps + 1,) Karras et al.'s list (arXiv:2206.00364, eq. 5), for flow even timesteps with the model's shift."""
     if not sigma_range.flow:
         return karras_sigmas(steps, sigma_range.sigma_min, sigma_range.sigma_max)
-    time, shift = np.arange(steps, 0, -1) / steps, told_shift(sigma_range.sigma_min)
+    shift, ends = told_shift(sigma_range.sigma_min), np.array([sigma_range.sigma_max, sigma_range.sigma_min])
+    first, last = ends / (shift - (shift - 1.0) * ends)
+    time = np.linspace(first, max(last, first / steps), steps)
     sigmas = shift * time / (1.0 + (shift - 1.0) * time)
-    return finish_sigmas(np.append(sigma_range.sigma_max, sigmas[1:]))
+    return finish_sigmas(np.append(ends[0], sigmas[1:]))
 
 
 def family_coefficients(
