@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -59,9 +60,14 @@ def sample_rounding(model, x, sigmas, extra_args=None, callback=None, disable=No
     return x
 
 
+@cache
+def reference_ends(rows: int) -> torch.Tensor:
+    return teacher_of(mixture(), rows, 40).end
+
+
 def objective_for(sampler, rows: int = ROWS) -> Objective:
-    teacher = teacher_of(mixture(), rows, 40)
-    return Objective(rollouts_of(mixture(), rows, sampler=sampler), teacher.end, slice(0, rows), Sketch(DIM, 16_384))
+    rollouts = rollouts_of(mixture(), rows, sampler=sampler)
+    return Objective(rollouts, reference_ends(rows), slice(0, rows), Sketch(DIM, 16_384))
 
 
 def schedule(curve: str, steps: int) -> torch.Tensor:
