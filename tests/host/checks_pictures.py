@@ -9,7 +9,7 @@ from typing import Any
 
 import comfy.samplers
 import torch
-from loaded_pack import KINDS, fit_inputs, guider_of, latent, model_of, part, raises
+from loaded_pack import FIGURES, KINDS, fit_inputs, guider_of, latent, model_of, part, raises
 
 HELD_OUT = 2  # of the six noises of effort quick
 
@@ -41,9 +41,11 @@ def test_its_numbers_are_those_of_compare_on_the_same_rows():
         assert [len(entry.ends) for entry in beside.entries] == [HELD_OUT] * 3
         preset = part("nodes.presets.store").load(f"beside_{kind}", "")
         stock = compared(model, "karras", "euler").cells[0]
+        FIGURES[f"{kind} until now, beside Compare"] = [before.error, stock.error]
         assert abs(before.error / stock.error - 1.0) < 1e-4, (kind, before.error, stock.error)
         on = part("nodes.host.watch").with_preset(model, preset, None)
         ours = compared(on, "sigmasmith_optimal", preset.sampler).cells[0]
+        FIGURES[f"{kind} fitted, beside Compare"] = [after.error, ours.error]
         assert abs(after.error / ours.error - 1.0) < 1e-3, (kind, after.error, ours.error)
         assert abs(after.error / preset.errors[6]["fitted"] - 1.0) < 1e-6
 

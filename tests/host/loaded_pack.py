@@ -32,7 +32,7 @@ from torch import Tensor  # noqa: E402
 
 torch.set_grad_enabled(False)
 # What checks measure beside what they hold: printed with the results.
-FIGURES: dict[str, float] = {}
+FIGURES: dict[str, float | list[float]] = {}
 USER = Path(tempfile.mkdtemp(prefix="sigmasmith-host-"))
 atexit.register(shutil.rmtree, USER, ignore_errors=True)
 folder_paths.models_dir = str(USER / "models")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -50,6 +51,34 @@ def test_a_queued_again_fit_is_cached_and_a_changed_prompt_costs_no_model_call(s
     assert "fit" not in result.cached
     assert "no model call" in text_of(result, "fit")
     assert len(result.outputs["fit"]["images"]) == 2
+
+
+def test_no_queue_fails_over_an_ordinary_edit_and_none_fits_again(server):
+    graph = fit_graph("tiny_sd15", name="edited", cfg=7.0)
+    graph["lora"] = node(
+        "LoraLoaderModelOnly", model=["load", 0], lora_name="tiny_sd15_lora.safetensors", strength_model=0.8
+    )
+    graph["fit"]["inputs"]["model"] = ["lora", 0]
+    graph["apply"] = node("SigmasmithApply", model=["lora", 0], preset=["fit", 0])
+    used = use_graph(model="tiny_sd15", cfg=7.0)
+    graph |= {name: used[name] for name in ("sample", "decode", "save")}
+    ok(server.run(graph))
+    fitted = preset_file(server, "edited").read_bytes()
+    edits: list[tuple[str, str, Any]] = [
+        ("sample", "seed", 9),
+        ("positive", "text", "a green boat"),
+        *((part, "cfg", value) for value in (7.05, 4.0) for part in ("fit", "sample")),
+        ("latent", "width", 96),
+        *((part, "steps", value) for part, value in (("fit", "6"), ("sample", 6))),
+        ("lora", "strength_model", 0.5),
+    ]
+    for part, name, value in edits:
+        graph[part]["inputs"][name] = value
+        result = ok(server.run(graph))
+        assert result.outputs["save"]["images"], (part, name)
+        if "fit" not in result.cached:
+            assert "no model call was made" in text_of(result, "fit"), (part, name)
+    assert preset_file(server, "edited").read_bytes() == fitted
 
 
 def test_fit_on_a_guider(server, sd3):
