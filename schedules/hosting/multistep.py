@@ -20,5 +20,5 @@ def multistep_of(preset: Preset | None, sigma_range: SigmaRange, guidance: float
         guidance: of the run; None where it has none.
     """
     family = FamilyCoefficients(sigma_range, guidance or 1.0)
-    own = () if preset is None else preset_coefficients(preset)
+    own = () if preset is None else preset_coefficients(preset, family.guidance)
     return partial(sample_sigmasmith_multistep, coefficients=FirstKnown((*own, family)))

@@ -64,12 +64,16 @@ def preset_schedule(preset: Preset) -> Schedule:
     return lambda steps: preset_run(preset, steps)[0]
 
 
-def preset_coefficients(preset: Preset) -> tuple[CoefficientSource, ...]:
-    """The coefficients that run a preset's lists: those of its fitted counts, and the family's for others."""
+def preset_coefficients(preset: Preset, guidance: float) -> tuple[CoefficientSource, ...]:
+    """The coefficients that run a preset's lists: those of its fitted counts, and the family's for others.
+
+    Args:
+        guidance: of the run.
+    """
     own, place, model = PresetCoefficients(preset.schedules, preset.coefficients), family_place(preset), preset.model
-    if place is None or not place.numbers:
-        return (own,)  # the family's own lists are known to every run
-    return own, FamilyCoefficients(model.sigma_range, preset.guidance or 1.0, place=place)
+    if place is None:
+        return (own,)
+    return own, FamilyCoefficients(model.sigma_range, guidance, place=place)
 
 
 def family_place(preset: Preset) -> FamilyPlace | None:

@@ -101,9 +101,10 @@ def multistep(model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any],
     under_way = current_pass()
     answer = under_way[1].answer if under_way else None
     preset = answer.preset if answer else None
-    sources: tuple[CoefficientSource, ...] = (_family(model),)
+    family = _family(model)
+    sources: tuple[CoefficientSource, ...] = (family,)
     if preset is not None:
-        sources = (*preset_coefficients(preset), *sources)
+        sources = (*preset_coefficients(preset, family.guidance), *sources)
     return sample_sigmasmith_multistep(
         model, x, sigmas, extra_args, callback, coefficients=FirstKnown(sources), warn=_warned
     )

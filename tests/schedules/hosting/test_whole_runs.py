@@ -60,14 +60,25 @@ def test_a_place_with_numbers_serves_other_counts_with_its_own_coefficients(step
     )
     sigmas, _ = preset_run(known, steps)
     assert torch.equal(sigmas, expected.sigmas)
-    rows = FirstKnown(preset_coefficients(known)).rows(sigmas)
+    rows = FirstKnown(preset_coefficients(known, 3.0)).rows(sigmas)
     assert rows is not None
     assert expected.coefficients is not None
     assert torch.equal(rows, expected.coefficients)
 
 
-def test_a_preset_without_numbers_needs_no_family_of_its_own():
-    assert len(preset_coefficients(preset(sampler="sigmasmith_multistep"))) == 1
+def test_a_preset_without_a_place_has_its_own_coefficients_alone():
+    assert len(preset_coefficients(preset(sampler="sigmasmith_multistep"), 1.0)) == 1
+
+
+def test_a_run_from_the_middle_of_a_raced_list_has_coefficients_at_its_own_guidance():
+    facts = {"family": {"version": 1, "scale": 2.0, "stretch": 1.1}}
+    known = preset(sampler="sigmasmith_multistep", guidance=3.0, made=HowMade(more=facts))
+    sigmas, _ = preset_run(known, 14)
+    rows = [FirstKnown(preset_coefficients(known, guidance)).rows(sigmas[6:]) for guidance in (3.0, 6.0)]
+    assert rows[0] is not None
+    assert rows[1] is not None
+    assert rows[0].shape == (8, 5)
+    assert not torch.equal(*rows)
 
 
 @pytest.mark.parametrize("steps", [4, 20])
