@@ -139,7 +139,9 @@ class FamilyCoordinates:
 
     def _in_order(self, z: Array) -> bool:
         family = self.runs.at(self.at(z))
-        return all(bool((np.diff(known.levels) < -_GAP).all()) for known in family.spaces[self._space].values())
+        # Counts without directions of their own take those of others, and few of a place's numbers.
+        counts = {self.steps, *family.directions.get(self._space, ())}
+        return all(bool((np.diff(family.at(count, flow=self._space == "flow").levels) < -_GAP).all()) for count in counts)
 
     @property
     def _space(self) -> str:
