@@ -30,7 +30,6 @@ from .search.rewards import (
 from .variance.node import SigmasmithDDIM, SigmasmithVariance
 
 NODES: list[type[io.ComfyNode]] = [
-    SigmasmithAuto,  # The host lists equal matches of a search in this order, and this one needs nothing but two wires.
     SigmasmithFit,
     SigmasmithFitGuider,
     SigmasmithSchedule,
@@ -55,6 +54,7 @@ NODES: list[type[io.ComfyNode]] = [
     SigmasmithRewardImage,
     SigmasmithRewardFromNode,
     SigmasmithCombineRewards,
+    SigmasmithAuto,
 ]
 
 

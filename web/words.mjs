@@ -231,11 +231,11 @@ export const TOLD = {
   "Untuned, {steps} steps stay as they are set: the family is for {least} to {most}": ["Ohne Abstimmung bleiben {steps} Schritte wie eingestellt: die Familie gilt für {least} bis {most}", "Sans ajustement, {steps} pas restent comme réglés : la famille vaut pour {least} à {most}", "調整なしの {steps} ステップは設定のままです。ファミリーは {least} から {most} 用です", "조정 없이는 {steps} 스텝이 설정 그대로입니다. 패밀리는 {least}~{most}용입니다", "未调整时，{steps} 步保持设置：家族适用于 {least} 到 {most} 步"],
   "What will run is known once the model is loaded: queue it once": ["Was läuft, ist bekannt, sobald das Modell geladen ist: einmal ausführen", "Ce qui sera exécuté se sait une fois le modèle chargé : lancez-le une fois", "何が実行されるかはモデルの読み込み後に分かります。一度実行してください", "무엇이 실행될지는 모델을 불러온 뒤 알 수 있습니다. 한 번 실행하세요", "模型加载后才知道将运行什么：请先运行一次"],
   "a flow model (sigmas from 0 to 1)": ["ein Flow-Modell (Sigmas von 0 bis 1)", "un modèle flow (sigmas de 0 à 1)", "フローモデル（sigma 0 から 1）", "플로 모델(sigma 0~1)", "流模型（sigma 从 0 到 1）"],
-  "a latent of {shape}": ["einem Latent von {shape}", "un latent de {shape}", "{shape} の潜在表現", "{shape} 잠재 표현", "{shape} 的潜变量"],
+  "a latent of {shape}": ["Latent von {shape}", "un latent de {shape}", "{shape} の潜在表現", "{shape} 잠재 표현", "{shape} 的潜变量"],
   "a noise-prediction model": ["ein Modell mit Rauschvorhersage", "un modèle à prédiction du bruit", "ノイズ予測モデル", "노이즈 예측 모델", "噪声预测模型"],
   "an exact list": ["eine genaue Liste", "une liste exacte", "厳密なリスト", "정확한 목록", "精确列表"],
   "error {ratio}x below {host}": ["Fehler {ratio}x unter {host}", "erreur {ratio}x sous {host}", "誤差は {host} の {ratio} 分の 1", "오차가 {host}의 {ratio}분의 1", "误差为 {host} 的 {ratio} 分之一"],
-  "interpolated from {counts}": ["interpoliert aus {counts}", "interpolé de {counts}", "{counts}からの補間", "{counts}에서 보간", "由{counts}插值"],
+  "interpolated from {counts}": ["interpoliert aus: {counts}", "interpolé de {counts}", "{counts}からの補間", "{counts}에서 보간", "由{counts}插值"],
   "no LoRA or patch": ["keiner LoRA und keinem Patch", "aucune LoRA ni patch", "LoRA やパッチなし", "LoRA나 패치 없음", "无 LoRA 或补丁"],
   "no fit was better at {steps} steps": ["bei {steps} Schritten war keine Anpassung besser", "aucun ajustement n'était meilleur à {steps} pas", "{steps} ステップではどの調整も上回りませんでした", "{steps} 스텝에서 더 나은 조정이 없었음", "{steps} 步时没有更好的拟合"],
   "no gain over {host}": ["kein Gewinn gegenüber {host}", "aucun gain sur {host}", "{host} からの改善なし", "{host} 대비 이득 없음", "相对 {host} 无增益"],
@@ -281,8 +281,8 @@ export const TOLD = {
   "{steps} steps of the family, for there is no preset yet{later}.": ["{steps} Schritte der Familie, denn noch gibt es kein Preset{later}.", "{steps} pas de la famille, car il n'y a pas encore de préréglage{later}.", "プリセットがまだないので、ファミリーの {steps} ステップです{later}。", "아직 프리셋이 없어 패밀리의 {steps} 스텝입니다{later}.", "尚无预设，使用家族的 {steps} 步{later}。"],
   "{steps} steps of the preset {name}, with {sampler}.": ["{steps} Schritte des Presets {name}, mit {sampler}.", "{steps} pas du préréglage {name}, avec {sampler}.", "プリセット {name} の {steps} ステップ、{sampler} で。", "프리셋 {name}의 {steps} 스텝, {sampler} 사용.", "预设 {name} 的 {steps} 步，使用 {sampler}。"],
   "{steps} steps will run, from sigma {start} to 0": ["{steps} Schritte laufen, von sigma {start} bis 0", "{steps} pas, de sigma {start} à 0", "{steps} ステップ実行、sigma {start} から 0 まで", "{steps} 스텝 실행, sigma {start}에서 0까지", "将运行 {steps} 步，从 sigma {start} 到 0"],
-  "{width}x{height} pixels": ["{width}x{height} Pixeln", "{width}x{height} pixels", "{width}x{height} ピクセル", "{width}x{height} 픽셀", "{width}x{height} 像素"],
-  "{width}x{height} pixels, {frames} frames": ["{width}x{height} Pixeln, {frames} Bildern", "{width}x{height} pixels, {frames} images", "{width}x{height} ピクセル、{frames} フレーム", "{width}x{height} 픽셀, {frames} 프레임", "{width}x{height} 像素，{frames} 帧"],
+  "{width}x{height} pixels": ["{width}x{height} Pixel", "{width}x{height} pixels", "{width}x{height} ピクセル", "{width}x{height} 픽셀", "{width}x{height} 像素"],
+  "{width}x{height} pixels, {frames} frames": ["{width}x{height} Pixel, {frames} Bilder", "{width}x{height} pixels, {frames} images", "{width}x{height} ピクセル、{frames} フレーム", "{width}x{height} 픽셀, {frames} 프레임", "{width}x{height} 像素，{frames} 帧"],
 };
 
 let localeOf = () => "en";

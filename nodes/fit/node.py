@@ -36,8 +36,8 @@ from .loader import loaded_file
 if TYPE_CHECKING:
     from .request import FitResult
 
-SEARCH = ["sigmasmith", "faster", "fewer steps", "steps", "optimal steps", "align your steps", "scheduler", "sigmas"]
-SEARCH.append("calibrate")
+# Not the words of a newcomer, who should meet Auto: the host puts the shorter id first among equal matches.
+SEARCH = ["sigmasmith", "optimal steps", "align your steps", "sigmas", "calibrate"]
 
 
 def fitted(cls: type[io.ComfyNode], vae: Any = None, **inputs: Any) -> io.NodeOutput:

@@ -43,6 +43,13 @@ def test_the_words_that_people_search_for_lead_to_a_node():
     assert wanted <= set().union(*listed), wanted - set().union(*listed)
 
 
+def test_what_a_newcomer_searches_for_leads_to_auto_first():
+    """The host's search puts the shorter id first among nodes that have the very word."""
+    for word in ("faster", "fewer steps", "steps", "scheduler"):
+        have = [name for name, cls in NODES.items() if word in getattr(cls.GET_SCHEMA(), "search_aliases", [])]
+        assert not have or min(have, key=len) == "SigmasmithAuto", (word, have)
+
+
 def test_every_language_names_every_input_and_says_what_english_says():
     """English is what the nodes say: the page falls back to it where a language has no text."""
     folders = sorted((PACK / "locales").iterdir())

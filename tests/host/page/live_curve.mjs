@@ -199,7 +199,12 @@ run({
   },
 
   async "in another language no word of a curve stays English"(tab) {
-    const locale = (name) => tab.in((to) => window.ss.app.extensionManager.setting.set("Comfy.Locale", to), name);
+    // The host reloads the graph where the language changes under it; a page that opens has it at once.
+    const locale = async (name) => {
+      await tab.in((to) => window.ss.app.extensionManager.setting.set("Comfy.Locale", to), name);
+      await tab.open();
+      await tab.clear();
+    };
     await locale("de");
     try {
       const ids = await tab.in(() => {
