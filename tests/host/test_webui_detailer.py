@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def detailed(
-    server: WebuiServer, panel: list[Any], *, hooks: bool = False, scheduler: str = "", sampler: str = "", **body: Any
+    server: WebuiServer, panel: list[Any], *, hooks: bool = False, face: tuple[str, str] = ("", ""), **body: Any
 ) -> Reply:
-    """An image with the detailer on."""
-    args = {"sigmasmith": {"args": panel}, "Detailer": {"args": [True, hooks, scheduler, sampler]}}
+    """An image with the detailer on; `face` are the schedule type and the sampler of its own generations."""
+    args = {"sigmasmith": {"args": panel}, "Detailer": {"args": [True, hooks, *face]}}
     asked = {"sampler_name": "Probe", "scheduler": OURS[0], "steps": STEPS, **body}
     return server.txt2img(alwayson_scripts=args, **asked)
 
@@ -46,8 +47,8 @@ def test_the_chosen_preset_runs_in_image_and_face_and_every_infotext_holds_it_on
     reply = detailed(server, ["mine"], hooks=hooks, batch_size=2, n_iter=2)
     whole = values(mine.schedules[STEPS])
     assert server.probed() == 2 * [whole, *(2 * [whole[-RUNS - 1 :]])]
-    said = [line for line in server.log()[before:].splitlines() if line.startswith("Sigmasmith")]
-    assert len(said) == 2  # one of the images, one of their faces
+    said = re.findall(r"Sigmasmith[\w ]*: ", server.log()[before:])
+    assert said == 2 * ["Sigmasmith Optimal: "]  # one of the images, one of their faces
     assert len(reply.images) == 4
     for infotext in reply.info["infotexts"]:
         assert infotext.count(f"Sigmasmith preset: mine ({mine.short_hash})") == 1
@@ -72,7 +73,7 @@ def test_a_schedule_of_the_face_alone_is_not_claimed_by_the_image(server, hooks)
     mine = put(server, preset("mine", STEPS))
     server.probed()
     asked = {"sampler_name": "Euler", "scheduler": "Karras"}
-    reply = detailed(server, ["mine"], hooks=hooks, scheduler=OURS[0], sampler="Probe", **asked)
+    reply = detailed(server, ["mine"], hooks=hooks, face=(OURS[0], "Probe"), **asked)
     assert server.probed() == [values(mine.schedules[STEPS][-RUNS - 1 :])]
     assert "Sigmasmith" not in reply.infotext
 
