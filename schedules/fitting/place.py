@@ -141,7 +141,9 @@ class FamilyCoordinates:
         family = self.runs.at(self.at(z))
         # Counts without directions of their own take those of others, and few of a place's numbers.
         counts = {self.steps, *family.directions.get(self._space, ())}
-        return all(bool((np.diff(family.at(count, flow=self._space == "flow").levels) < -_GAP).all()) for count in counts)
+        return all(
+            bool((np.diff(family.at(count, flow=self._space == "flow").levels) < -_GAP).all()) for count in counts
+        )
 
     @property
     def _space(self) -> str:
