@@ -76,3 +76,19 @@ def test_numbers_that_are_not_moved_along_stay():
     residual = torch.ones(4, 8, dtype=torch.float64)
     step = coordinates.bounded_step(np.zeros(3), residual, torch.zeros(4, 8, 3, dtype=torch.float64), 1e-4)
     assert step[2] == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_a_count_that_takes_the_directions_of_others_holds_no_step_back(flow):
+    known, space = runs(flow), "flow" if flow else "ve"
+    tight = replace(known.family.spaces[space][30], levels=np.linspace(1.0, 0.0, 29))
+    spaces = {**known.family.spaces, space: {**known.family.spaces[space], 30: tight}}
+    known = replace(known, family=replace(known.family, spaces=spaces))
+    fitted, late = (FamilyCoordinates(known, steps, known.usual, 10) for steps in (8, 30))
+    allowed = []
+    for direction in range(2, 10):
+        z = np.zeros(10)
+        z[direction] = 1.0
+        allowed.append((fitted._in_order(z), late._in_order(z)))
+    assert all(at_eight for at_eight, _ in allowed)
+    assert not all(at_thirty for _, at_thirty in allowed)
