@@ -92,6 +92,16 @@ def _say_once(name: str, family: FamilySchedule, model_sampling: Any, flow: bool
     if known and was_handed_out(family.sigmas):
         return
     _told.add(model_sampling)
+    if family.stock:
+        stock = Phrase(
+            "{name} runs {steps} steps as {stock} has them: untuned, the family has no gain at so many. Sigmasmith "
+            "Auto or Fit finds what suits this very model.",
+            name=name,
+            steps=len(family.sigmas) - 1,
+            stock=family.stock,
+        )
+        tell(stock, known)
+        return
     said = Phrase(
         "{name} runs the family's {steps} steps (version {version}, scale {scale}, stretch {stretch}), for no preset "
         "is on the model. It is made for the sampler sigmasmith_multistep; Sigmasmith Auto or Fit finds what suits "

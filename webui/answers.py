@@ -92,7 +92,7 @@ def answer(
     if used is not None:
         source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
     else:
-        source = "cosine curve" if name == COSINE else "family's list"
+        source = "cosine curve" if name == COSINE else _family_source(slicing.total, sigma_range)
     return ScheduleAnswer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))
 
 
@@ -125,6 +125,12 @@ def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
     else:
         sigmas = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow).sigmas
     return Preset(schedules={steps: sigmas}, sampler="", model=model)
+
+
+def _family_source(steps: int, sigma_range: SigmaRange) -> str:
+    low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
+    stock = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow).stock
+    return f"schedule {stock}, for untuned the family has no gain at so many" if stock else "family's list"
 
 
 def in_words(name: str, schedule: ScheduleAnswer, slicing: Slicing) -> str:

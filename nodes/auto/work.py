@@ -11,8 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules.core.words import Phrase
-from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
+from ...schedules.family.learned import LEAST_STEPS
 from ...schedules.family.schedule import family_schedule
+from ...schedules.family.typical import most_untuned_steps
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import FITTED, Preset
 from ...schedules.samplers.fitted import NAME
@@ -214,14 +215,15 @@ class Auto:
                     sampler=facts.samplers[0],
                 ),
             )
-        if not LEAST_STEPS <= run.steps <= MOST_STEPS:
+        most = most_untuned_steps(flow=facts.identity.flow)
+        if not LEAST_STEPS <= run.steps <= most:
             return _as_set(
                 run,
                 Phrase(
                     "{reason}; the family is for {least} to {most} steps",
                     reason=reason,
                     least=LEAST_STEPS,
-                    most=MOST_STEPS,
+                    most=most,
                 ),
             )
         said = Phrase(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...schedules.core.words import Phrase
-from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
+from ...schedules.family.learned import LEAST_STEPS
 from ...schedules.family.schedule import family_schedule
+from ...schedules.family.typical import most_untuned_steps
 from ...schedules.samplers.fitted import NAME
 from ..auto.library import RunFacts, choice_of, matching
 from ..graph import NodeValues, RunningModel
@@ -75,13 +76,14 @@ def _family(node: NodeValues, facts: RunFacts, model: RunningModel) -> Drawn:
         raise ValueError(
             Phrase("There is no preset for {sampler} yet: the next run tunes one", sampler=facts.samplers[0])
         )
-    if not LEAST_STEPS <= facts.steps <= MOST_STEPS:
+    most = most_untuned_steps(flow=model.identity.flow)
+    if not LEAST_STEPS <= facts.steps <= most:
         raise ValueError(
             Phrase(
                 "Untuned, {steps} steps stay as they are set: the family is for {least} to {most}",
                 steps=facts.steps,
                 least=LEAST_STEPS,
-                most=MOST_STEPS,
+                most=most,
             )
         )
     ends = model.identity.sigma_range

@@ -20,7 +20,7 @@ from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multis
 from ..samplers.parameters import AFFINE, allowed, coefficients_of, dpmpp_2m_parameters
 from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
 from .placing import placed, whole_hundredths
-from .typical import WIDE, typical_scale
+from .typical import WIDE, most_untuned_steps, typical_scale
 
 # Of a list's steps: runs that start later have no use for what whole runs learned.
 _LATE = 2 / 3
@@ -38,6 +38,7 @@ class FamilySchedule:
         version: of the family.
         sampler: name of the sampler that it is for.
         numbers: along the family's directions; () for none.
+        stock: the schedule whose sigmas these are, where the family has none that serve; "" where it has.
     """
 
     sigmas: Tensor
@@ -47,6 +48,7 @@ class FamilySchedule:
     version: int
     sampler: str
     numbers: tuple[float, ...] = ()
+    stock: str = ""
 
     def sampler_function(self) -> Callable[..., Any]:
         """A sampler of k-diffusion's signature that runs this schedule; the coefficients where there are any."""
@@ -91,16 +93,20 @@ def family_schedule(
     sigma_range, family = SigmaRange(sigma_min, sigma_max, flow), load_family(version)
     if not math.isfinite(guidance):
         raise ValueError(f"guidance must be finite, got {guidance}")
-    usual = typical_scale(family, sigma_range)
+    usual, tuned = typical_scale(family, sigma_range), scale is not None or stretch is not None or bool(numbers)
     log_scale, stretch = whole_hundredths(
         usual[0] if scale is None else scale, usual[1] if stretch is None else stretch
     )
     if sampler != NAME:
         own_sampler(sampler)  # an unknown name is an error here, not in the run
     family = family.moved(numbers, flow=flow)
+    place = math.exp(log_scale), stretch, version, sampler, tuple(numbers)
+    stock = _stock_name(steps, sigma_range, tuned=tuned)
+    if stock:
+        return FamilySchedule(_stock_sigmas(steps, sigma_range), None, *place, stock)
     sigmas = family_sigmas(family, steps, log_scale, stretch, sigma_range)
     coefficients = family_coefficients(family, sigmas, guidance, flow=flow) if sampler == NAME else None
-    return FamilySchedule(sigmas, coefficients, math.exp(log_scale), stretch, version, sampler, tuple(numbers))
+    return FamilySchedule(sigmas, coefficients, *place)
 
 
 def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, sigma_range: SigmaRange) -> Tensor:
@@ -112,8 +118,8 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     """
     if steps == 1:
         return finish_sigmas([sigma_range.sigma_max])
-    if steps > MOST_STEPS and (sigma_range.flow or sigma_range.sigma_max <= WIDE):
-        return _many_steps(steps, sigma_range)
+    if _stock_name(steps, sigma_range, tuned=True):
+        return _stock_sigmas(steps, sigma_range)
     levels = family.at(min(max(steps, LEAST_STEPS), MOST_STEPS), flow=sigma_range.flow).levels
     if steps < LEAST_STEPS:
         levels = levels.mean(keepdims=True)
@@ -126,7 +132,16 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     return finish_sigmas(np.minimum.accumulate(positive))
 
 
-def _many_steps(steps: int, sigma_range: SigmaRange) -> Tensor:
+def _stock_name(steps: int, sigma_range: SigmaRange, *, tuned: bool) -> str:
+    """The stock schedule that stands in where the family does not serve; "" where it does."""
+    if steps <= (MOST_STEPS if tuned else most_untuned_steps(flow=sigma_range.flow)):
+        return ""
+    if sigma_range.flow:
+        return "simple"
+    return "karras" if sigma_range.sigma_max <= WIDE else ""
+
+
+def _stock_sigmas(steps: int, sigma_range: SigmaRange) -> Tensor:
     """(steps + 1,) Karras et al.'s list (arXiv:2206.00364, eq. 5), for flow even timesteps with the model's shift."""
     if not sigma_range.flow:
         return karras_sigmas(steps, sigma_range.sigma_min, sigma_range.sigma_max)

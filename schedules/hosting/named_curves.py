@@ -55,6 +55,8 @@ def family_sigmas(
         ValueError: names the argument and its value.
     """
     usual = family_schedule(1, sigma_min=sigma_min, sigma_max=sigma_max, flow=flow, version=_whole(version))
+    if scale == stretch == 1.0:
+        return family_schedule(steps, sigma_min=sigma_min, sigma_max=sigma_max, flow=flow, version=usual.version).sigmas
     return family_schedule(
         steps,
         sigma_min=sigma_min,

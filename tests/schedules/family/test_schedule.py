@@ -38,7 +38,7 @@ def test_every_step_count_gives_a_list_from_sigma_max_to_0(steps, limits):
     check_sigmas(schedule.sigmas)
     assert len(schedule.sigmas) == steps + 1
     assert float(schedule.sigmas[0]) == pytest.approx(limits["sigma_max"])
-    assert (schedule.coefficients is not None) == (3 <= steps <= MOST_STEPS)
+    assert (schedule.coefficients is not None) == (3 <= steps <= (20 if limits.get("flow") else MOST_STEPS))
 
 
 def test_more_steps_end_lower():
@@ -49,7 +49,7 @@ def test_more_steps_end_lower():
 
 @pytest.mark.parametrize("limits", RANGES)
 def test_up_to_the_most_steps_coefficients_are_others_than_those_of_dpmpp_2m(limits):
-    schedule = family_schedule(MOST_STEPS, **limits)
+    schedule = family_schedule(MOST_STEPS, scale=1.2, **limits)
     assert schedule.coefficients is not None
     plain = coefficients_of(dpmpp_2m_parameters(schedule.sigmas, 4), schedule.sigmas)
     assert not torch.allclose(schedule.coefficients, plain, atol=1e-3)
@@ -59,8 +59,19 @@ def test_up_to_the_most_steps_coefficients_are_others_than_those_of_dpmpp_2m(lim
 def test_beyond_them_lists_are_what_suits_dpmpp_2m_best(steps):
     sd, shifted = SigmaRange(**SD), SigmaRange(0.003 / 1.002, 1.0, flow=True)
     assert torch.equal(family_schedule(steps, **SD).sigmas, host_schedules(sd)["karras"](steps))
+    assert family_schedule(steps, **SD).stock == "karras"
     flow = family_schedule(steps, sigma_min=shifted.sigma_min, sigma_max=1.0, flow=True).sigmas
     assert torch.allclose(flow, host_schedules(shifted)["simple"](steps), atol=2e-3)
+
+
+@pytest.mark.parametrize("steps", [21, 25, 30])
+def test_above_20_steps_a_flow_model_of_which_nothing_is_known_runs_simple(steps):
+    limits = {"sigma_min": 0.003 / 1.002, "sigma_max": 1.0, "flow": True}
+    usual, tuned = family_schedule(steps, **limits), family_schedule(steps, scale=2.0, **limits)
+    assert (usual.stock, tuned.stock) == ("simple", "")
+    assert usual.coefficients is None
+    assert tuned.coefficients is not None
+    assert torch.allclose(usual.sigmas, host_schedules(SigmaRange(**limits))["simple"](steps), atol=2e-3)
 
 
 def test_guidance_changes_coefficients_alone():
