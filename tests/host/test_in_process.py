@@ -44,7 +44,8 @@ def run_script(host: Host) -> dict[str, str | None]:
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])
     for name, figure in answer["figures"].items():
-        print(f"{name}: {figure:g}")
+        numbers = figure if isinstance(figure, list) else [figure]
+        print(f"{name}: {', '.join(f'{number:g}' for number in numbers)}")
     return answer["results"]
 
 
