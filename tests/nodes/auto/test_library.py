@@ -127,8 +127,8 @@ def test_scale_and_stretch_serve_every_step_count_and_are_not_enough_where_a_fit
         sigmas, sampler = chosen(known, facts)
         assert sampler == NAME
         # The preset's range is the file's, float32.
-        ends = {"sigma_min": known.model.sigma_min, "sigma_max": known.model.sigma_max}
-        expected = family_schedule(steps, **ends, scale=1.35, stretch=1.1).sigmas
+        low, high = known.model.sigma_min, known.model.sigma_max
+        expected = family_schedule(steps, sigma_min=low, sigma_max=high, scale=1.35, stretch=1.1).sigmas
         assert torch.equal(sigmas, expected)
     assert not matched(known, replace(FACTS, steps=2))
     assert not matched(known, replace(FACTS, steps=31))

@@ -74,11 +74,11 @@ def test_a_run_from_the_middle_of_a_raced_list_has_coefficients_at_its_own_guida
     facts = {"family": {"version": 1, "scale": 2.0, "stretch": 1.1}}
     known = preset(sampler="sigmasmith_multistep", guidance=3.0, made=HowMade(more=facts))
     sigmas, _ = preset_run(known, 14)
-    rows = [FirstKnown(preset_coefficients(known, guidance)).rows(sigmas[6:]) for guidance in (3.0, 6.0)]
-    assert rows[0] is not None
-    assert rows[1] is not None
-    assert rows[0].shape == (8, 5)
-    assert not torch.equal(*rows)
+    low, high = (FirstKnown(preset_coefficients(known, guidance)).rows(sigmas[6:]) for guidance in (3.0, 6.0))
+    assert low is not None
+    assert high is not None
+    assert low.shape == (8, 5)
+    assert not torch.equal(low, high)
 
 
 @pytest.mark.parametrize("steps", [4, 20])
