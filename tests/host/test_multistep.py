@@ -51,14 +51,21 @@ def test_a_fitted_sampler_runs_from_the_dropdown_and_as_a_node_alike(server, mod
     assert other != dropdown
 
 
-def test_other_steps_and_no_preset_run_as_dpmpp_2m_and_say_so(server):
+def test_other_steps_run_the_family_and_other_lists_dpmpp_2m_and_it_is_said(server):
     fit(server, "tiny_sd15")
     before = len(server.log())
     ours = pixels(server, ok(server.run(plain("tiny_sd15", steps=7))))
-    assert "sigmasmith_multistep runs as dpmpp_2m: the coefficients belong to" in server.log()[before:]
-    assert pixels(server, ok(server.run(plain("tiny_sd15", steps=7, sampler="dpmpp_2m")))) == ours
-    graph = plain("tiny_sd15", scheduler="karras")
-    graph["sample"]["inputs"]["model"] = ["load", 0]
+    assert "not fitted for this count: the family's, at this model's scale" in server.log()[before:]
+    assert "runs as dpmpp_2m" not in server.log()[before:]
+    assert pixels(server, ok(server.run(plain("tiny_sd15", steps=7, sampler="dpmpp_2m")))) != ours
     before = len(server.log())
-    ok(server.run(graph))
-    assert "no preset reached the sampler" in server.log()[before:]
+    karras = pixels(server, ok(server.run(without_preset("sigmasmith_multistep"))))
+    assert "sigmasmith_multistep runs as dpmpp_2m: the family's coefficients belong to" in server.log()[before:]
+    assert pixels(server, ok(server.run(without_preset("dpmpp_2m")))) == karras
+
+
+def without_preset(sampler: str) -> Graph:
+    """Karras on the model as it is loaded."""
+    graph = plain("tiny_sd15", sampler=sampler, scheduler="karras")
+    graph["sample"]["inputs"]["model"] = ["load", 0]
+    return graph
