@@ -64,8 +64,18 @@ def test_other_steps_run_the_family_and_other_lists_dpmpp_2m_and_it_is_said(serv
     assert pixels(server, ok(server.run(without_preset("dpmpp_2m")))) == karras
 
 
-def without_preset(sampler: str) -> Graph:
-    """Karras on the model as it is loaded."""
-    graph = plain("tiny_sd15", sampler=sampler, scheduler="karras")
+def test_a_run_from_the_middle_has_the_familys_coefficients(server):
+    before, pictures = len(server.log()), []
+    for sampler in ("sigmasmith_multistep", "dpmpp_2m"):
+        graph = without_preset(sampler, "sigmasmith_optimal")
+        graph["sample"]["inputs"]["denoise"] = 0.6
+        pictures.append(pixels(server, ok(server.run(graph))))
+    assert "runs as dpmpp_2m" not in server.log()[before:]
+    assert pictures[0] != pictures[1]
+
+
+def without_preset(sampler: str, scheduler: str = "karras") -> Graph:
+    """The model as it is loaded."""
+    graph = plain("tiny_sd15", sampler=sampler, scheduler=scheduler)
     graph["sample"]["inputs"]["model"] = ["load", 0]
     return graph
