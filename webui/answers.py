@@ -120,10 +120,7 @@ def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
     """A curve of ours at one step count as a preset, so that presets and curves are sliced alike."""
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
     model = ModelIdentity(sigma_min=low, sigma_max=high, flow=flow)
-    if name == COSINE:
-        sigmas = CURVES["cosine"](steps, low, high, flow=flow)
-    else:
-        sigmas = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow).sigmas
+    sigmas = CURVES["cosine" if name == COSINE else "family"](steps, low, high, flow=flow)
     return Preset(schedules={steps: sigmas}, sampler="", model=model)
 
 

@@ -38,8 +38,8 @@ def fallbacks(model: Any, schedules: Iterable[str]) -> Iterator[str]:
     for name in SCHEDULER_NAMES:
         if name in used and name != COSINE:
             yield (
-                f"{name} ran the family's list, for no preset is on the model: put Sigmasmith Apply Schedule in front "
-                "for a fitted one."
+                f"{name} ran untuned, for no preset is on the model: put Sigmasmith Apply Schedule in front for a "
+                "fitted list."
             )
 
 

@@ -23,7 +23,7 @@ VERSION = 1
 _FOLDER = Path(__file__).parent
 # Model outputs that a step weighs.
 ORDER = 4
-# Step counts that have coefficients; those above the most learned fade into DPM++ 2M.
+# Step counts that have coefficients. Of a family learned for fewer, those above fade into DPM++ 2M.
 LEAST_STEPS, MOST_STEPS = 3, 30
 # Guidance beyond which nothing was learned.
 _MOST_GUIDANCE = 10.0

@@ -15,7 +15,7 @@ from .learned import LEAST_STEPS, MOST_STEPS, Family, known_versions, load_famil
 from .place import FamilyPlace
 from .placing import SCALES, STRETCHES, certainty, unplaced, whole_hundredths
 from .schedule import family_coefficients, family_sigmas
-from .typical import typical_scale
+from .typical import most_untuned_steps, typical_scale
 
 # A list printed with five digits is still the family's; one of similar shape, with a scale of its own, is not.
 _SAME_SIGMA = 1e-4
@@ -46,10 +46,10 @@ class FamilyCoefficients:
         versions = known_versions() if self.place is None else (self.place.version,)
         for version in versions:
             family = self._family(version, len(listed) - 1)
-            known, first = recognised(family, listed, self.sigma_range), 0
-            if known is None:
-                family, known, first = self._part(version, listed)
-            if known is not None:
+            known = recognised(family, listed, self.sigma_range)
+            match = self._part(version, listed) if known is None else (family, known, 0)
+            if match is not None:
+                family, known, first = match
                 whole = family_coefficients(family, known, self.guidance, flow=flow, first=first)
                 return None if whole is None else whole[: len(listed) - 1]
         return None
@@ -58,26 +58,29 @@ class FamilyCoefficients:
         numbers = () if self.place is None else self.place.at_steps(max(1, steps)).numbers
         return load_family(version).moved(numbers, flow=self.sigma_range.flow)
 
-    def _part(self, version: int, sigmas: Tensor) -> tuple[Family, Tensor | None, int]:
-        """(family, whole list, step with which a run on an unbroken part of it starts); (.., None, 0) for no such list.
+    def _part(self, version: int, sigmas: Tensor) -> tuple[Family, Tensor, int] | None:
+        """(family, whole list, step with which a run on an unbroken part of it starts); None for no such list.
 
         Few levels fit many scales and stretches, so only lists at the known place or the usual one are looked for.
         """
-        family, steps = load_family(version), len(sigmas) - 1
-        place = self.place or typical_scale(family, self.sigma_range)
-        pair = whole_hundredths(*place) if isinstance(place, tuple) else (place.log_scale, place.stretch)
+        if float(sigmas[-1]) == 0.0 and float(sigmas[0]) >= self.sigma_range.sigma_max * (1.0 - _SAME_SIGMA):
+            return None  # a whole list, and no part of a longer one
+        place, steps = self.place, len(sigmas) - 1
+        usual = typical_scale(load_family(version), self.sigma_range)
+        pair = whole_hundredths(*(usual if place is None else (place.scale, place.stretch)))
         for count in range(max(steps + 1, LEAST_STEPS), MOST_STEPS + 1):
             family = self._family(version, count)
             known = family_sigmas(family, count, *pair, self.sigma_range)
             first = int((known - sigmas[0]).abs().argmin())
             if _same(known[first : first + len(sigmas)], sigmas):
                 return family, known, first
-        return family, None, 0
+        return None
 
     def why_not(self, sigmas: Tensor) -> str:
         """One sentence on why `rows` has no answer."""
+        most = MOST_STEPS if self.place else most_untuned_steps(flow=self.sigma_range.flow)
         return (
-            f"the family's coefficients belong to lists of sigmasmith_optimal with 3 to {MOST_STEPS} steps, and "
+            f"the family's coefficients belong to lists of sigmasmith_optimal with {LEAST_STEPS} to {most} steps, and "
             f"these {len(sigmas) - 1} steps follow another list"
         )
 

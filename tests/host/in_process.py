@@ -26,6 +26,7 @@ CHECKS = (
     "checks_partial",
     "checks_pictures",
     "checks_refusals",
+    "checks_rewards",
     "checks_samplers",
     "checks_search",
     "checks_told",
