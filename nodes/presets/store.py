@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from ...schedules.core.words import Phrase
 from ...schedules.presets.checks import PresetError
 from ...schedules.presets.file import MAX_BYTES, file_holds, load_preset, save_preset
 from ...schedules.presets.folder import preset_file
@@ -88,7 +89,7 @@ def file_of(choice: str) -> Path:
     """
     name = choice.strip().removesuffix(folders.SUFFIX)
     if name in ("", folders.NO_FILE):
-        raise ValueError("preset: choose a preset, or paste a share code into share_code")
+        raise ValueError(Phrase("preset: choose a preset, or paste a share code into share_code"))
     try:
         path = preset_file(folders.preset_folders(), name)
     except PresetError as error:
