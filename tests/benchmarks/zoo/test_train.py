@@ -65,6 +65,7 @@ def test_a_recipe_trains_repeatably_and_its_file_comes_back(few_pictures, tmp_pa
     torch.testing.assert_close(back.denoiser(x, sigma, labels=labels), expected, rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_photographs_leave_no_probe(few_pictures):
     (Path("out/zoo") / "clipart_16.npz").rename("out/zoo/photographs_16.npz")
     assert train_recipe(replace(TINY, data="photographs", with_classes=False), seed=0).probe is None

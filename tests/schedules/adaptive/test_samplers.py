@@ -59,6 +59,7 @@ def test_the_predictive_method_is_far_better_than_dpmpp_2m_at_equal_calls(flow):
     assert float((ours - end).norm()) < 0.5 * min(float((other - end).norm()) for other in theirs)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     calls=st.integers(2, 60),
@@ -167,6 +168,7 @@ def exact_in_parts(flow):
     return run(switched(flow), flow, calls=300, x=middle, sigmas=torch.tensor([CHANGE, ENDS[flow][1], 0.0]))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("method", METHODS)
 def test_the_levels_where_the_conditioning_changes_are_visited_and_history_begins_anew(flow, method):

@@ -206,6 +206,7 @@ def test_tangent_on_a_flow_model_starts_at_one_without_an_edge():
     assert sigma[:2].tolist() == pytest.approx([1.0, 0.5], abs=1e-5)
 
 
+@pytest.mark.slow
 @given(ratio=st.floats(0.2, 10.0), steps=st.integers(2, 30))
 def test_shifted_cosine_with_equal_ratios_is_the_tangent_of_that_scale(ratio, steps):
     for flow, ends in ((False, VE), (True, FLOW)):

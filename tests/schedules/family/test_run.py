@@ -67,6 +67,7 @@ def test_no_schedule_of_a_host_is_taken_for_the_familys(steps, limits):
         assert source.rows(schedule(steps)) is None, name
 
 
+@pytest.mark.slow
 def test_three_random_steps_are_hardly_ever_taken_for_the_familys():
     draw = np.random.default_rng(0)
     source, taken = FamilyCoefficients(RANGES[0]), 0

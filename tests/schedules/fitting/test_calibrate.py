@@ -16,6 +16,7 @@ from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 from .fits import FLOW, POOR, VE, Counted, assert_contract, mixture, normal, range_of, small_fit, teacher_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("sampler", [*MULTISTEP_RULES, "heun"])
 def test_every_list_keeps_the_contract(sampler, flow):
@@ -25,6 +26,7 @@ def test_every_list_keeps_the_contract(sampler, flow):
     assert_contract(fit, flow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [0, 8])
 def test_held_out_rows_never_influence_the_search(whole):
     """With a host schedule that never wins, what the search found is what is returned."""
@@ -70,6 +72,7 @@ def test_reported_errors_are_those_of_runs_on_the_held_out_rows():
     assert (fit.report.held_out, fit.report.samples) == (3, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 def test_a_model_whose_teachers_disagree_is_not_fitted_and_the_report_says_so(flow):
     def distilled(x, sigma):
@@ -89,6 +92,7 @@ def test_a_model_whose_teachers_disagree_is_not_fitted_and_the_report_says_so(fl
     assert fit.nfe == pytest.approx(model.rows / 8)
 
 
+@pytest.mark.slow
 def test_a_host_schedule_that_wins_is_returned_and_named():
     """Held-out rows that are another model's than the search rows: there its own schedule must win."""
     kinds = torch.tensor([0.0] * 6 + [1.0] * 2)
@@ -110,6 +114,7 @@ def test_a_host_schedule_that_wins_is_returned_and_named():
     assert fit.to_preset().origin[5] == "wise"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "count"), [((5, 8), 4), ((5,), 1)])
 def test_the_leading_hosts_are_compared_at_effort_fast_and_the_others_named(steps, count):
     fit = small_fit(mixture(), normal(8), steps=steps)
@@ -120,6 +125,7 @@ def test_the_leading_hosts_are_compared_at_effort_fast_and_the_others_named(step
     assert all(name in str(fit.report) for name in fit.report.skipped)
 
 
+@pytest.mark.slow
 def test_all_hosts_are_compared_at_effort_balanced():
     fit = small_fit(mixture(), normal(16), effort="balanced")
     assert set(fit.report.rows[5].errors) - {FITTED} == set(host_schedules(VE))
@@ -140,6 +146,7 @@ def test_eight_fitted_steps_beat_every_host_schedule_on_fresh_noise(flow):
     assert ours < min(errors.values())
 
 
+@pytest.mark.slow
 def test_a_hard_model_gets_twice_the_levels_where_that_leaves_enough_for_the_search():
     """Under guidance 30 the halves of 40 levels end 9 % of the distance between images apart, those of 80 do not."""
     model, labels = mixture(True, cfg=30.0), {"labels": torch.arange(8) % 3}

@@ -114,6 +114,7 @@ def test_whatever_was_reached_is_returned_for_every_count(monkeypatch, minutes):
     assert_contract(fit)
 
 
+@pytest.mark.slow
 def test_the_minutes_hold_where_no_model_is_called(monkeypatch):
     model, bound = Timed(), dmn.error_bound
 

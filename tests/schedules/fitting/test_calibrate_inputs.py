@@ -50,6 +50,7 @@ def test_step_counts_may_come_in_any_order_and_repeat(steps):
     assert step_counts(steps) == ((8,) if steps in (8, [8], (8, 8)) else (5, 8))
 
 
+@pytest.mark.slow
 def test_unsorted_repeated_counts_are_fitted_as_sorted_ones():
     first, second = (small_fit(mixture(), normal(6), steps=steps) for steps in ((8, 5, 8), (5, 8)))
     assert list(first.schedules) == [5, 8]
@@ -57,6 +58,7 @@ def test_unsorted_repeated_counts_are_fitted_as_sorted_ones():
     assert first.nfe == second.nfe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 3, 30])
 def test_single_counts_from_one_step_to_many_are_fitted(steps):
     fit = small_fit(mixture(), normal(6), steps=steps)
@@ -207,6 +209,7 @@ def test_an_answer_that_cannot_be_one_ends_the_fit_at_its_first_call(answer, mes
     assert counted.calls == 1
 
 
+@pytest.mark.slow
 def test_the_same_function_twice_is_one_sampler():
     once, twice = (small_fit(mixture(), normal(4), sampler=names) for names in ("euler", ["euler", "euler"]))
     assert torch.equal(once.schedules[5], twice.schedules[5])

@@ -85,6 +85,7 @@ def test_fitted_counts_are_given_as_they_were_solved_and_others_interpolated(fit
             assert torch.equal(sigmas, fit.schedules[steps])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(flow=st.booleans(), steps=st.integers(1, 40), low=st.floats(0.05, 1.0), high=st.floats(0.05, 1.0))
 def test_the_start_never_falls_as_denoise_rises(fits, flow, steps, low, high):

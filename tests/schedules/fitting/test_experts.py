@@ -56,6 +56,7 @@ def schedule(flow: bool, steps: int = 8, curve: str = "tangent") -> torch.Tensor
     return CURVES[curve](steps, known.sigma_min, known.sigma_max)
 
 
+@pytest.mark.slow
 @given(steps=st.integers(1, 30), boundary=st.floats(0.0004, 1.2))
 def test_parts_meet_at_one_sigma_and_hold_every_step_once(steps, boundary):
     sigmas = schedule(True, steps)
@@ -150,6 +151,7 @@ def test_a_run_that_differs_below_the_boundary_only_needs_the_second_model_alone
     assert host.loaded[-2:] == ["first", "second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 def test_the_teacher_converges_across_the_boundary(flow):
     ends = []
@@ -161,6 +163,7 @@ def test_the_teacher_converges_across_the_boundary(flow):
     assert fine < 0.01 * float(ends[2].std())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("method", ["gauss_newton", "oss"])
 def test_a_fit_never_mixes_the_models_and_names_the_step_to_switch_after(flow, method):
@@ -185,6 +188,7 @@ def test_a_fit_never_mixes_the_models_and_names_the_step_to_switch_after(flow, m
     assert set(fit.made.more) <= {"gain"}
 
 
+@pytest.mark.slow
 def test_the_fitted_schedule_beats_every_hosts_on_fresh_noise_run_by_two_models():
     model = Experts(True)
     fit = model.fit(True, rows=24, steps=8, effort="balanced")

@@ -36,11 +36,13 @@ def fit(weight: float, steps: int = 4) -> Calibration:
     )
 
 
+@pytest.mark.slow
 def test_a_weight_above_one_makes_fine_detail_better_and_one_below_makes_it_worse():
     fine = {weight: fit(weight).report.rows[4].fine[FITTED] for weight in (0.1, 1.0, 30.0)}
     assert fine[30.0] < 0.98 * fine[1.0] < 0.96 * fine[0.1]
 
 
+@pytest.mark.slow
 def test_the_report_and_the_preset_tell_the_weight_and_the_residual_of_high_frequency():
     done = fit(4.0)
     assert done.made.more["frequency_weight"] == 4.0
@@ -54,6 +56,7 @@ def test_the_report_and_the_preset_tell_the_weight_and_the_residual_of_high_freq
     assert row.fine[FITTED] == pytest.approx(float(each.log().mean().exp()), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_weight_of_one_is_the_plain_error_and_no_fact():
     plain = fit(1.0)
     assert "frequency_weight" not in plain.made.more

@@ -195,6 +195,7 @@ def test_a_folder_that_vanishes_is_said_once_and_stops_nothing(tmp_path):
     assert "cannot be written (No such file or directory)" in said[0]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_made_is_said_once_and_the_fit_goes_on(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     said, whole = [], fit(mixture())
@@ -206,6 +207,7 @@ def test_a_folder_that_cannot_be_made_is_said_once_and_the_fit_goes_on(tmp_path)
     assert "cannot be recorded (Not a directory)" in said[0]
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_said_once_and_the_fit_goes_on(tmp_path, monkeypatch):
     written, said, whole = [], [], fit(mixture())
     real = module.replace_in_one_piece

@@ -46,6 +46,7 @@ def test_runs_start_where_the_hosts_default_does_at_this_denoise(flow):
         assert start_of(denoise, flow).sigma == pytest.approx(float(simple[-(round(100 * denoise) + 1)]), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 @settings(max_examples=25, deadline=None)
 @given(denoise=st.floats(0.05, 0.98), steps=st.integers(1, 40))
@@ -93,6 +94,7 @@ def test_a_host_that_cuts_the_whole_list_gets_what_was_fitted_to_the_last_bit(fl
         assert float(whole[0]) == pytest.approx(range_of(flow).sigma_max, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 def test_a_fit_is_given_by_its_denoise_and_reported_by_the_steps_that_run(fits, flow):
     fit, start = fits[flow], start_of(0.5, flow)
@@ -178,6 +180,7 @@ def test_images_are_noised_with_noise_that_they_were_not_made_of():
     assert geometric_mean(sample_errors(images, expected)) < 0.01
 
 
+@pytest.mark.slow
 def test_making_the_images_is_all_that_comes_on_top_of_the_limit():
     model = Counted(mixture())
     fit = small_fit(model, normal(8), steps=(5, 8, 10), denoise=0.5)

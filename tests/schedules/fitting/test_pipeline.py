@@ -11,6 +11,7 @@ from .fits import Timed, mixture, normal, range_of, small_fit
 CHOICE = ["dpmpp_2m", "ipndm", "euler"]
 
 
+@pytest.mark.slow
 def test_the_chosen_sampler_has_the_smallest_error_and_the_report_compares_all():
     found = small_fit(mixture(), normal(12), steps=(8,), sampler=CHOICE)
     said = next(note for note in found.report.notes if note.startswith("Each sampler"))
@@ -21,6 +22,7 @@ def test_the_chosen_sampler_has_the_smallest_error_and_the_report_compares_all()
     assert found.made.more.keys() <= {"gain"}
 
 
+@pytest.mark.slow
 def test_each_of_several_samplers_gets_what_it_would_get_alone():
     alone = small_fit(mixture(), normal(12), steps=(8,), sampler="dpmpp_2m")
     among = small_fit(mixture(), normal(12), steps=(8,), sampler=["dpmpp_2m", "euler"])
@@ -36,6 +38,7 @@ def test_a_choice_that_runs_out_of_time_says_which_samplers_were_not_reached(mon
     assert "no time to fit" not in str(found.report)
 
 
+@pytest.mark.slow
 def test_a_journal_changes_nothing_of_a_choice_among_samplers(tmp_path):
     options = {"steps": (5, 6), "sampler": ["dpmpp_2m", "deis", "ipndm"]}
     without, journalled = (small_fit(mixture(), normal(8), journal=path, **options) for path in (None, tmp_path / "j"))

@@ -20,6 +20,7 @@ from sigmasmith.schedules.samplers.fitted import NAME
 from .fits import VE, Counted, mixture, normal, range_of, small_fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("sampler", [NAME, "dpmpp_2m"])
 @pytest.mark.parametrize("steps", [3, 5, 8, 10])
@@ -47,6 +48,7 @@ def test_fast_takes_at_most_100_and_120_model_calls_a_step_in_all(steps, flow):
     assert fit.calls == pytest.approx(model.rows, rel=0.01)
 
 
+@pytest.mark.slow
 def test_fast_moves_along_the_directions_and_ends_nearer_on_other_noise():
     fresh = normal(32, seed=7)
     reference = teacher_of_noise(fresh)
@@ -77,6 +79,7 @@ def test_a_fit_is_the_family_at_the_place_that_it_tells():
     assert torch.equal(fit.coefficients[8], own.coefficients)
 
 
+@pytest.mark.slow
 def test_of_several_counts_that_near_8_tells_the_place_and_all_are_raced():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=(5, 8, 10), effort="quick")
     known = fit.made.more["family"]
@@ -120,12 +123,14 @@ def test_guidance_reaches_the_coefficients():
     assert not torch.equal(plain.coefficients[8], guided.coefficients[8])
 
 
+@pytest.mark.slow
 def test_a_refined_fit_starts_from_the_family_and_judges_it_too():
     fit = small_fit(mixture(), normal(12), sampler=NAME, steps=5, effort="balanced")
     assert "suits this model at scale" in str(fit.report)
     assert "family" in fit.report.rows[5].errors
 
 
+@pytest.mark.slow
 def test_quick_gives_the_familys_list_for_counts_without_coefficients_too():
     fit = small_fit(mixture(), normal(6), sampler=NAME, steps=(2, 8, 40), effort="quick")
     assert [len(fit.schedules[steps]) for steps in (2, 8, 40)] == [3, 9, 41]

@@ -27,6 +27,7 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(tmp_path, slow_calls, stop
     assert not (tmp_path / "fit").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remembering", [False, True])
 def test_the_self_test_of_an_interrupted_fit_is_not_made_again(tmp_path, slow_calls, remembering):
     def model():
@@ -99,6 +100,7 @@ def test_another_function_of_the_same_samplers_name_starts_over(tmp_path, slow_c
     assert done.nfe == clean.nfe
 
 
+@pytest.mark.slow
 def test_the_probe_costs_one_call_and_decides_nothing(tmp_path):
     bare, recorded = Counting(), Counting()
     without, with_records = fit(bare), fit(recorded, tmp_path / "fit")
@@ -127,6 +129,7 @@ def test_times_of_earlier_parts_are_added(tmp_path, slow_calls, monkeypatch):
     assert whole <= resumed.seconds <= whole + 30
 
 
+@pytest.mark.slow
 def test_a_result_that_could_not_be_saved_keeps_its_records(tmp_path):
     with Records(tmp_path / "fit") as records:
         whole = fit(mixture(), records)

@@ -50,6 +50,7 @@ def test_a_balanced_fit_runs_gits_and_dmn_candidates_of_every_count_that_is_not_
     assert fit.nfe <= EFFORTS["balanced"].limit((5, 8, 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -68,6 +69,7 @@ def test_only_the_efforts_beyond_fast_have_the_evaluations_for_them():
     assert not SINGLE.published
 
 
+@pytest.mark.slow
 def test_the_start_that_is_refined_first_is_the_best_of_true_runs_whoever_made_it(first_runs, monkeypatch):
     refined: list[Trial] = []
 

@@ -33,6 +33,7 @@ def sample_jumpy(model, x, sigmas, extra_args=None, callback=None, disable=None,
     return x
 
 
+@pytest.mark.slow
 def test_it_is_searched_for_with_the_whole_limit_and_its_reference_comes_on_top():
     model, effort = Counted(mixture()), EFFORTS["fast"]
     fit = small_fit(model, normal(8), sampler=sample_ancestral, steps=8)
@@ -50,6 +51,7 @@ def test_the_fitted_schedule_beats_the_hosts_default_on_the_path():
     assert row.errors[row.chosen] <= row.errors[FITTED]
 
 
+@pytest.mark.slow
 def test_another_seed_is_other_noise_and_the_same_seed_the_same_fit():
     one, same, other = (
         small_fit(mixture(), normal(6), sampler=sample_ancestral, seed=seed).schedules[5] for seed in (1, 1, 100)
@@ -58,6 +60,7 @@ def test_another_seed_is_other_noise_and_the_same_seed_the_same_fit():
     assert not torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_sampler_without_a_limit_is_not_fitted_and_the_report_says_why():
     fit = small_fit(mixture(), normal(6), sampler=sample_jumpy)
     assert "no result with many steps" in str(fit.report)

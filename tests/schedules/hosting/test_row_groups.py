@@ -81,6 +81,7 @@ def test_one_row_that_does_not_fit_is_an_error_that_says_what_to_do():
     assert len(freed) == 2
 
 
+@pytest.mark.slow
 def test_memory_is_freed_after_the_failed_call_has_let_go_of_its_tensors():
     kept: list[weakref.ref[torch.Tensor]] = []
     alive: list[bool] = []

@@ -83,6 +83,7 @@ def test_where_a_sampler_jumps_it_beats_gauss_newton_at_the_same_allowance(sampl
     assert found[1] < 0.95 * found[0]
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     curve=st.sampled_from(["karras", "exponential", "tangent"]),
@@ -166,6 +167,7 @@ def test_the_sigma_beside_the_worst_step_comes_first():
     assert set(order[:2]) & {3, 4}
 
 
+@pytest.mark.slow
 def test_a_fit_hands_over_where_slopes_gain_nothing_and_stays_within_its_limit(monkeypatch):
     handed = []
 

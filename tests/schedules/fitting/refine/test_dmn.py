@@ -68,6 +68,7 @@ def test_three_steps_are_at_the_minimum_that_a_grid_finds(known, power):
     assert error_bound(found, known.flow, power) <= best * 1.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [VE, FLOW])
 @pytest.mark.parametrize("power", [1, 2])
 @pytest.mark.parametrize("steps", [4, 9])
@@ -89,6 +90,7 @@ def test_two_steps_meet_half_way_where_an_output_errs_as_sigma_over_alpha():
     assert found[1] == pytest.approx(0.5 * (found[0] + found[2]), abs=1e-4)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     flow=st.booleans(),

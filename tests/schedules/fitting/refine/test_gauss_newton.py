@@ -77,6 +77,7 @@ def test_affordable_columns_leave_room_for_two_runs(steps, calls):
         assert jacobian_calls(steps, columns) + 2 * steps <= calls
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     family=st.sampled_from(FAMILIES),
@@ -123,6 +124,7 @@ def test_the_trial_that_comes_back_is_the_one_that_was_measured(objectives):
     assert objective(found.sigmas).error == found.error
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), steps=st.integers(2, 20), columns=st.integers(1, 12))
 def test_any_step_of_any_slope_keeps_sigmas_ordered_and_in_range(seed, steps, columns):

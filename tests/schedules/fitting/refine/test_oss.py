@@ -44,6 +44,7 @@ def error(model, x, sigmas, sampler, reference):
     return geometric_mean(sample_errors(own_sampler(sampler)(model, x, sigmas), reference))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
 @pytest.mark.parametrize("flow", [False, True])
 def test_on_a_small_grid_it_is_within_a_percent_of_exhaustive_search(sampler, flow):
@@ -57,6 +58,7 @@ def test_on_a_small_grid_it_is_within_a_percent_of_exhaustive_search(sampler, fl
         assert error(model, x, sigmas, sampler, teacher.end) <= 1.01 * best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
 def test_it_costs_about_half_of_all_steps_times_nodes(flow):
     model = random_mixture(2, power_law(16, 1.2), flow=flow)

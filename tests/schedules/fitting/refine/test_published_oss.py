@@ -40,6 +40,7 @@ def plain_paths(model, x, times, scale):
     return path[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flow", "flow_states"), [(True, False), (False, False), (False, True)])
 def test_paths_are_those_of_the_plain_loops(flow, flow_states):
     low, high = (0.003, 1.0) if flow else (0.03, 14.6)
