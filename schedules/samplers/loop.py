@@ -95,9 +95,16 @@ def sample_linear(
 
 
 def linear_step(x: Tensor, features: Sequence[Tensor], row: Row) -> Tensor:
-    """The state after one step: the state and the features (newest first) weighted with one row of coefficients."""
+    """The state after one step: the state and the features (newest first) weighted with one row of coefficients.
+
+    Two new tensors whatever the order: on a CPU, those of a large latent take longer to get than to fill.
+    """
     x = row[0] * x
+    product: Tensor | None = None
     for weight, feature in zip(row[1:], features):
-        if weight != 0.0:
-            x = x + weight * feature
+        if weight == 0.0:
+            continue
+        spare = product if product is not None and product.dtype == feature.dtype else None
+        product = torch.mul(feature, weight, out=spare)
+        x = x.add_(product) if torch.result_type(x, product) == x.dtype else x + product
     return x

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.samplers.by_name import own_sampler
-from sigmasmith.schedules.samplers.loop import sample_linear, sample_steps
+from sigmasmith.schedules.samplers.loop import linear_step, sample_linear, sample_steps
 from sigmasmith.schedules.samplers.parameters import coefficients_of, dpmpp_2m_parameters
 
 from .runs import SUMMING, Report, all_runs
@@ -124,3 +124,18 @@ def test_every_step_is_reported_to_the_callback():
     sample_linear(curved, start(1, 2), sigmas, None, seen.append, coefficients=some_coefficients(5))
     assert [call["i"] for call in seen] == [0, 1, 2, 3, 4]
     assert torch.equal(torch.stack([call["sigma"] for call in seen]), sigmas[:-1])
+
+
+@pytest.mark.parametrize("finer", [torch.float32, torch.float64])
+def test_a_step_is_the_plain_weighted_sum_to_the_bit_and_changes_none_of_its_tensors(finer):
+    x = torch.randn(2, 3, dtype=torch.float32)
+    outputs = [torch.randn(2, 3, dtype=each) for each in (torch.float32, finer, torch.float32)]
+    kept = [each.clone() for each in (x, *outputs)]
+    row = [0.7, 1.3, -0.4, 0.25]
+    plain = row[0] * x
+    for weight, output in zip(row[1:], outputs):
+        plain = plain + weight * output
+    after = linear_step(x, outputs, row)
+    assert after.dtype == plain.dtype
+    assert torch.equal(after, plain)
+    assert all(torch.equal(*pair) for pair in zip(kept, (x, *outputs)))

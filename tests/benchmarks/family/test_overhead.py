@@ -1,0 +1,20 @@
+"""The overhead benchmark times what it says."""
+
+from __future__ import annotations
+
+from sigmasmith.benchmarks.family import overhead
+
+
+def test_it_prints_both_samplers_the_list_and_the_size_of_the_data(capsys, monkeypatch):
+    monkeypatch.setattr(overhead, "SHAPE", (1, 4, 8, 8))
+    overhead.main([])
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("dpmpp_2m ")
+    assert "sigmasmith_multistep" in first
+    assert first.endswith("ms a step, cpu")
+    assert last.startswith("a list ")
+    assert "the data file" in last
+
+
+def test_a_list_is_there_in_under_a_millisecond():
+    assert overhead.list_time(repeats=50) < 1.0
