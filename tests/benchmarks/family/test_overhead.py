@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+
+import pytest
 from sigmasmith.benchmarks.family import overhead
 
 
-def test_it_prints_both_samplers_the_list_and_the_size_of_the_data(capsys, monkeypatch):
+@pytest.fixture
+def k_diffusion():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own imports' deprecations
+        return pytest.importorskip("k_diffusion.sampling", reason="pip install k-diffusion to time its dpmpp_2m")
+
+
+def test_it_prints_both_samplers_the_list_and_the_size_of_the_data(k_diffusion, capsys, monkeypatch):
     monkeypatch.setattr(overhead, "SHAPE", (1, 4, 8, 8))
     overhead.main([])
     first, *_, last = capsys.readouterr().out.splitlines()
