@@ -28,14 +28,14 @@ from pathlib import Path
 import numpy as np
 
 from ...schedules.core.noise_space import Array, SigmaRange
-from ...schedules.family.learned import VERSION, family_of, guidance_term
+from ...schedules.family.learned import TERMS, VERSION, family_of, guidance_terms
 from ...schedules.family.typical import shift_factor
 from ..zoo.members import MEMBERS
 from .choose import typical_pairs
 from .columns import ends_of, run
 from .sets import kept, training_set
 from .subjects import Rows
-from .unknowns import TERMS, Places, Unknowns, first_guess, layout_of, rows_of, sigma_list
+from .unknowns import Places, Unknowns, first_guess, layout_of, rows_of, sigma_list
 
 COUNTS = (3, 4, 5, 6, 8, 10, 14, 20)
 ROWS, SEED, ROUNDS = 4, 100, 8
@@ -82,9 +82,8 @@ def _improved(at: Unknowns, models: Sequence[Rows]) -> tuple[Unknowns, float, fl
             gradient[index] += rows.which.weight * normal.gradient
             value += rows.which.weight * normal.value
     pulled, pull = _pulls(at, len(models))
-    if at.held:
-        for place in layout.own.values():
-            matrix[place], matrix[:, place], gradient[place], pull[place] = 0.0, 0.0, 0.0, 0.0
+    still = at.still(layout)
+    matrix[still], matrix[:, still], gradient[still], pull[still] = 0.0, 0.0, 0.0, 0.0
     diagonal = matrix.diagonal()
     before = value + _pull_value(at, len(models))
     best, least = at, before
@@ -136,7 +135,7 @@ def _chain(level_hats: Array, levels: Array, width: int, guidance: float, stretc
     count = len(level_hats)
     chain = np.zeros((count + width, count + TERMS * width + 2))
     chain[:count, :count] = stretch * np.eye(count)
-    for term, share in enumerate((1.0, guidance_term(guidance))):
+    for term, share in enumerate(guidance_terms(guidance)):
         chain[count:, count + term * width : count + (term + 1) * width] = share * np.eye(width)
     chain[:count, -2] = 1.0
     chain[:count, -1] = np.linalg.lstsq(level_hats.T, levels, rcond=None)[0]
@@ -192,8 +191,8 @@ def spread_of(own: Sequence[tuple[float, float]]) -> list[float]:
 
 
 def space_content(at: Unknowns) -> dict[str, dict[str, object]]:
-    """The content of the data file for one space, its guidance terms shrunk."""
-    shares = np.array([1.0, _GUIDANCE_SHARE])[:, None, None]
+    """The content of the data file for one space, what guidance changes shrunk where it was learned."""
+    shares = np.array([1.0, 1.0 if at.high else _GUIDANCE_SHARE, 1.0])[:, None, None]
     return {
         str(steps): {
             "levels": np.round(known.levels, 5).tolist(),

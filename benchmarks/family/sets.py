@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..zoo.members import MEMBERS
 from .subjects import Training
@@ -53,11 +53,40 @@ _FLOW = {
     "mixture_shapes32": (1.0,),
     "mixture_clipart32": (1.0,),
 }
+# What guidance above 3 is learned from.
+_GUIDED_VE = {
+    "digits_eps": (5.0, 7.0, 10.0),
+    "digits_flow": (4.0, 6.0, 10.0),
+    "emoji8_eps": (4.0, 6.0, 8.0),
+    "glyphs_eps": (4.0, 6.0, 8.0),
+    "glyphs_flow": (5.0,),
+    "lowercase16_flow": (5.0, 8.0),
+    "emoji16_v": (4.0, 6.0),
+    "mixture_photographs32": (6.0,),
+}
+_GUIDED_FLOW = {
+    "digits_eps": (5.0, 10.0),
+    "digits_flow": (4.0, 6.0, 10.0),
+    "emoji8_eps": (4.0, 6.0, 8.0),
+    "glyphs_eps": (5.0,),
+    "glyphs_flow": (4.0, 6.0, 8.0),
+    "lowercase16_flow": (5.0, 8.0),
+    "emoji16_v": (5.0,),
+    "mixture_photographs32": (6.0,),
+}
 
 
 def training_set(flow: bool) -> list[Training]:
     """Every model that teaches a space."""
-    chosen = _FLOW if flow else _VE
+    return _listed(_FLOW if flow else _VE, flow)
+
+
+def guided_set(flow: bool) -> list[Training]:
+    """Every model that teaches what guidance above 3 changes in a space."""
+    return _listed(_GUIDED_FLOW if flow else _GUIDED_VE, flow)
+
+
+def _listed(chosen: Mapping[str, Sequence[float]], flow: bool) -> list[Training]:
     return [
         Training(member, guidance, flow, 1.0 if MEMBERS[member].trained else _MIXTURES)
         for member, guidances in chosen.items()

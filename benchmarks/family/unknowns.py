@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...schedules.core.noise_space import Array, SigmaRange
-from ...schedules.family.learned import ORDER, Family, Learned
+from ...schedules.family.learned import ORDER, TERMS, Family, Learned
 from ...schedules.family.placing import placed_levels
 from ...schedules.samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters
 
 # Model -> (log scale, stretch).
 Places = Mapping[str, tuple[float, float]]
-# Guidance enters in two terms: at 1, and for each factor of 3.
-TERMS = 2
 # A step of the Gauss-Newton method moves levels, scale and stretch by at most this much.
 _MOST_LEVEL, _MOST_SCALE, _MOST_STRETCH = 0.7, 0.5, 0.2
 _SCALES, _STRETCHES = (-2.0, 2.5), (0.5, 1.9)
@@ -79,12 +78,24 @@ class Unknowns:
         own: where each model lies.
         bases: step count -> its directions.
         held: whether `own` stays as it is.
+        high: whether the term for guidance above 3 is all that moves; else it stays.
     """
 
     shared: Mapping[int, Learned]
     own: Places
     bases: Mapping[int, Basis]
     held: bool = False
+    high: bool = False
+
+    def still(self, layout: Layout) -> NDArray[np.int64]:
+        """Places of the unknowns that stay as they are."""
+        places: list[int] = []
+        for steps, basis in self.bases.items():
+            start, last = layout.shared[steps].start, layout.shared[steps].stop - len(basis.parameters)
+            places += range(start, last) if self.high else range(last, layout.shared[steps].stop)
+        if self.held or self.high:
+            places += range(layout.size - 2 * len(self.own), layout.size)
+        return np.array(places)
 
     def run_lists(self, steps: int, key: str, guidance: float, sigma_range: SigmaRange) -> tuple[Array, Array]:
         """(sigmas, coefficients) of a model's run, float64."""

@@ -28,8 +28,10 @@ LEAST_STEPS, MOST_STEPS = 3, 30
 # Guidance beyond which nothing was learned.
 _MOST_GUIDANCE = 10.0
 _GUIDANCE_UNIT = math.log(3.0)
-# A move of the parameters is one at every guidance: of the first of the two terms.
-_OFFSET = np.array([1.0, 0.0])[:, None, None]
+# Terms of the parameters: at guidance 1, for each factor 3 of guidance, and once more for what lies above 3.
+TERMS = 3
+# A move of the parameters is one at every guidance: of the first term.
+_OFFSET = np.eye(TERMS)[0][:, None, None]
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Learned:
 
     Args:
         levels: (steps - 1,) falling log levels (VE sigma; flow: odds) on the family's own scale.
-        parameters: (2, steps, features) what is added to the parameters of DPM++ 2M (samplers/parameters.py): at
-            guidance 1, and for each factor 3 of guidance.
+        parameters: (3, steps, features) what is added to the parameters of DPM++ 2M (samplers/parameters.py): at
+            guidance 1, for each factor 3 of guidance, and once more for each factor 3 above 3.
     """
 
     levels: Array
@@ -47,7 +49,9 @@ class Learned:
 
     def parameters_at(self, guidance: float) -> Array:
         """(steps, features) at a guidance, which counts from 1 to 10."""
-        return self.parameters[0] + guidance_term(guidance) * self.parameters[1]
+        usual, factors, above = self.parameters
+        _, factor, more = guidance_terms(guidance)
+        return usual + factor * factors + more * above
 
 
 @dataclass(frozen=True)
@@ -127,9 +131,13 @@ class Family:
         )
 
 
-def guidance_term(guidance: float) -> float:
-    """0 at guidance 1 (and below), 1 at 3, 2.1 at 10 and above."""
-    return math.log(min(max(guidance, 1.0), _MOST_GUIDANCE)) / _GUIDANCE_UNIT
+def guidance_terms(guidance: float) -> Array:
+    """(3,) what each term of the parameters counts for, straight in the logarithm of guidance with a bend at 3.
+
+    1, 0, 0 at guidance 1 and below; 1, 1, 0 at 3; 1, 2.1, 1.1 at 10 and above.
+    """
+    factors = math.log(min(max(guidance, 1.0), _MOST_GUIDANCE)) / _GUIDANCE_UNIT
+    return np.array([1.0, factors, max(factors - 1.0, 0.0)])
 
 
 def _resampled(learned: Learned, steps: int) -> Learned:
@@ -199,11 +207,17 @@ def load_family(version: int = VERSION) -> Family:
     return family_of(json.loads(path.read_text(encoding="utf-8")))
 
 
+def _all_terms(listed: Sequence[Any]) -> Array:
+    """(3, steps, features), terms that a file leaves out being none."""
+    parameters = np.asarray(listed, float)
+    return np.concatenate([parameters, np.zeros((TERMS - len(parameters), *parameters.shape[1:]))])
+
+
 def family_of(content: Mapping[str, Any]) -> Family:
     """The family of a data file's content."""
     spaces = {
         space: {
-            int(count): Learned(np.asarray(known["levels"], float), np.asarray(known["parameters"], float))
+            int(count): Learned(np.asarray(known["levels"], float), _all_terms(known["parameters"]))
             for count, known in counts.items()
         }
         for space, counts in content["spaces"].items()

@@ -160,8 +160,9 @@ def family_coefficients(
     Args:
         sigmas: (steps + 1,) the whole list.
         first: step with which the run starts. From the middle it has no outputs from before, so parameters that weigh
-            them are 0; so are those that make up for the errors of the steps before it, the affine ones, and all in the
-            last third of a list, where DPM++ 2M does better (benchmarks/family/middle.py).
+            them are 0; so are those that make up for the errors of the steps before it, the affine ones, and, in the
+            last third of a list, where DPM++ 2M does better, all but those of the step to 0
+            (benchmarks/family/middle.py).
     """
     steps = len(sigmas) - 1
     if not LEAST_STEPS <= steps <= MOST_STEPS:
@@ -170,6 +171,6 @@ def family_coefficients(
     if first:
         parameters = parameters[first:] * allowed(steps - first, ORDER)
         parameters[:, -AFFINE:] = 0.0
-        parameters *= first <= _LATE * steps
+        parameters[:-1] *= first <= _LATE * steps
     run = sigmas[first:]
     return coefficients_of(dpmpp_2m_parameters(run, ORDER) + parameters, run)

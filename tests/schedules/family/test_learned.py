@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sigmasmith.schedules.family import learned
-from sigmasmith.schedules.family.learned import ORDER, VERSION, Directions, guidance_term, load_family
+from sigmasmith.schedules.family.learned import (
+    ORDER,
+    TERMS,
+    VERSION,
+    Directions,
+    family_of,
+    guidance_terms,
+    load_family,
+)
 from sigmasmith.schedules.samplers.parameters import allowed, features
 
 
@@ -22,7 +30,7 @@ def test_every_step_count_has_falling_levels_and_parameters_where_they_mean_some
     known = family.at(steps, flow=flow)
     assert known.levels.shape == (steps - 1,)
     assert bool((np.diff(known.levels) < 0).all())
-    assert known.parameters.shape == (2, steps, features(ORDER))
+    assert known.parameters.shape == (TERMS, steps, features(ORDER))
     assert not known.parameters[:, ~allowed(steps, ORDER)].any()
 
 
@@ -47,9 +55,26 @@ def test_neighbouring_counts_do_not_jump(family, flow):
 
 
 def test_guidance_counts_from_1_to_10():
-    assert guidance_term(0.5) == guidance_term(1.0) == 0.0
-    assert guidance_term(3.0) == pytest.approx(1.0)
-    assert guidance_term(10.0) == guidance_term(30.0)
+    assert guidance_terms(0.5).tolist() == guidance_terms(1.0).tolist() == [1.0, 0.0, 0.0]
+    assert guidance_terms(3.0) == pytest.approx([1.0, 1.0, 0.0])
+    assert guidance_terms(9.0) == pytest.approx([1.0, 2.0, 1.0])
+    assert guidance_terms(10.0).tolist() == guidance_terms(30.0).tolist()
+
+
+def test_up_to_guidance_3_the_term_for_more_counts_for_nothing(family):
+    known = family.at(5, flow=False)
+    without = learned.Learned(known.levels, known.parameters * np.array([1.0, 1.0, 0.0])[:, None, None])
+    for guidance in (1.0, 2.0, 3.0):
+        assert np.array_equal(known.parameters_at(guidance), without.parameters_at(guidance))
+    assert np.abs(known.parameters_at(6.0) - without.parameters_at(6.0)).max() > 0.01
+
+
+def test_terms_that_a_file_leaves_out_are_none():
+    listed = {"levels": [1.0, -1.0], "parameters": np.ones((2, 3, features(ORDER))).tolist()}
+    content = {"version": 1, "typical": {}, "spread": [0.1, 0.1], "spaces": {"ve": {"3": listed}}}
+    parameters = family_of(content).at(3, flow=False).parameters
+    assert parameters.shape[0] == TERMS
+    assert not parameters[2].any()
 
 
 def test_an_unknown_version_is_named():
@@ -70,7 +95,7 @@ def test_numbers_move_levels_and_parameters_of_every_count_straight(family, step
     assert np.abs(once.parameters - known.parameters).max() > 0.01
     assert np.allclose(twice.levels - known.levels, 2.0 * (once.levels - known.levels))
     assert np.allclose(twice.parameters - known.parameters, 2.0 * (once.parameters - known.parameters))
-    assert np.array_equal(once.parameters[1], known.parameters[1])  # alike at every guidance
+    assert np.array_equal(once.parameters[1:], known.parameters[1:])  # alike at every guidance
     assert not once.parameters[:, ~allowed(steps, ORDER)].any()
 
 
@@ -102,9 +127,9 @@ def test_a_family_without_directions_takes_no_numbers(family):
 
 
 def test_directions_move_the_first_term_of_the_parameters_alone():
-    known = learned.Learned(np.array([1.0, -1.0]), np.ones((2, 3, 5)))
+    known = learned.Learned(np.array([1.0, -1.0]), np.ones((TERMS, 3, 5)))
     ways = Directions(np.array([[1.0, 0.0]]), np.full((1, 3, 5), 2.0))
     moved = ways.moved(known, (0.5,))
     assert moved.levels.tolist() == [1.5, -1.0]
     assert moved.parameters[0].tolist() == np.full((3, 5), 2.0).tolist()
-    assert moved.parameters[1].tolist() == known.parameters[1].tolist()
+    assert moved.parameters[1:].tolist() == known.parameters[1:].tolist()
