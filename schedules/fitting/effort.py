@@ -85,9 +85,9 @@ EFFORTS: dict[str, Effort] = {
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
     "thorough": Effort(64, 32, 200.0, 60.0, hosts=None, published=True),
 }
-# Effort fast for one step count of at most 10: 80 evaluations. A coarser teacher, one candidate and one host schedule
+# Effort fast for one step count of at most 10: 80 evaluations. A coarser teacher, one candidate and two host schedules
 # leave enough of them for a Jacobian, which is worth more than the best of four candidates.
-SINGLE = Effort(24, 18, 40.0, 4.0, hosts=1, gains=(0.65,), measures_gains=False, many=10, per_step_beyond=10.0)
+SINGLE = Effort(24, 18, 40.0, 4.0, hosts=2, gains=(0.65,), measures_gains=False, many=10, per_step_beyond=10.0)
 # Effort fast where coefficients are fitted too: a dozen numbers of the family, by a reference that is good enough to
 # tell them. On networks that the family has not seen a free fit of every step, on ten noises, ended no nearer for 1,600
 # calls than this for 700 at 5 steps and 1,300 at 10.

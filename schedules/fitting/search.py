@@ -134,6 +134,8 @@ def search(
         remaining.remove(count)
         stop = problem.budget.spent + share
         starts = _from_neighbours(problem, objective, count)
+        if share >= 2 * count * problem.share(problem.search):  # as much is left to refine it
+            starts += _from_hosts(problem, [DEFAULT_HOST], count)
         if problem.effort.measures_gains:
             starts += _from_hosts(problem, hosts, count)[:1]
         trials += _run_all(objective, starts, "a neighbouring step count or a host's schedule")
@@ -201,7 +203,7 @@ def _forget_all_but_best(objective: Objective, trials: Sequence[Trial]) -> None:
 
 def _from_hosts(problem: Problem, hosts: Sequence[str], count: int) -> list[Tensor]:
     """The hosts' schedules that start at sigma_max, as a fitted one must: a few of theirs start lower."""
-    made = [check_sigmas(problem.baselines[name](count), name=name) for name in hosts]
+    made = [check_sigmas(problem.baselines[name](count), name=name) for name in hosts if name in problem.baselines]
     return [sigmas for sigmas in made if float(sigmas[0]) > problem.sigma_range.sigma_max * (1.0 - 1e-6)]
 
 
