@@ -134,7 +134,7 @@ def search(
         remaining.remove(count)
         stop = problem.budget.spent + share
         starts = _from_neighbours(problem, objective, count)
-        if share >= 2 * count * problem.share(problem.search):  # as much is left to refine it
+        if _worth_the_default(problem, count, share):
             starts += _from_hosts(problem, [DEFAULT_HOST], count)
         if problem.effort.measures_gains:
             starts += _from_hosts(problem, hosts, count)[:1]
@@ -199,6 +199,15 @@ def _forget_all_but_best(objective: Objective, trials: Sequence[Trial]) -> None:
     for trial in trials:
         if objective.best[trial.steps] is not trial:
             trial.rollout.forget()
+
+
+def _worth_the_default(problem: Problem, count: int, share: float) -> bool:
+    """Whether the host's default is run as a start: on flow models, where as much is left to refine it.
+
+    With dpmpp_2m it ended 1.3 to 2.1 times nearer there than dynamic programming's schedule, on three networks at 5 and
+    10 steps; on noise prediction 1.2 to 2.5 times farther.
+    """
+    return problem.sigma_range.flow and share >= 2 * count * problem.share(problem.search)
 
 
 def _from_hosts(problem: Problem, hosts: Sequence[str], count: int) -> list[Tensor]:

@@ -66,12 +66,16 @@ def test_a_fast_fit_and_the_recursive_search_run_none_of_them(first_runs, option
 
 
 @pytest.mark.parametrize("options", [{"steps": (5,)}, {"steps": (5,), "calls": 700}])
-def test_every_fit_starts_from_the_hosts_default_schedule_too(first_runs, options):
+def test_a_fit_of_a_flow_model_starts_from_the_hosts_default_schedule_too(first_runs, options):
     """On flow models `simple` is hard to beat for dpmpp_2m: fits that started elsewhere ended .78 as near."""
     fit = small_fit(mixture(True), normal(8), flow=True, **options)
     simple = host_schedules(fit.sigma_range)["simple"](5)
     assert any(torch.allclose(trial.sigmas, simple) for trial in first_runs)
     assert "simple" in fit.report.rows[5].errors
+
+
+def test_every_fit_is_held_against_the_hosts_default_schedule():
+    assert "simple" in small_fit(mixture(), normal(8), steps=(5,)).report.rows[5].errors
 
 
 def test_a_budget_that_leaves_nothing_to_refine_it_does_without(first_runs):
