@@ -116,6 +116,9 @@ def draw(curves: dict[str, list[tuple[float, float]]], path: Path, steps: int) -
         axes.plot(*zip(*curve, strict=True), marker="o", label=method)
     axes.axhline(1.0, color="grey", linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel="model calls in all", ylabel="times nearer than the best host schedule")
+    for axis in (axes.xaxis, axes.yaxis):  # plain numbers, no powers of ten
+        axis.set_major_formatter("{x:,.10g}")
+        axis.set_minor_formatter("{x:,.10g}" if axis is axes.yaxis else "")
     axes.set_title(f"{steps} steps: what a fit is worth for its calls")
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
