@@ -1,5 +1,5 @@
 // What a node says and shows after a run: from an own graph to a used fit by Auto, before and after, tables, words that fit.
-import { check, run, sleep } from "./driver.mjs";
+import { check, opened, run, sleep } from "./driver.mjs";
 import { queueAndWait } from "./queue.mjs";
 
 /** A graph as people have it: text to image, without anything of ours. */
@@ -143,6 +143,28 @@ await run({
     check(saved[3] === 4 && saved[4] === "fast", saved);
   },
 
+  async "the numbers of a second model are there as soon as it is connected"(tab) {
+    const fit = await tab.in(() => {
+      const [low, made] = [window.ss.add("CheckpointLoaderSimple", 20, 50), window.ss.add("SigmasmithFit", 400, 50)];
+      window.low = low;
+      return made.id;
+    });
+    const seen = () => tab.in((id, vue) => {
+      const node = window.ss.node(id);
+      const labels = [...document.querySelectorAll(`[data-node-id="${id}"] *`)].filter((entry) => !entry.children.length && entry.getClientRects().length).map((entry) => entry.textContent.trim());
+      const there = (name) => (vue ? labels.includes(name) : !window.ss.widget(node, name).hidden);
+      return { cfg: there("cfg"), boundary: there("boundary"), cfg_low: there("cfg_low"), effort: there("effort"), room: node.size[1] - node.computeSize()[1] };
+    }, fit, tab.renderer === "vue");
+    await sleep(800);
+    const alone = await seen();
+    check(alone.cfg && !alone.boundary && !alone.cfg_low, alone);
+    await tab.in((id) => window.low.connect(0, window.ss.node(id), window.ss.node(id).inputs.findIndex(({ name }) => name === "model_low")), fit);
+    await sleep(800);
+    const pair = await seen();
+    await tab.shoot("two models");
+    check(pair.boundary && pair.cfg_low && !pair.effort && pair.room >= 0, { alone, pair });
+  },
+
   async "every text of the curves fits its node, dark and light"(tab) {
     await tab.in(() => {
       const { add } = window.ss;
@@ -199,7 +221,7 @@ await run({
   async "another page sees nothing of it"(tab) {
     const other = await tab.page.browser().newPage();
     await other.goto(tab.url, { waitUntil: "domcontentloaded" });
-    await other.waitForFunction(() => window.comfyAPI?.app?.app?.canvas?.graph && window.comfyAPI.app.app.extensionManager, { timeout: 60_000 });
+    await opened(other);
     await other.evaluate(() => {
       const { app } = window.comfyAPI.app;
       window.heard = [];
