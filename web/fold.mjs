@@ -26,7 +26,7 @@ export function foldAdvanced(node) {
     for (const widget of widgets) {
       const needed = (SECOND_MODEL[widget.name] ?? []).some((name) => isLinked(node, name));
       widget.hidden = !open && !needed && !isLinked(node, widget.name);
-      widget.options.advanced = !needed; // by which Nodes 2.0 folds
+      if (widget.options.advanced === needed) foldInVue(node, widget, !needed);
       if (widget.hidden) widget.computeSize = NO_ROOM;
       else delete widget.computeSize;
     }
@@ -42,6 +42,12 @@ export function foldAdvanced(node) {
     // Not by what show() adds: a saved graph that is loaded has room for them already.
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
   };
+}
+
+/** Nodes 2.0 folds by the options, and reads them again where the list of widgets changes. */
+function foldInVue(node, widget, folded) {
+  widget.options.advanced = folded;
+  node.widgets.push(node.widgets.pop());
 }
 
 /** Names of the inputs that a node's description marks as advanced. */
