@@ -194,6 +194,42 @@ await run({
     }
   },
 
+  async "no label and no value of a node of ours is cut"(tab) {
+    const types = await tab.in(() => Object.keys(window.LiteGraph.registered_node_types).filter((type) => type.startsWith("Sigmasmith")));
+    check(types.length === 25, types);
+    await tab.in((all) => {
+      all.forEach((type, index) => window.ss.add(type, 450 * (index % 9), 800 * Math.floor(index / 9)));
+      // Far away the hosts draw no words at all.
+      window.ss.app.canvas.ds.scale = 1;
+    }, types);
+    const cut = [];
+    for (let row = 0; row < 3; row += 1) {
+      for (let column = 0; column < 9; column += 3) {
+        await tab.in((at) => {
+          // What the classic canvas cuts it draws with an ellipsis.
+          const { prototype } = CanvasRenderingContext2D;
+          const { fillText } = window.plainText ? { fillText: window.plainText } : prototype;
+          window.plainText = fillText;
+          window.drawn = new Set();
+          prototype.fillText = function (text, ...place) {
+            if (String(text).includes("\u2026")) window.drawn.add(text);
+            return fillText.call(this, text, ...place);
+          };
+          window.ss.app.canvas.ds.offset = at;
+          window.ss.app.canvas.setDirty(true, true);
+        }, [80 - 450 * column, 60 - 800 * row]);
+        await sleep(700);
+        cut.push(...(await tab.in((vue) => {
+          if (!vue) return [...window.drawn];
+          const leaves = [...document.querySelectorAll("[data-node-id] *")].filter((entry) => !entry.children.length && entry.textContent.trim() && entry.getClientRects().length);
+          return leaves.filter((entry) => entry.clientWidth && entry.scrollWidth > entry.clientWidth + 1).map((entry) => entry.textContent.trim());
+        }, tab.renderer === "vue")));
+      }
+    }
+    await tab.in(() => (CanvasRenderingContext2D.prototype.fillText = window.plainText));
+    check(cut.length === 0, cut);
+  },
+
   async "a fit that runs has a card in the library, and one that was interrupted a button to go on"(tab) {
     const fit = await tab.in(() => window.ss.add("SigmasmithFit", 400, 50).id);
     const tell = (detail) => tab.in((node, more) => window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: { node: String(node), ...more } })), fit, detail);
