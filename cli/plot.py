@@ -15,7 +15,7 @@ from ..schedules.plot.plot import schedule_plot
 from ..schedules.plot.svg import to_svg
 from ..schedules.presets.preset import Preset
 from .files import check_target, write_file
-from .named_schedules import find_preset, named_schedule, preset_label
+from .named_schedules import FAMILY, find_preset, named_schedule, preset_label
 from .subjects import demo_subject
 
 # Stable Diffusion 1.5 and SDXL.
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> None:
         highlight=next(iter(curves)) if len(args.schedules) > 1 or len(curves) == 1 else None,
         flow=sigma_range.flow,
         sigma_max=sigma_range.sigma_max,
+        measured=measured_curves(presets),
     )
     svg = to_svg(plot, args.width, args.height, dark=args.dark)
     for warning in plot["warnings"]:
@@ -66,7 +67,7 @@ def chosen_curves(
 ) -> dict[str, Tensor]:
     """name -> sigmas; a preset alone, without a step count, gives every schedule that it holds."""
     if len(texts) == 1 and steps is None and texts[0] in presets:
-        return {f"{count} steps": sigmas for count, sigmas in presets[texts[0]].schedules.items()}
+        return {_count_label(count): sigmas for count, sigmas in presets[texts[0]].schedules.items()}
     if steps is None:
         held = {count for preset in presets.values() for count in preset.schedules}
         steps = _DEFAULT_STEPS if not held or _DEFAULT_STEPS in held else min(held)
@@ -77,3 +78,16 @@ def chosen_curves(
         else:
             curves[text] = named_schedule(text, sigma_range)(steps)
     return curves
+
+
+def measured_curves(presets: Mapping[str, Preset]) -> set[str]:
+    """The names of curves that runs chose: those of presets that are no pasted lists, and the family's."""
+    names = {FAMILY}
+    for text, preset in presets.items():
+        if not preset.exact:
+            names |= {preset_label(text, preset), *(_count_label(count) for count in preset.schedules)}
+    return names
+
+
+def _count_label(count: int) -> str:
+    return f"{count} steps"

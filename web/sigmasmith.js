@@ -9,6 +9,7 @@ import { LiveCurves, WRITERS, hasCurve } from "./live.mjs";
 import { acceptDrops, acceptGraphDrops } from "./drop.mjs";
 import { LOADER, offerPresets, setWidget } from "./load_preset.mjs";
 import { Outcomes } from "./outcome.mjs";
+import { widen } from "./width.mjs";
 
 const SECONDS = { warning: 12, news: 6 };
 
@@ -85,7 +86,10 @@ app.registerExtension({
     });
   },
   nodeCreated(node) {
-    if (node.comfyClass?.startsWith("Sigmasmith")) foldAdvanced(node);
+    if (node.comfyClass?.startsWith("Sigmasmith")) {
+      widen(node);
+      foldAdvanced(node);
+    }
     if (node.comfyClass === LOADER) acceptDrops(node, libraryChanged);
     if (WRITERS.has(node.comfyClass)) fitOnce(node);
     if (hasCurve(node)) curves.attach(node);

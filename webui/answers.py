@@ -63,6 +63,11 @@ class ScheduleAnswer:
     source: str
     fallback: bool
 
+    @property
+    def measured(self) -> bool:
+        """Whether runs chose the list: that of a preset which is no pasted list, or the family's."""
+        return self.fallback if self.preset is None else not self.preset.exact
+
     def tail(self, slicing: Slicing) -> Tensor:
         """The (runs + 1,) sigmas that run."""
         return self.sigmas[-(slicing.runs + 1) :]

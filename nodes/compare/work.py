@@ -97,7 +97,7 @@ def compare(request: CompareRequest) -> CompareResult:
         sigma_range_of(model),
         request.reference_steps,
         progress=progress_bar(
-            runs, NodePage(request.node_id), None, work=Phrase("the comparison"), more=Phrase(" more")
+            runs, NodePage(request.node_id), None, work=Phrase("The comparison"), more=Phrase(" more")
         ),
         passes=messages.is_interrupt,
         kept=PICTURED,

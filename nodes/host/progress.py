@@ -44,7 +44,7 @@ def progress_bar(
     page: NodePage,
     minutes: float | None,
     within: bool = False,
-    work: str = Phrase("the fit"),
+    work: str = Phrase("The fit"),
     more: str = AT_MOST,
 ) -> Callable[[int, int, str], None]:
     """calibrate's progress function: the host's bar with a preview, and once in words how long `work` will take.

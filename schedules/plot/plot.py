@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -70,6 +70,7 @@ def schedule_plot(
     sigma_max: float | None = None,
     title: str = "Sigma at each step",
     notes: Sequence[str] = (),
+    measured: Collection[str] = (),
 ) -> Plot:
     """Points of log sigma over step, axis marks and warnings in words, as numbers and texts that JSON can hold.
 
@@ -79,6 +80,7 @@ def schedule_plot(
         flow: True for CONST / rectified-flow models, where sigma itself is the share of noise.
         sigma_max: of the model; a schedule that starts elsewhere is warned about.
         notes: further warnings, such as Preset.differences.
+        measured: names of curves that were chosen by runs: their last step is as large as it should be.
     Raises:
         ValueError: no curve, an unknown highlight, or a list that breaks the contract, by its name.
     """
@@ -88,7 +90,8 @@ def schedule_plot(
         raise ValueError(f"highlight {highlight!r} is none of the curves: {', '.join(curves)}")
     lists = {name: _checked(name, sigmas) for name, sigmas in curves.items()}
     drawn: list[PlottedCurve] = [
-        _curve(name, sigmas, name == highlight, flow=flow, sigma_max=sigma_max) for name, sigmas in lists.items()
+        _curve(name, sigmas, name == highlight, flow=flow, sigma_max=sigma_max, measured=name in measured)
+        for name, sigmas in lists.items()
     ]
     many = len(drawn) > 1
     warnings = list(notes)
@@ -140,7 +143,10 @@ def _checked(name: str, sigmas: Tensor | Sequence[float]) -> Array:
     return check_sigmas(sigmas, name=name, terminal_zero=ends_in_zero).double().numpy()
 
 
-def _curve(name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: float | None) -> PlottedCurve:
+def _curve(
+    name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: float | None, measured: bool
+) -> PlottedCurve:
+    warnings = schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max, measured=measured)
     positive = sigmas[sigmas > 0]
     kept = np.unique(np.rint(np.linspace(0, len(positive) - 1, min(len(positive), _MAX_POINTS))).astype(int))
     points: list[list[float | None]] = []
@@ -157,7 +163,7 @@ def _curve(name: str, sigmas: Array, highlight: bool, *, flow: bool, sigma_max: 
         highlight=highlight,
         points=points,
         # A curve's name may come before them.
-        warnings=[text[:1].lower() + text[1:-1] for text in schedule_warnings(sigmas, flow=flow, sigma_max=sigma_max)],
+        warnings=[text[:1].lower() + text[1:-1] for text in warnings],
     )
 
 

@@ -1,5 +1,6 @@
 """`plot` writes an SVG whole or not at all."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -30,6 +31,18 @@ def test_a_preset_alone_is_drawn_with_every_step_count(preset, folder, capsys):
     said = description((folder / "sub" / "all.svg").read_text(encoding="utf-8"))
     assert "5 steps: 5 steps from 80" in said
     assert "8 steps: 8 steps from 80" in said
+
+
+def test_a_large_last_step_is_noted_of_no_list_that_runs_chose(folder, preset, capsys):
+    short = replace(preset, schedules={2: karras_sigmas(2, 5.0, 80.0)})
+    save_preset(folder / "short.safetensors", short)
+    assert main(["plot", "short.safetensors", "--out", "-"]) == 0
+    assert main(["plot", "short.safetensors", "karras", "--out", "-"]) == 0
+    assert main(["plot", "family", "--steps", "3", "--out", "-"]) == 0
+    assert "last step" not in capsys.readouterr().err
+    save_preset(folder / "pasted.safetensors", replace(short, exact=True))
+    assert main(["plot", "pasted.safetensors", "--out", "-"]) == 0
+    assert "last step jumps from 5 to 0" in capsys.readouterr().err
 
 
 def test_other_schedules_take_the_presets_range_and_step_count(preset, capsys):

@@ -58,7 +58,7 @@ def test_sizes_and_lists_make_no_notice():
         fit("told_quiet", model_of("eps"))
     notices = [data["text"] for event, data, _ in sent if event == "sigmasmith.message" and not data["quiet"]]
     assert len(notices) == 1, notices
-    assert notices[0].startswith("the fit takes about")
+    assert notices[0].startswith("The fit takes about")
 
 
 def every_line() -> Any:

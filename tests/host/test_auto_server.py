@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,14 @@ def test_an_interrupted_race_leaves_no_preset_and_the_next_queue_makes_it(server
     time.sleep(0.1)
     ok(server.run(graph, timeout=300.0))
     assert saved.is_file()
+
+
+def test_where_models_are_unloaded_after_use_and_previews_are_shown_it_makes_the_same_picture(server, tmp_path):
+    flags = ("--disable-smart-memory", "--preview-method", "latent2rgb")
+    graph = auto_graph(seed=10, steps=4, cfg=2.0)
+    folders = {"pack": Path(__file__).resolve().parents[2], "models": server.base / "models"}
+    with ComfyServer(server.host, tmp_path / "comfy", **folders, arguments=flags) as frugal:
+        raced = drawn(frugal, graph)
+        assert "Traceback" not in frugal.log()
+    assert preset_file(server, "auto/tiny_sd3, 4 steps, cfg 2").is_file()
+    assert drawn(server, graph) == raced

@@ -128,7 +128,7 @@ def test_progress_and_the_time_are_shown(server):
     server.events.clear()
     ok(server.run(compare_graph(first_seed=30, seeds=2)))
     assert any(message.get("node") == "compare" for message in server.events.of_type("progress"))
-    assert any("the comparison takes" in message["text"] for message in server.events.of_type("sigmasmith.message"))
+    assert any("The comparison takes" in message["text"] for message in server.events.of_type("sigmasmith.message"))
 
 
 def test_a_guider_connected_sigmas_and_a_sampler_are_compared(server):

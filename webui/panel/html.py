@@ -60,11 +60,13 @@ def report(texts: Iterable[str]) -> str:
 def plot(schedule: ScheduleAnswer, slicing: Slicing, sigma_range: SigmaRange, *, dark: bool) -> str:
     """The curve that will run, among those that schedules of the host would run in its place."""
     known = host_schedules(sigma_range)
-    curves = {"will run": schedule.tail(slicing)} | {
+    main = "will run"
+    curves = {main: schedule.tail(slicing)} | {
         name: known[name](slicing.total)[-(slicing.runs + 1) :] for name in _BESIDE if name in known
     }
     top = sigma_range.sigma_max if slicing.runs == slicing.total else None
-    data = schedule_plot(curves, "will run", sigma_range.flow, sigma_max=top, title="Sigma at each step")
+    measured = [main] if schedule.measured else []
+    data = schedule_plot(curves, main, sigma_range.flow, sigma_max=top, measured=measured)
     return _picture(data, dark)
 
 
@@ -95,7 +97,8 @@ def preset_facts(preset: Preset) -> list[str]:
 def preset_plot(preset: Preset, dark: bool) -> str:
     """The schedules of a preset by step count."""
     curves = {f"{count} steps": sigmas for count, sigmas in preset.schedules.items()}
-    data = schedule_plot(curves, None, preset.model.flow, title=preset.name or "Share code")
+    measured = [] if preset.exact else list(curves)
+    data = schedule_plot(curves, None, preset.model.flow, title=preset.name or "Share code", measured=measured)
     return _picture(data, dark)
 
 

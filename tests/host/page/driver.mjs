@@ -54,6 +54,11 @@ export function check(truth, message) {
   if (!truth) throw new Error(typeof message === "string" ? message : JSON.stringify(message));
 }
 
+/** Wait for the workflow that the host opens by itself: it comes long after there is a graph, and would lie over ours. */
+export function opened(page) {
+  return page.waitForFunction(() => window.comfyAPI?.app?.app?.canvas?.graph && window.comfyAPI.app.app.extensionManager?.workflow?.activeWorkflow, { timeout: READY });
+}
+
 class Tab {
   constructor(page, options) {
     this.page = page;
@@ -62,7 +67,7 @@ class Tab {
 
   async open() {
     await this.page.goto(this.url, { waitUntil: "domcontentloaded", timeout: READY });
-    await this.page.waitForFunction(() => window.comfyAPI?.app?.app?.canvas?.graph && window.comfyAPI.app.app.extensionManager, { timeout: READY });
+    await opened(this.page);
     await this.page.evaluate(helpers);
     await sleep(1000);
     await this.page.evaluate(async (vue) => {

@@ -1,5 +1,5 @@
 // What a node says and shows after a run: from an own graph to a used fit by Auto, before and after, tables, words that fit.
-import { check, run, sleep } from "./driver.mjs";
+import { check, opened, run, sleep } from "./driver.mjs";
 import { queueAndWait } from "./queue.mjs";
 
 /** A graph as people have it: text to image, without anything of ours. */
@@ -143,6 +143,28 @@ await run({
     check(saved[3] === 4 && saved[4] === "fast", saved);
   },
 
+  async "the numbers of a second model are there as soon as it is connected"(tab) {
+    const fit = await tab.in(() => {
+      const [low, made] = [window.ss.add("CheckpointLoaderSimple", 20, 50), window.ss.add("SigmasmithFit", 400, 50)];
+      window.low = low;
+      return made.id;
+    });
+    const seen = () => tab.in((id, vue) => {
+      const node = window.ss.node(id);
+      const labels = [...document.querySelectorAll(`[data-node-id="${id}"] *`)].filter((entry) => !entry.children.length && entry.getClientRects().length).map((entry) => entry.textContent.trim());
+      const there = (name) => (vue ? labels.includes(name) : !window.ss.widget(node, name).hidden);
+      return { cfg: there("cfg"), boundary: there("boundary"), cfg_low: there("cfg_low"), effort: there("effort"), room: node.size[1] - node.computeSize()[1] };
+    }, fit, tab.renderer === "vue");
+    await sleep(800);
+    const alone = await seen();
+    check(alone.cfg && !alone.boundary && !alone.cfg_low, alone);
+    await tab.in((id) => window.low.connect(0, window.ss.node(id), window.ss.node(id).inputs.findIndex(({ name }) => name === "model_low")), fit);
+    await sleep(800);
+    const pair = await seen();
+    await tab.shoot("two models");
+    check(pair.boundary && pair.cfg_low && !pair.effort && pair.room >= 0, { alone, pair });
+  },
+
   async "every text of the curves fits its node, dark and light"(tab) {
     await tab.in(() => {
       const { add } = window.ss;
@@ -172,6 +194,42 @@ await run({
     }
   },
 
+  async "no label and no value of a node of ours is cut"(tab) {
+    const types = await tab.in(() => Object.keys(window.LiteGraph.registered_node_types).filter((type) => type.startsWith("Sigmasmith")));
+    check(types.length === 25, types);
+    await tab.in((all) => {
+      all.forEach((type, index) => window.ss.add(type, 450 * (index % 9), 800 * Math.floor(index / 9)));
+      // Far away the hosts draw no words at all.
+      window.ss.app.canvas.ds.scale = 1;
+    }, types);
+    const cut = [];
+    for (let row = 0; row < 3; row += 1) {
+      for (let column = 0; column < 9; column += 3) {
+        await tab.in((at) => {
+          // What the classic canvas cuts it draws with an ellipsis.
+          const { prototype } = CanvasRenderingContext2D;
+          const { fillText } = window.plainText ? { fillText: window.plainText } : prototype;
+          window.plainText = fillText;
+          window.drawn = new Set();
+          prototype.fillText = function (text, ...place) {
+            if (String(text).includes("\u2026")) window.drawn.add(text);
+            return fillText.call(this, text, ...place);
+          };
+          window.ss.app.canvas.ds.offset = at;
+          window.ss.app.canvas.setDirty(true, true);
+        }, [80 - 450 * column, 60 - 800 * row]);
+        await sleep(700);
+        cut.push(...(await tab.in((vue) => {
+          if (!vue) return [...window.drawn];
+          const leaves = [...document.querySelectorAll("[data-node-id] *")].filter((entry) => !entry.children.length && entry.textContent.trim() && entry.getClientRects().length);
+          return leaves.filter((entry) => entry.clientWidth && entry.scrollWidth > entry.clientWidth + 1).map((entry) => entry.textContent.trim());
+        }, tab.renderer === "vue")));
+      }
+    }
+    await tab.in(() => (CanvasRenderingContext2D.prototype.fillText = window.plainText));
+    check(cut.length === 0, cut);
+  },
+
   async "a fit that runs has a card in the library, and one that was interrupted a button to go on"(tab) {
     const fit = await tab.in(() => window.ss.add("SigmasmithFit", 400, 50).id);
     const tell = (detail) => tab.in((node, more) => window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: { node: String(node), ...more } })), fit, detail);
@@ -199,7 +257,7 @@ await run({
   async "another page sees nothing of it"(tab) {
     const other = await tab.page.browser().newPage();
     await other.goto(tab.url, { waitUntil: "domcontentloaded" });
-    await other.waitForFunction(() => window.comfyAPI?.app?.app?.canvas?.graph && window.comfyAPI.app.app.extensionManager, { timeout: 60_000 });
+    await opened(other);
     await other.evaluate(() => {
       const { app } = window.comfyAPI.app;
       window.heard = [];

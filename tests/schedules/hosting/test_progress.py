@@ -9,9 +9,9 @@ from sigmasmith.schedules.hosting.progress import Remaining, Throttle, share_in_
 
 def test_the_sentence_names_the_limit_only_where_there_is_one():
     assert takes_about("The fit", 40.0, None) == "The fit takes about 40 seconds more at most"
-    assert takes_about("the fit", 200.0, 0) == "the fit takes about 3 minutes more at most"
-    said = takes_about("the comparison", 7200.0, 2.5, " more")
-    assert said == "the comparison takes about 2.0 hours more, stopped after 2.5 minutes"
+    assert takes_about("The fit", 200.0, 0) == "The fit takes about 3 minutes more at most"
+    said = takes_about("The comparison", 7200.0, 2.5, " more")
+    assert said == "The comparison takes about 2.0 hours more, stopped after 2.5 minutes"
 
 
 @pytest.fixture

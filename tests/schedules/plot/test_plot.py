@@ -39,6 +39,12 @@ def test_a_large_last_step_is_said_in_words():
     assert schedule_plot({"karras": karras_sigmas(10, 0.03, 14.6)})["warnings"] == []
 
 
+def test_of_a_schedule_that_runs_chose_no_large_last_step_is_said():
+    curves = {"fitted": SHORT, "other": SHORT}
+    assert schedule_plot(curves, highlight="fitted", measured=["fitted"])["warnings"] == []
+    assert schedule_plot(curves, measured=["fitted"])["warnings"] == ["other: last step jumps from 0.34 to 0"]
+
+
 def test_a_start_beside_the_models_own_is_said_in_words():
     low = schedule_plot({"low": [10.0, 0.1, 0.0]}, sigma_max=14.6)["warnings"]
     high = schedule_plot({"high": [20.0, 0.1, 0.0]}, sigma_max=14.6)["warnings"]
