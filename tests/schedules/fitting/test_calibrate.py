@@ -115,11 +115,11 @@ def test_a_host_schedule_that_wins_is_returned_and_named():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("steps", "count"), [((5, 8), 4), ((5,), 1)])
+@pytest.mark.parametrize(("steps", "count"), [((5, 8), 4), ((5,), 2)])
 def test_the_leading_hosts_are_compared_at_effort_fast_and_the_others_named(steps, count):
     fit = small_fit(mixture(), normal(8), steps=steps)
     compared = set(fit.report.rows[5].errors) - {FITTED}
-    assert ("simple" in compared) == (count > 1)
+    assert "simple" in compared
     assert len(compared) == count
     assert compared | set(fit.report.skipped) == set(host_schedules(VE))
     assert all(name in str(fit.report) for name in fit.report.skipped)
