@@ -32,8 +32,8 @@ from ...schedules.family.learned import ORDER, VERSION, Family, Learned, family_
 from ...schedules.family.typical import typical_scale
 from ...schedules.samplers.parameters import features
 from .columns import run
-from .learn import normal_equations
-from .sets import kept, training_set
+from .learn import normal_equations, write
+from .sets import add_selection, selected, training_set
 from .subjects import Rows
 from .unknowns import Layout, Unknowns, basis_of, layout_of
 
@@ -127,24 +127,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     default = Path(f"schedules/family/family_{VERSION}.json")
     parser.add_argument("file", type=Path, nargs="?", default=default)
-    parser.add_argument("--space", choices=("ve", "flow"), nargs="+", default=["ve", "flow"])
-    parser.add_argument("--without", nargs="*", default=[], help="kinds of pictures left out")
-    parser.add_argument("--pixels", type=int, nargs="*", default=[], help="resolutions left out")
+    add_selection(parser)
     args = parser.parse_args(argv)
     content = json.loads(args.file.read_text("utf-8"))
     family = replace(family_of(content), directions={})
     for space in args.space:
         deviations: list[dict[int, Learned]] = []
-        for which in training_set(space == "flow"):
-            if not kept(which, args.without, args.pixels):
-                continue
+        for which in selected(training_set(space == "flow"), args):
             began, rows = time.monotonic(), Rows(which, ROWS, SEED)
             scale, stretch = content["models"][space].get(which.key) or typical_scale(family, rows.sigma_range)
             own = (math.log(scale), stretch)
             deviations.append({count: deviation(family, rows, count, own) for count in family.spaces[space]})
             print(f"{which.key:<42} {time.monotonic() - began:.0f} s", flush=True)
         content.setdefault("directions", {})[space] = directions_of(deviations)
-        args.file.write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
+        write(content, args.file)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 from ...schedules.family.learned import VERSION, Family, family_of
 from ...schedules.family.typical import typical_scale
 from .learn import COUNTS, SEED, learn, space_content, write
-from .sets import guided_set, kept
+from .sets import add_selection, guided_set, selected
 from .subjects import Rows
 from .unknowns import Unknowns, first_guess
 
@@ -42,14 +42,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     default = Path(f"schedules/family/family_{VERSION}.json")
     parser.add_argument("file", type=Path, nargs="?", default=default)
-    parser.add_argument("--space", choices=("ve", "flow"), nargs="+", default=["ve", "flow"])
-    parser.add_argument("--without", nargs="*", default=[], help="kinds of pictures left out")
-    parser.add_argument("--pixels", type=int, nargs="*", default=[], help="resolutions left out")
+    add_selection(parser)
     parser.add_argument("--steps", type=int, nargs="+", default=list(COUNTS))
     args = parser.parse_args(argv)
     content = json.loads(args.file.read_text("utf-8"))
     for space in args.space:
-        chosen = [which for which in guided_set(space == "flow") if kept(which, args.without, args.pixels)]
+        chosen = selected(guided_set(space == "flow"), args)
         print(f"{space}: {len(chosen)} models", flush=True)
         models = [Rows(which, ROWS, SEED) for which in chosen]
         content["spaces"][space] |= space_content(with_high_guidance(family_of(content), models, args.steps))

@@ -33,7 +33,7 @@ from ...schedules.family.typical import shift_factor
 from ..zoo.members import MEMBERS
 from .choose import typical_pairs
 from .columns import ends_of, run
-from .sets import kept, training_set
+from .sets import add_selection, selected, training_set
 from .subjects import Rows
 from .unknowns import Places, Unknowns, first_guess, layout_of, rows_of, sigma_list
 
@@ -205,9 +205,7 @@ def space_content(at: Unknowns) -> dict[str, dict[str, object]]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(f"schedules/family/family_{VERSION}.json"))
-    parser.add_argument("--space", choices=("ve", "flow"), nargs="+", default=["ve", "flow"])
-    parser.add_argument("--without", nargs="*", default=[], help="kinds of pictures left out")
-    parser.add_argument("--pixels", type=int, nargs="*", default=[], help="resolutions left out")
+    add_selection(parser)
     parser.add_argument("--steps", type=int, nargs="+", default=list(COUNTS))
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -217,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     content = json.loads(args.out.read_text("utf-8")) if args.out.is_file() else {"version": VERSION, "spaces": {}}
     for space in args.space:
         began = time.monotonic()
-        chosen = [which for which in training_set(space == "flow") if kept(which, args.without, args.pixels)]
+        chosen = selected(training_set(space == "flow"), args)
         print(f"{space}: {len(chosen)} models", flush=True)
         models = [Rows(which, args.rows, SEED) for which in chosen]
         start = first_guess(args.steps, [rows.which.key for rows in models])

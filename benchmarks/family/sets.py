@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 
 from ..zoo.members import MEMBERS
@@ -92,6 +93,18 @@ def _listed(chosen: Mapping[str, Sequence[float]], flow: bool) -> list[Training]
         for member, guidances in chosen.items()
         for guidance in guidances
     ]
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that learns: which spaces, and what is left out."""
+    parser.add_argument("--space", choices=("ve", "flow"), nargs="+", default=["ve", "flow"])
+    parser.add_argument("--without", nargs="*", default=[], help="kinds of pictures left out")
+    parser.add_argument("--pixels", type=int, nargs="*", default=[], help="resolutions left out")
+
+
+def selected(models: Sequence[Training], args: argparse.Namespace) -> list[Training]:
+    """Those that stay under these options."""
+    return [which for which in models if kept(which, args.without, args.pixels)]
 
 
 def kept(which: Training, without: Sequence[str], pixels: Sequence[int]) -> bool:

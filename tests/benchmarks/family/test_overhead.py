@@ -24,7 +24,3 @@ def test_it_prints_both_samplers_the_list_and_the_size_of_the_data(k_diffusion, 
     assert first.endswith("ms a step, cpu")
     assert last.startswith("a list ")
     assert "the data file" in last
-
-
-def test_a_list_is_there_in_under_a_millisecond():
-    assert overhead.list_time(repeats=50) < 1.0
