@@ -8,18 +8,14 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest
 SPREAD := -n auto --dist worksteal
 
-# The checks have no use for a second core, the tests have: both at once.
-BOTH := $(MAKE) --no-print-directory -j 2 check
+.PHONY: test test-all test-host check lint types quick-tests all-tests format demo benchmark compare clean
 
-.PHONY: test test-all test-host check quick-tests all-tests format demo benchmark compare clean
+# At every save: no types, and no test of more than two seconds.
+test: lint quick-tests
 
-# At every save: no test of more than two seconds.
-test: $(STAMP)
-	$(BOTH) quick-tests
-
-# All that needs no host; CI runs this.
-test-all: $(STAMP)
-	$(BOTH) all-tests
+# All that needs no host; CI runs this. Types have no use for a second core, the tests have: both at once.
+test-all: lint
+	$(MAKE) --no-print-directory -j 2 types all-tests
 
 quick-tests: $(STAMP)
 	$(PYTEST) $(SPREAD) -m "not slow and not host"
@@ -31,9 +27,13 @@ all-tests: $(STAMP)
 test-host: $(STAMP)
 	$(PYTEST) -m host
 
-check: $(STAMP)
+check: lint types
+
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(STAMP)
 	$(BIN)/pyright
 
 format: $(STAMP)

@@ -82,10 +82,12 @@ def test_a_mistake_is_one_line_before_any_work(capsys, arguments, named):
     assert len(printed.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_no_comparison_noise_is_a_noise_of_the_fit(subject, reference):
     assert not torch.isclose(subject.noise(3, 0), reference.noise).any()
 
 
+@pytest.mark.slow
 def test_the_reference_agrees_with_one_of_half_its_levels(reference):
     assert reference.error < 1e-3
     assert float(sample_errors(reference.coarse, reference.end).max()) < 5e-3
@@ -133,6 +135,7 @@ def test_the_summary_averages_ratios_geometrically():
 
 
 @pytest.mark.usefixtures("rough")
+@pytest.mark.slow
 def test_the_family_is_compared_with_its_coefficients(capsys):
     given = ["--model", "digits_eps", "--steps", "6", "--noises", "4", "--calibration-noises", "4"]
     assert main(["compare", "family", *given, "--sampler", "sigmasmith_multistep"]) == 0

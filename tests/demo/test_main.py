@@ -36,6 +36,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(folder, printed.getvalue())
 
 
+@pytest.mark.slow
 def test_the_demo_writes_presets_plot_picture_and_report(demo):
     folder, out = demo
     assert {path.name for path in folder.iterdir()} == {
@@ -52,6 +53,7 @@ def test_the_demo_writes_presets_plot_picture_and_report(demo):
         assert picture.format == "PNG"
 
 
+@pytest.mark.slow
 def test_the_demo_prints_every_host_schedule_a_takeaway_and_a_share_code(demo):
     out = demo.out
     for name in (

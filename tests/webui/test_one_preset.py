@@ -72,6 +72,7 @@ def test_at_denoise_1_for_fitted_counts(kind, steps, drops):
     fix_steps=st.booleans(),
     drops=st.booleans(),
 )
+@pytest.mark.slow
 def test_below_1_in_noise_level_mode(kind, asked, denoise, fix_steps, drops):
     mine = preset(kind)
     if fix_steps:

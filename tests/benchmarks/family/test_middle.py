@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from sigmasmith.benchmarks.family import middle
 from sigmasmith.benchmarks.family.subjects import Training
 from sigmasmith.schedules.family.learned import load_family
 
 
+@pytest.mark.slow
 def test_the_family_from_the_middle_is_no_worse_than_dpmpp_2m(monkeypatch):
     monkeypatch.setattr(middle, "STARTS", ((10, 3), (10, 6)))
     monkeypatch.setattr(middle, "_ROWS", 3)

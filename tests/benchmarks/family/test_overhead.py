@@ -15,6 +15,7 @@ def k_diffusion():
         return pytest.importorskip("k_diffusion.sampling", reason="pip install k-diffusion to time its dpmpp_2m")
 
 
+@pytest.mark.slow
 def test_it_prints_both_samplers_the_list_and_the_size_of_the_data(k_diffusion, capsys, monkeypatch):
     monkeypatch.setattr(overhead, "SHAPE", (1, 4, 8, 8))
     overhead.main([])

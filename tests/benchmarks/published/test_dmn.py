@@ -10,6 +10,7 @@ from sigmasmith.schedules.fitting.refine.dmn import dmn_levels
 
 
 @pytest.mark.parametrize("known", [SigmaRange(0.0292, 14.6146), SigmaRange(0.003, 1.0, flow=True)])
+@pytest.mark.slow
 def test_schedules_keep_the_contract_from_sigma_max(known):
     for steps, sigmas in dmn_schedules(known, (1, 4, 10), 2).items():
         assert len(check_sigmas(sigmas)) == steps + 1

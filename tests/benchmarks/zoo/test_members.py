@@ -21,6 +21,7 @@ def test_every_file_is_a_member_with_a_recipe():
 
 
 @pytest.mark.parametrize("name", BUILT_ANYWHERE)
+@pytest.mark.slow
 def test_a_member_is_what_its_facts_say(name):
     member, subject = MEMBERS[name], zoo_subject(name, 2.0)
     assert subject.shape == member.shape

@@ -42,6 +42,7 @@ def brute_force(settings, x, sigma, label=None):
 
 @pytest.mark.parametrize("settings", [SMALL, FLOW], ids=["ve", "flow"])
 @pytest.mark.parametrize("guidance", [1.0, 4.0])
+@pytest.mark.slow
 def test_a_mixture_of_pictures_is_the_exact_denoiser(settings, guidance):
     subject = mixture_subject("small", settings, guidance)
     data = from_cosines(sample_mixture(picture_mixture(settings), 4, 0).reshape(4, *subject.shape))
@@ -79,6 +80,7 @@ def test_a_row_does_not_depend_on_the_other_rows(settings):
 
 
 @pytest.mark.parametrize("name", BUILT_ANYWHERE)
+@pytest.mark.slow
 def test_data_have_the_standard_deviation_that_was_told(name):
     settings = MIXTURES[name]
     values = sample_mixture(picture_mixture(settings), 128, 1)

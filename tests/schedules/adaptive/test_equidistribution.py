@@ -65,6 +65,7 @@ def test_no_stretch_is_left_empty():
 
 
 @pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.slow
 def test_it_beats_even_steps_in_sigma_and_in_its_logarithm_on_noises_it_has_not_seen(pilots, flow):
     model, x = mixture(flow), start(flow, rows=6, seed=11)
     exact, _ = run(model, flow, x=x, calls=400)

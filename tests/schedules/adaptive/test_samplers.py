@@ -27,6 +27,7 @@ def errors(model, flow, method, exact, budgets):
 
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize(("method", "order"), [("predictive", 3.0), ("embedded_2", 2.0), ("embedded_3", 3.0)])
+@pytest.mark.slow
 def test_the_error_falls_with_the_order_of_the_method(flow, method, order):
     teacher, budgets = gaussian(flow), (20, 40, 80)
     sigmas = levels(flow, to_zero=False)
@@ -40,12 +41,14 @@ def test_the_error_falls_with_the_order_of_the_method(flow, method, order):
 
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize(("method", "order"), [("predictive", 3.0), ("embedded_2", 2.0), ("embedded_3", 3.0)])
+@pytest.mark.slow
 def test_the_order_holds_where_the_model_is_not_linear(flow, method, order):
     found = errors(mixture(flow), flow, method, converged(flow, to_zero=False), (20, 80))
     assert math.log(found[0] / found[1]) / math.log(4.0) > order - 0.3, found
 
 
 @pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.slow
 def test_the_predictive_method_is_far_better_than_dpmpp_2m_at_equal_calls(flow):
     model, end = mixture(flow), converged(flow)
     high, low = ENDS[flow]
@@ -87,6 +90,7 @@ def test_a_budget_is_never_exceeded_and_the_end_is_reached(calls, method, flow, 
 
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow
 def test_a_smaller_tolerance_gives_a_smaller_error_for_more_calls(flow, method):
     model, exact = mixture(flow), converged(flow)
     found = [run(model, flow, method=method, calls=None, atol=atol) for atol in (0.03, 0.003, 0.0003)]
@@ -105,6 +109,7 @@ def test_a_relative_tolerance_follows_the_size_of_the_output():
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("limits", [{"calls": 12}, {"calls": None, "atol": 0.003}])
+@pytest.mark.slow
 def test_an_image_is_the_same_alone_and_beside_others(flow, method, limits):
     model, x = guided(flow, 3.0), start(flow, rows=4)
     together, report = run(model, flow, method=method, x=x, **limits)

@@ -61,6 +61,7 @@ def test_a_list_that_was_printed_with_five_digits_is_still_the_familys():
 
 @pytest.mark.parametrize("limits", RANGES)
 @pytest.mark.parametrize("steps", [3, 4, 5, 8, 12, 20, 25])
+@pytest.mark.slow
 def test_no_schedule_of_a_host_is_taken_for_the_familys(steps, limits):
     source = FamilyCoefficients(limits)
     for name, schedule in host_schedules(limits).items():

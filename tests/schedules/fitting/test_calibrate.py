@@ -133,6 +133,7 @@ def test_all_hosts_are_compared_at_effort_balanced():
 
 
 @pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.slow
 def test_eight_fitted_steps_beat_every_host_schedule_on_fresh_noise(flow):
     known, fresh = range_of(flow), normal(64, seed=5)
     fit = small_fit(mixture(flow), normal(32), flow=flow, steps=8, effort="balanced")

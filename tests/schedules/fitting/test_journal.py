@@ -152,6 +152,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 def test_a_lock_ends_with_its_process(tmp_path):
     command = [sys.executable, "-c", HOLDS, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

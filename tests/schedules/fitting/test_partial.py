@@ -110,6 +110,7 @@ def test_a_fit_is_given_by_its_denoise_and_reported_by_the_steps_that_run(fits, 
 
 
 @pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.slow
 def test_it_beats_the_cut_schedules_of_the_hosts_on_images_it_never_saw(fits, flow):
     """The mixture's own samples, noised: not what the teacher made of the calibration's noises."""
     known, start, model = range_of(flow), start_of(0.5, flow), mixture(flow)

@@ -31,7 +31,8 @@ def test_quick_takes_at_most_100_and_70_model_calls_a_step_in_all(steps, sampler
     assert fit.nfe == pytest.approx(model.rows / 6, rel=0.05)  # of the 16 noises it took six
 
 
-@pytest.mark.parametrize("effort", ["quick", pytest.param("fast", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("effort", ["quick", "fast"])
 @pytest.mark.parametrize("flow", [False, True])
 def test_several_counts_together_take_one_and_a_half_times_the_dearest(flow, effort):
     model = Counted(mixture(flow=flow))
@@ -39,8 +40,9 @@ def test_several_counts_together_take_one_and_a_half_times_the_dearest(flow, eff
     assert model.rows <= 1.5 * (100 + (70 if effort == "quick" else 120) * 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [False, True])
-@pytest.mark.parametrize("steps", [3, 5, 8, 10, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [3, 5, 8, 10, 20])
 def test_fast_takes_at_most_100_and_120_model_calls_a_step_in_all(steps, flow):
     model = Counted(mixture(flow=flow))
     fit = small_fit(model, normal(16), sampler=NAME, steps=steps, flow=flow)

@@ -62,7 +62,8 @@ def test_another_noise_or_sampler_starts_over(tmp_path, slow_calls):
         assert again.rows == fresh.rows
 
 
-@pytest.mark.parametrize("cfg", [1.05, pytest.param(3.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cfg", [1.05, 3.0])
 def test_another_model_starts_over_and_leaves_the_first_ones_records(tmp_path, slow_calls, cfg):
     with pytest.raises(Interrupted):
         fit(Counting(60), tmp_path / "fit")

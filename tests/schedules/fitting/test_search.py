@@ -41,7 +41,8 @@ def counts_of(trials: list[Trial], origin: str) -> list[int]:
     return [trial.steps for trial in trials if trial.origin == origin]
 
 
-@pytest.mark.parametrize("flow", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("flow", [False, True])
 def test_a_balanced_fit_runs_gits_and_dmn_candidates_of_every_count_that_is_not_large(first_runs, flow):
     model = Counted(mixture(flow))
     fit = small_fit(model, normal(8), flow=flow, effort="balanced", steps=(5, 8, 20))

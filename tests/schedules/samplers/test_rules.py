@@ -69,6 +69,7 @@ def test_a_rule_converges_at_its_order_to_the_exact_gaussian_trajectory(name, fl
 
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("name", ["deis", "lms"])
+@pytest.mark.slow
 def test_rules_above_second_order_keep_it_on_a_mixture(name, flow):
     known, model = range_of(flow), random_mixture(3, power_law(6, 1.2), modes=4, flow=flow)
     x = known.sigma_max * normal(4, 6).double()

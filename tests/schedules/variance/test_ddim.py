@@ -29,6 +29,7 @@ def start(teacher: GaussianTeacher, rows: int = 4, dtype: torch.dtype = torch.fl
     return noise if teacher.flow else noise * (VE[1] ** 2 + teacher.variance.to(noise)).sqrt()
 
 
+@pytest.mark.slow
 def test_without_noise_it_is_bit_equal_to_k_diffusions_euler(k_diffusion_sampling, teacher):
     for steps in (1, 2, 9):
         sigmas, x = levels(steps, teacher.flow), start(teacher)
@@ -62,6 +63,7 @@ def test_it_is_of_the_first_order(teacher):
 
 
 @pytest.mark.parametrize("eta", ["0", "0.5", "1", "cosine 1 to 0", "window 1 from 0.8 to 0.2"])
+@pytest.mark.slow
 def test_the_end_has_the_datas_variance_for_every_eta(teacher, eta):
     rows = 512
     x = start(teacher, rows)
@@ -83,6 +85,7 @@ def test_rows_are_the_same_alone_and_in_a_batch(teacher):
             assert torch.allclose(whole[row], alone[0], atol=1e-6), (kind, row)
 
 
+@pytest.mark.slow
 def test_on_one_path_other_step_counts_come_near_and_on_white_noise_they_do_not(teacher):
     x = start(teacher, 16)
 

@@ -83,6 +83,7 @@ def test_the_plain_inversion_is_euler_on_flipped_sigmas(mixture, image, flow):
 
 
 @pytest.mark.parametrize(("corrections", "order"), [(0, 1), (1, 3), (2, 4)])
+@pytest.mark.slow
 def test_the_round_trip_is_of_the_first_order_plain_and_of_the_third_with_one_call(
     mixture, image, flow, corrections, order
 ):

@@ -78,6 +78,7 @@ def test_the_own_2m_without_noise_is_k_diffusions_dpmpp_2m(k_diffusion_sampling,
 
 
 @pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.slow
 def test_the_own_2m_is_of_the_second_order_without_noise(flow):
     mixture = random_mixture(4, power_law(32, 1.0), flow=flow)
     high, low = (0.9, 0.05) if flow else (8.0, 0.05)

@@ -165,6 +165,7 @@ def test_a_fit_of_schedule_and_coefficients_beats_the_schedule_alone_on_noise_it
         assert geometric_mean(sample_errors(end, reference)) < geometric_mean(sample_errors(other, reference))
 
 
+@pytest.mark.slow
 def test_a_fit_with_coefficients_stays_under_its_limit_and_survives_a_preset_file(tmp_path):
     fit = small_fit(mixture(), normal(8), sampler="sigmasmith_multistep", steps=(4, 6), effort="balanced")
     assert fit.nfe <= EFFORTS["balanced"].limit((4, 6), coefficients=True)

@@ -40,6 +40,7 @@ def tables(flow: bool, name: str = "dpmpp_2m") -> LocalErrors:
 
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("name", MULTISTEP_RULES)
+@pytest.mark.slow
 def test_candidates_keep_the_contract_and_start_at_sigma_max(name, flow):
     known = range_of(flow)
     for count, sigmas in dp_schedules(tables(flow, name), 0.75, (1, 2, 5, 10, 20)).items():

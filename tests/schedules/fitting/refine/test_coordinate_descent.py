@@ -186,6 +186,7 @@ def test_a_fit_hands_over_where_slopes_gain_nothing_and_stays_within_its_limit(m
     assert fit.nfe <= EFFORTS["balanced"].limit((5, 8))
 
 
+@pytest.mark.slow
 def test_a_fit_of_a_smooth_sampler_never_needs_it(monkeypatch):
     monkeypatch.setattr(search, "descend_by_coordinates", lambda *_: pytest.fail("slopes were enough"))
     small_fit(mixture(cfg=3.0), normal(8), sampler="dpmpp_2m", steps=(5, 8), effort="balanced")

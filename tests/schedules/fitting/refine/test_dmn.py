@@ -60,6 +60,7 @@ def test_the_bound_adds_signed_weights_of_one_output_before_it_takes_their_size(
 
 
 @pytest.mark.parametrize(("known", "power"), [(VE, 1), (VE, 2), (FLOW, 2)])
+@pytest.mark.slow
 def test_three_steps_are_at_the_minimum_that_a_grid_finds(known, power):
     found = lambdas(known, 3, power)
     low, high = found[0], found[-1]

@@ -9,7 +9,8 @@ from ..fits import Counted, mixture, normal, small_fit
 
 
 @pytest.mark.parametrize(("effort", "whole"), [("fast", 0), ("fast", 8), ("balanced", 0)])
-@pytest.mark.parametrize("steps", [(1,), (5,), (20,), pytest.param((5, 8, 10, 20), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [(1,), (5,), (20,), (5, 8, 10, 20)])
+@pytest.mark.slow
 def test_a_fit_by_the_recursive_search_stays_under_its_limit(effort, whole, steps):
     model, totals = Counted(mixture(), whole), []
     fit = small_fit(
