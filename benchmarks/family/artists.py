@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ...schedules.core.frequencies import fine_part
@@ -92,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", type=training_of, required=True)
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 8, 10])
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     family = family_of(json.loads(args.file.read_text("utf-8")))
     reached: list[float] = []
     for which in args.models:

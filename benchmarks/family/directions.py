@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ...schedules.core.noise_space import Array
@@ -129,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, nargs="?", default=default)
     add_selection(parser)
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     content = json.loads(args.file.read_text("utf-8"))
     family = replace(family_of(content), directions={})
     for space in args.space:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ...cli.subjects import PlainSubject
@@ -158,6 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--noises", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     family = None if args.family is None else family_of(json.loads(args.family.read_text("utf-8")))
     judged: list[FitVerdict] = []
     for which in args.models:

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from ...schedules.family.learned import VERSION, Family, family_of
 from ...schedules.family.typical import typical_scale
 from .learn import COUNTS, SEED, learn, space_content, write
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_selection(parser)
     parser.add_argument("--steps", type=int, nargs="+", default=list(COUNTS))
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     content = json.loads(args.file.read_text("utf-8"))
     for space in args.space:
         chosen = selected(guided_set(space == "flow"), args)

@@ -19,6 +19,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import SamplerFunction
@@ -121,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scale", type=float, help="instead of the file's typical scale")
     parser.add_argument("--stretch", type=float, default=1.05)
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     family = family_of(json.loads(args.file.read_text("utf-8")))
     if args.scale is not None:
         family = replace(family, typical=dict.fromkeys(("ve", "wide", "flow"), (args.scale, args.stretch)))

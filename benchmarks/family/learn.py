@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.family.learned import TERMS, VERSION, family_of, guidance_terms
@@ -212,6 +213,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--keep-places", action="store_true", help="the models stay where the file has them")
     parser.add_argument("--go-on", action="store_true", help="start from the file; its other step counts stay")
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     content = json.loads(args.out.read_text("utf-8")) if args.out.is_file() else {"version": VERSION, "spaces": {}}
     for space in args.space:
         began = time.monotonic()

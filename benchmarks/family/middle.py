@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ...cli.subjects import PlainSubject
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, help="the family's data")
     parser.add_argument("--models", nargs="+", type=training_of, required=True)
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     family = family_of(json.loads(args.file.read_text("utf-8")))
     columns: dict[str, list[float]] = {}
     for which in args.models:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from ...schedules.core.noise_space import Array, SigmaRange
@@ -105,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--models", nargs="*", default=list(_SEARCHED), help="of the zoo, searched by OptimalSteps")
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     family = load_family()
     print("list: scale, stretch on the family; typical scale there")
     for name, (levels, sigma_range) in _PUBLISHED.items():

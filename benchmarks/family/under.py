@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from ...schedules.family.learned import Family, load_family
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 8, 10, 20])
     parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS))
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     family = load_family()
     by_sampler: dict[str, list[float]] = {name: [] for name in args.samplers}
     for which in args.models:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ...schedules.core.step_counts import StepCounts
@@ -58,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--samplers", nargs="+", default=["dpmpp_2m", "euler"])
     args = parser.parse_args(argv)
+    torch.set_num_threads(1)
     for text in args.models:
         rows = Rows(training_of(text), _ROWS, _SEED, _LEVELS)
         for sampler in args.samplers:

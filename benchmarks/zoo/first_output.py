@@ -32,7 +32,9 @@ def first_output_share(name: str, guidance: float) -> float:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="+", metavar="MEMBER@GUIDANCE")
-    for text in parser.parse_args(argv).models:
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    for text in args.models:
         name, _, guidance = text.partition("@")
         print(f"{text:<32} {first_output_share(name, float(guidance or 1.0)):.2f}", flush=True)
 
