@@ -1,5 +1,5 @@
 // What a node of ours says and shows while it runs and after: a line of progress, pictures, a table. Python words it.
-import { make } from "./curve_view.mjs";
+import { NARROWEST, make } from "./curve_view.mjs";
 import { Beside } from "./beside.mjs";
 import { say, told } from "./words.mjs";
 import { addView, after, grow, nodeOf } from "./widgets.mjs";
@@ -28,7 +28,7 @@ class OutcomeView {
     this.inner.append(this.said, this.bar, this.offer, this.table);
     this.element.append(this.inner);
     this.element.addEventListener("wheel", (event) => onWheel?.(event, this.table));
-    this.sizes = new ResizeObserver(([entry]) => this.fit(entry.contentRect.height));
+    this.sizes = new ResizeObserver(([entry]) => this.fit(entry.contentRect));
     this.sizes.observe(this.inner);
   }
 
@@ -36,9 +36,9 @@ class OutcomeView {
     this.sizes.disconnect();
   }
 
-  fit(height) {
+  fit({ width, height }) {
     const needed = Math.ceil(height) + 16;
-    if (needed <= this.height) return;
+    if (width < NARROWEST || needed <= this.height) return;
     this.height = needed;
     this.onTaller();
   }

@@ -59,6 +59,22 @@ await run({
     await tab.shoot("auto");
   },
 
+  async "a node grows by its words as they are laid out, not by those of an element without a width"(tab) {
+    const auto = await tab.in(() => {
+      const { id } = window.ss.add("SigmasmithAuto", 700, 50);
+      const said = { node: String(id), text: "Tuning takes about four minutes on this machine. ".repeat(5), done: 0.1 };
+      window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: said }));
+      return id;
+    });
+    await tab.until("its words", () => document.querySelector(".sigmasmith-outcome .ss-said")?.getClientRects().length);
+    await tab.in(() => (document.querySelector(".sigmasmith-outcome").style.width = "0"));
+    await sleep(800);
+    await tab.in(() => (document.querySelector(".sigmasmith-outcome").style.width = ""));
+    await sleep(800);
+    const high = await tab.in((id) => window.ss.node(id).size[1], auto);
+    check(high < 800, high);
+  },
+
   async "a fit shows before and after behind a slider, and its report as a table"(tab) {
     const ids = await ownGraph(tab);
     const fit = await tab.in((given) => {
