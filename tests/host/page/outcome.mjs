@@ -53,6 +53,7 @@ await run({
     await tab.until("what ran, below Auto", () => /5 steps of the preset auto\/tiny_sd3, 5 steps, cfg 4/.test(document.querySelector(".ss-said")?.textContent));
     check(actions <= 4, actions);
     tab.figures.actions = actions;
+    await tab.until("it is said once", () => [...document.querySelectorAll(".ss-summary, .ss-said")].filter((line) => line.getClientRects().length && line.textContent.includes("5 steps of the preset auto/tiny_sd3")).length === 1);
     await tab.until("before and after", () => [...document.querySelectorAll(".ss-stage img")].length === 2 && [...document.querySelectorAll(".ss-stage img")].every((image) => image.naturalWidth));
     await sleep(500);
     check((await cutTexts(tab)).length === 0, await cutTexts(tab));
