@@ -5,6 +5,8 @@ import { inWords, say } from "./words.mjs";
 const SVG = "http://www.w3.org/2000/svg";
 const PICTURE = 140; // with the space around the words
 const TALLEST = 340;
+/** Elements narrower than this are not laid out yet: every letter may stand on a line of its own. */
+export const NARROWEST = 60;
 
 export class CurveView {
   constructor({ onCopy, onWheel, onTaller }) {
@@ -60,7 +62,7 @@ export class CurveView {
 
   resized({ target, contentRect }) {
     if (target === this.said) {
-      this.fit(contentRect.height);
+      this.fit(contentRect);
     } else {
       this.width = Math.round(contentRect.width);
       this.pictureHeight = Math.round(contentRect.height);
@@ -69,9 +71,9 @@ export class CurveView {
   }
 
   /** Grow until all words can be read; never shrink, or nodes would jump about while somebody types. */
-  fit(wordsHeight) {
-    const needed = Math.min(TALLEST, PICTURE + Math.ceil(wordsHeight));
-    if (!wordsHeight || !this.answer || this.answer.problem || needed <= this.height) return;
+  fit({ width, height }) {
+    const needed = Math.min(TALLEST, PICTURE + Math.ceil(height));
+    if (!height || width < NARROWEST || !this.answer || this.answer.problem || needed <= this.height) return;
     this.height = needed;
     this.element.style.minHeight = `${needed}px`;
     this.onTaller?.();
@@ -83,7 +85,7 @@ export class CurveView {
     this.frame = null;
     if (this.answer.problem) {
       this.svg.replaceChildren();
-    } else if (this.width >= 60 && this.pictureHeight >= 40) {
+    } else if (this.width >= NARROWEST && this.pictureHeight >= 40) {
       this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.pictureHeight}`);
       this.svg.innerHTML = curveMarkup(this.answer, this.width, this.pictureHeight);
       this.frame = frameOf(this.answer.plot, this.width, this.pictureHeight);

@@ -31,12 +31,14 @@ export class LiveCurves {
    * @param ask (path, body) -> answer; rejects with an Error whose message is for the person.
    * @param copyCode called with a request when the person wants its share code.
    * @param wheel takes wheel events over a curve, and the element of its words, which may scroll.
+   * @param onShown called with a node whose curve says something new.
    */
-  constructor({ rootGraph, ask, copyCode, wheel }) {
+  constructor({ rootGraph, ask, copyCode, wheel, onShown }) {
     this.rootGraph = rootGraph;
     this.ask = ask;
     this.copyCode = copyCode;
     this.wheel = wheel;
+    this.onShown = onShown;
     this.shown = new Map(); // node -> { view, key: what is drawn, wanted: what is to be }
     this.waiting = false;
     this.busy = false;
@@ -59,6 +61,11 @@ export class LiveCurves {
     this.shown.set(node, { view, key: "", wanted: "" });
     grow(node);
     this.soon();
+  }
+
+  /** What stands below a node's curve, "" where there is none. */
+  saidOf(node) {
+    return this.shown.get(node)?.view.answer?.summary ?? "";
   }
 
   /** A node has got the size that its workflow file says, perhaps from before there were curves. */
@@ -113,7 +120,7 @@ export class LiveCurves {
       const { curves } = await this.ask("/sigmasmith/curves", { nodes: [...missing.values()] });
       const answers = new Map([...missing.keys()].map((key, index) => [key, curves[index] ?? { problem: say("noCurveGiven") }]));
       // Drawn at once; the values of all nodes, which may have changed meanwhile, are looked at after that.
-      for (const state of this.shown.values()) if (answers.has(state.wanted)) this.show(state, answers.get(state.wanted), age);
+      for (const [node, state] of this.shown) if (answers.has(state.wanted)) this.show(node, state, answers.get(state.wanted), age);
     } catch (error) {
       // Not remembered for good: the server may be back at the next change.
       for (const state of this.shown.values()) {
@@ -127,9 +134,10 @@ export class LiveCurves {
     this.soon();
   }
 
-  show(state, answer, age) {
+  show(node, state, answer, age) {
     // Files that have changed since it was asked for: it will be asked for once more.
     state.key = age === this.age ? state.wanted : "";
     state.view.show(answer);
+    this.onShown(node);
   }
 }

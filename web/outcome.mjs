@@ -1,5 +1,5 @@
 // What a node of ours says and shows while it runs and after: a line of progress, pictures, a table. Python words it.
-import { make } from "./curve_view.mjs";
+import { NARROWEST, make } from "./curve_view.mjs";
 import { Beside } from "./beside.mjs";
 import { say, told } from "./words.mjs";
 import { addView, after, grow, nodeOf } from "./widgets.mjs";
@@ -10,7 +10,8 @@ const PICTURES = "sigmasmith_pictures";
 const REPORT = "sigmasmith_report";
 
 class OutcomeView {
-  constructor({ urlOf, onOffer, onTaller, onWheel }) {
+  constructor({ urlOf, saidAbove, onOffer, onTaller, onWheel }) {
+    this.saidAbove = saidAbove;
     this.height = 0; // what it needs, in pixels; only grows
     this.fixed = true;
     this.onTaller = onTaller;
@@ -28,7 +29,7 @@ class OutcomeView {
     this.inner.append(this.said, this.bar, this.offer, this.table);
     this.element.append(this.inner);
     this.element.addEventListener("wheel", (event) => onWheel?.(event, this.table));
-    this.sizes = new ResizeObserver(([entry]) => this.fit(entry.contentRect.height));
+    this.sizes = new ResizeObserver(([entry]) => this.fit(entry.contentRect));
     this.sizes.observe(this.inner);
   }
 
@@ -36,21 +37,28 @@ class OutcomeView {
     this.sizes.disconnect();
   }
 
-  fit(height) {
+  fit({ width, height }) {
     const needed = Math.ceil(height) + 16;
-    if (needed <= this.height) return;
+    if (width < NARROWEST || needed <= this.height) return;
     this.height = needed;
     this.onTaller();
   }
 
   status({ text, done, offer, kept }) {
     this.said.textContent = text;
+    this.compare();
     this.bar.hidden = done === undefined;
     this.bar.style.setProperty("--ss-done", `${100 * (done ?? 0)}%`);
     this.minutes = offer;
     this.offer.hidden = offer === undefined && !kept;
     this.offer.textContent = kept ? say("goOn") : say("tuneNow", { minutes: offer });
     this.offer.title = kept ? say("goOnHint") : "";
+  }
+
+  /** Once what was forecast has run, the curve above says the same: no sentence stands in the node twice. */
+  compare() {
+    const above = this.saidAbove();
+    this.said.hidden = above !== "" && this.said.textContent.endsWith(above);
   }
 
   pictures(data) {
@@ -78,12 +86,13 @@ export class Outcomes {
   /**
    * @param rootGraph gives the outermost graph.
    * @param urlOf gives the address of an image that the server has.
+   * @param saidOf gives what stands below a node's curve.
    * @param onOffer called with a node and the minutes that its tuning may take; without minutes, to go on as it was.
    * @param onChange called when `fits` has changed.
    * @param wheel takes wheel events over a view, and its element that may scroll.
    */
-  constructor({ rootGraph, urlOf, onOffer, onChange, wheel }) {
-    Object.assign(this, { rootGraph, urlOf, onOffer, onChange, wheel });
+  constructor({ rootGraph, urlOf, saidOf, onOffer, onChange, wheel }) {
+    Object.assign(this, { rootGraph, urlOf, saidOf, onOffer, onChange, wheel });
     this.views = new WeakMap(); // node -> its view
     this.fits = new Map(); // node id -> { title, text, done, kept } of a fit that runs, or was interrupted and is kept
   }
@@ -102,6 +111,11 @@ export class Outcomes {
     const title = nodeOf(node, this.rootGraph())?.title ?? "";
     this.fits.set(node, { title, text, done: done ?? this.fits.get(node).done, kept });
     this.onChange();
+  }
+
+  /** The curve of a node says something new. */
+  compare(node) {
+    this.views.get(node)?.compare();
   }
 
   /** A run is over: fits that are kept for later stay. */
@@ -131,6 +145,7 @@ export class Outcomes {
     if (this.views.has(node)) return this.views.get(node);
     const view = new OutcomeView({
       urlOf: this.urlOf,
+      saidAbove: () => this.saidOf(node),
       onOffer: (minutes) => this.onOffer(node, minutes),
       onTaller: () => grow(node),
       onWheel: this.wheel,

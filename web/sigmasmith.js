@@ -24,11 +24,13 @@ const curves = new LiveCurves({
   ask,
   copyCode: (node) => copyCode("/sigmasmith/code", { node }),
   wheel,
+  onShown: (node) => outcomes.compare(node),
 });
 
 const outcomes = new Outcomes({
   rootGraph,
   wheel,
+  saidOf: (node) => curves.saidOf(node),
   urlOf: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
   onOffer(node, minutes) {
     if (minutes !== undefined) setWidget(node, "minutes", minutes);

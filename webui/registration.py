@@ -49,6 +49,12 @@ def scheduler_name(chosen: str | None) -> str | None:
     return None
 
 
+def label_of(sd_schedulers: Any, chosen: str) -> str:
+    """The label of a scheduler given by its name or label; what the host does not know stays as it is."""
+    entry = sd_schedulers.schedulers_map.get(chosen)
+    return chosen if entry is None else entry.label
+
+
 def register_schedulers(
     sd_schedulers: Any, functions: Mapping[str, Callable[..., Tensor]], hidden: Collection[str] = ()
 ) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
+from ...schedules.core.words import Phrase
 from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.fitting.report import FAMILY
 from ...schedules.hosting.lists import at_sigma_max
@@ -96,6 +98,18 @@ def choice_of(preset: Preset, facts: RunFacts) -> tuple[Tensor, str] | None:
     plain = preset.sampler == NAME and listed not in preset.coefficients and not families
     sampler = WITHOUT_COEFFICIENTS if plain else preset.sampler
     return (at_sigma_max(sigmas, identity.sigma_max) if facts.whole else sigmas), sampler
+
+
+def choice_in_words(preset: Preset, facts: RunFacts, sampler: str) -> Phrase:
+    """One sentence: which steps of a matching preset a run takes, with which sampler."""
+    listed = _listed(preset, facts)
+    origin = FITTED if listed is None else preset.origin.get(listed, FITTED)
+    given: dict[str, Any] = {"steps": facts.steps, "name": preset.name or Phrase("without a name"), "sampler": sampler}
+    if origin == FITTED:
+        return Phrase("{steps} steps of the preset {name}, with {sampler}.", **given)
+    return Phrase(
+        "{steps} steps of the preset {name} (the host's {origin} won there), with {sampler}.", **given, origin=origin
+    )
 
 
 def preset_name(facts: RunFacts) -> str:

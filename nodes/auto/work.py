@@ -15,7 +15,7 @@ from ...schedules.family.learned import LEAST_STEPS
 from ...schedules.family.schedule import family_schedule
 from ...schedules.family.typical import most_untuned_steps
 from ...schedules.hosting import LOGGER_NAME
-from ...schedules.presets.preset import FITTED, Preset
+from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
 from ..edits import PATCHES
 from ..fit.in_use import InUse
@@ -31,7 +31,7 @@ from ..host.progress import TooLongError
 from ..host.samplers import IGNORES_SCHEDULE, RENEWS_NOISE, draws_noise, sampler_names, sampler_of
 from ..pictures.beside import Beside, for_page, pictures_of
 from ..text import duration
-from .library import RACE, RunFacts, choice_of, matching, preset_name
+from .library import RACE, RunFacts, choice_in_words, choice_of, matching, preset_name
 
 QUICK, NONE, FIT = RACE, "none", "fit"
 # What Fit takes where nobody says otherwise; races use a number of noises of their own.
@@ -184,24 +184,15 @@ class Auto:
             logging.getLogger(LOGGER_NAME).warning("Sigmasmith Auto could not make pictures", exc_info=True)
 
     def _by_preset(self, run: SampledRun, facts: RunFacts, preset: Preset) -> ChosenRun:
-        choice, name = choice_of(preset, facts), preset.name or Phrase("without a name")
+        choice = choice_of(preset, facts)
         if choice is None:
+            name = preset.name or Phrase("without a name")
             return _as_set(
                 run,
                 Phrase("the preset {name} says that nothing can be fitted here, as on models of few steps", name=name),
             )
         sigmas, sampler = choice
-        origin = preset.origin.get(run.steps, FITTED)
-        given: dict[str, Any] = {"steps": run.steps, "name": name, "sampler": sampler}
-        said = (
-            Phrase("Auto: {steps} steps of the preset {name}, with {sampler}.", **given)
-            if origin == FITTED
-            else Phrase(
-                "Auto: {steps} steps of the preset {name} (the host's {origin} won there), with {sampler}.",
-                **given,
-                origin=origin,
-            )
-        )
+        said = Phrase("Auto: {run}", run=choice_in_words(preset, facts, sampler))
         return ChosenRun(sigmas, self._sampler(run, sampler, preset), said, preset)
 
     def _by_family(self, run: SampledRun, facts: RunFacts, reason: str) -> ChosenRun:

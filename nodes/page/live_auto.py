@@ -9,7 +9,7 @@ from ...schedules.family.learned import LEAST_STEPS
 from ...schedules.family.schedule import family_schedule
 from ...schedules.family.typical import most_untuned_steps
 from ...schedules.samplers.fitted import NAME
-from ..auto.library import RunFacts, choice_of, matching
+from ..auto.library import RunFacts, choice_in_words, choice_of, matching
 from ..graph import NodeValues, RunningModel
 from ..text import USES
 from .live_plot import Drawn
@@ -47,12 +47,7 @@ def auto_drawn(request: LiveRequest, sources: Sources) -> Drawn:
     if preset is None or choice is None:
         return replace(_family(node, facts, model), hint=hint)
     sigmas, sampler = choice
-    said = Phrase(
-        "{steps} steps of the preset {name}, with {sampler}.",
-        steps=facts.steps,
-        name=preset.name or Phrase("without a name"),
-        sampler=sampler,
-    )
+    said = choice_in_words(preset, facts, sampler)
     return Drawn(sigmas, model.identity.sigma_range, said, model=model, hint=hint, preset=preset)
 
 

@@ -38,7 +38,8 @@ def find_host() -> tuple[Host | None, str]:
 
 def clean_environment() -> dict[str, str]:
     """Ours without what would leak this interpreter's modules into the host, and with model downloads off."""
-    hidden = ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "VIRTUAL_ENV")
+    # The last: hosts would compile themselves and us anew at every start, as nobody's does.
+    hidden = ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     # Tiny models gain nothing from a second thread; on a busy machine waiting for it makes a step ten times longer.
     kept.setdefault("OMP_NUM_THREADS", "1")

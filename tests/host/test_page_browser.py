@@ -64,5 +64,5 @@ def test_from_an_own_graph_to_a_used_fit_and_what_is_seen_of_it(browser, server,
     print(f"outcome {renderer}: {answer['figures']}")
     record_property("figures", answer["figures"])
     failed = {name: error for name, error in answer["results"].items() if error}
-    assert len(answer["results"]) == 9
+    assert len(answer["results"]) == 10
     assert not failed, "\n\n".join(f"{name}\n{error}" for name, error in failed.items())

@@ -137,6 +137,9 @@ def test_a_search_over_seeds_gives_the_ordinary_image_of_the_best_one(server):
     plain = server.txt2img(**{**asked, "scheduler": "Automatic", "batch_size": 4})
     assert difference(plain.images[seed - 40], automatic.images[0]) <= 2
     assert automatic.infotext == plain.info["infotexts"][seed - 40]
+    before = len(server.log())
+    server.txt2img(panel, **{**asked, "sampler_name": "DPM++ 2M", "scheduler": "Automatic"})
+    assert "Drafts ran Karras at 3 steps" in server.log()[before:]  # which that sampler asks for by its other name
     refused = server.txt2img(panel, **{**asked, "sampler_name": "Euler a"})
     assert refused.status == 500
     assert "draws noise; choose one without" in str(refused.body) + server.log()[-3000:]

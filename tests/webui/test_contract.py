@@ -10,7 +10,7 @@ import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.webui import samplers
-from sigmasmith.webui.registration import FIT_SAMPLER, LABELS, register_schedulers, taken_apart
+from sigmasmith.webui.registration import FIT_SAMPLER, LABELS, label_of, register_schedulers, taken_apart
 
 from .checkouts import NAMES, checkout, sd_schedulers
 
@@ -39,6 +39,12 @@ def test_the_scheduler_class_takes_our_keywords_and_both_keys_are_found(path):
                 assert entry.default_rho == -1
                 sigmas = entry.function(n=5, sigma_min=LOW, sigma_max=HIGH, inner_model=None, device="cpu")
                 assert len(sigmas) == 6
+
+
+def test_every_scheduler_is_called_by_the_label_that_the_dropdown_shows(path):
+    with sd_schedulers(path) as module:
+        for entry in module.schedulers:
+            assert label_of(module, entry.name) == label_of(module, entry.label) == entry.label
 
 
 def test_ours_can_be_hidden_where_the_host_lets_people_hide_schedulers(path):

@@ -14,6 +14,7 @@ from sigmasmith.webui.registration import (
     LABELS,
     SamplerEntry,
     clear_caches,
+    label_of,
     register_samplers,
     register_schedulers,
     scheduler_name,
@@ -82,6 +83,13 @@ def test_a_reload_replaces_and_never_duplicates():
     assert [entry.name for entry in module.schedulers] == ["karras", "sgm_uniform", *LABELS, "theirs"]
     for name, label in LABELS.items():
         assert module.schedulers_map[name].function() == module.schedulers_map[label].function() == "new"
+
+
+def test_a_scheduler_is_called_by_its_label_whichever_of_its_names_is_given():
+    module = scheduler_module()
+    register_schedulers(module, functions())
+    asked = ["karras", "sigmasmith_optimal", "Sigmasmith Optimal", "of a newer host"]
+    assert [label_of(module, chosen) for chosen in asked] == ["Karras", *["Sigmasmith Optimal"] * 2, "of a newer host"]
 
 
 def test_samplers_are_listed_and_the_fit_is_only_resolvable():

@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from modules import sd_samplers, sd_samplers_kdiffusion, shared
+from modules import sd_samplers, sd_samplers_kdiffusion, sd_schedulers, shared
 from torch import Tensor
 
 from ...schedules.samplers.fitted import NAME
+from ..registration import label_of
 from ..samplers import MULTISTEP, own_sampler
 
 # Its repeats follow Karras, and from 20 steps on so does the rest.
@@ -24,9 +25,9 @@ def sampler_config(label: str | None) -> Any:
 
 
 def scheduler_of(chosen: str | None, config: Any) -> str:
-    """The scheduler that runs for a choice in the dropdown: with Automatic, the one that the sampler asks for."""
+    """The label of the scheduler that runs for a choice: with Automatic, of the one that the sampler asks for."""
     own = config.options.get("scheduler") if chosen in (None, "", "Automatic") and config is not None else None
-    return own or chosen or "Automatic"
+    return label_of(sd_schedulers, own or chosen or "Automatic")
 
 
 def function_name(sampler: Any) -> str:

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
 // Machines that do much else need more time: PAGE_SLOWNESS=4 waits four times as long.
-const SLOWNESS = Number(process.env.PAGE_SLOWNESS ?? 1);
+export const SLOWNESS = Number(process.env.PAGE_SLOWNESS ?? 1);
 const READY = 60_000 * SLOWNESS;
 const PATIENCE = 15_000 * SLOWNESS;
 
@@ -13,6 +13,7 @@ export async function run(checks) {
   const { default: puppeteer } = await import(pathToFileURL(puppeteerPath).href);
   const browser = await puppeteer.launch({
     executablePath: chromium,
+    protocolTimeout: 300_000 * SLOWNESS, // the end of a queue is waited for in one call, for four minutes
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],
   });
   const results = {};

@@ -53,10 +53,27 @@ await run({
     await tab.until("what ran, below Auto", () => /5 steps of the preset auto\/tiny_sd3, 5 steps, cfg 4/.test(document.querySelector(".ss-said")?.textContent));
     check(actions <= 4, actions);
     tab.figures.actions = actions;
+    await tab.until("it is said once", () => [...document.querySelectorAll(".ss-summary, .ss-said")].filter((line) => line.getClientRects().length && line.textContent.includes("5 steps of the preset auto/tiny_sd3")).length === 1);
     await tab.until("before and after", () => [...document.querySelectorAll(".ss-stage img")].length === 2 && [...document.querySelectorAll(".ss-stage img")].every((image) => image.naturalWidth));
     await sleep(500);
     check((await cutTexts(tab)).length === 0, await cutTexts(tab));
     await tab.shoot("auto");
+  },
+
+  async "a node grows by its words as they are laid out, not by those of an element without a width"(tab) {
+    const auto = await tab.in(() => {
+      const { id } = window.ss.add("SigmasmithAuto", 700, 50);
+      const said = { node: String(id), text: "Tuning takes about four minutes on this machine. ".repeat(5), done: 0.1 };
+      window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: said }));
+      return id;
+    });
+    await tab.until("its words", () => document.querySelector(".sigmasmith-outcome .ss-said")?.getClientRects().length);
+    await tab.in(() => (document.querySelector(".sigmasmith-outcome").style.width = "0"));
+    await sleep(800);
+    await tab.in(() => (document.querySelector(".sigmasmith-outcome").style.width = ""));
+    await sleep(800);
+    const high = await tab.in((id) => window.ss.node(id).size[1], auto);
+    check(high < 800, high);
   },
 
   async "a fit shows before and after behind a slider, and its report as a table"(tab) {

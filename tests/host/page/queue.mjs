@@ -1,5 +1,7 @@
 // Queue what is on the page, as its button does, and wait for the end.
-const PATIENCE = 240_000;
+import { SLOWNESS } from "./driver.mjs";
+
+const PATIENCE = 240_000 * SLOWNESS;
 
 /** Returns the outputs by node id; throws what the host says when it refuses the graph or a node fails. */
 export function queueAndWait(tab) {

@@ -91,6 +91,14 @@ await run({
     check(sent.length === 0, sent);
   },
 
+  async "a schedule type that the sampler asks for is called as the list calls it"(tab) {
+    await tab.choose("txt2img_sampling", "DPM++ 2M");
+    await tab.choose("txt2img_scheduler", "Automatic");
+    await tab.quiet();
+    const said = await tab.text("will_run");
+    check(said.includes("The schedule type is Karras."), said);
+  },
+
   async "the closed lists are whole after a fit"(tab) {
     const offered = await tab.offered("txt2img_scheduler");
     check(offered.includes("Karras") && offered.includes("Automatic"), offered);

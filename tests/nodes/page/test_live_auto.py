@@ -37,6 +37,12 @@ def test_the_preset_that_the_run_takes_is_drawn_and_named():
     assert answer["summary"].startswith("8 steps of the preset auto/sd, 8 steps, cfg 7, with ")
 
 
+def test_a_schedule_of_the_host_that_won_is_named_as_it_is_after_the_run():
+    won = replace(MINE, origin={8: "beta"}, errors={8: {"fitted": 0.2, "beta": 0.1}})
+    said = "8 steps of the preset auto/sd, 8 steps, cfg 7 (the host's beta won there), with "
+    assert auto({MINE.name: won})["summary"].startswith(said)
+
+
 @pytest.mark.parametrize("run", [{"cfg": 3.0}, {"steps": 9}])
 def test_without_one_for_this_run_the_family_is_drawn(run):
     answer = auto({MINE.name: MINE}, **run)
