@@ -36,9 +36,8 @@ from loaded_pack import (
 )
 
 
-def test_import_takes_less_than_50_ms_beyond_the_host():
-    # 15 ms on an idle core; the machine of a test may be four times as slow.
-    assert IMPORT_SECONDS < 4 * 0.05, IMPORT_SECONDS
+def test_import_takes_less_than_150_ms_of_an_idle_core_beyond_the_host():
+    assert IMPORT_SECONDS < 0.15, IMPORT_SECONDS
     assert not [name for name in LOADED if "Sigmasmith.schedules.optimal" in name]
 
 
