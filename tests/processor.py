@@ -5,14 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+# Seconds of `ten_milliseconds` on an idle core.
+IDLE = 0.01
+
+
+def ten_milliseconds() -> None:
+    """A fixed piece of Python."""
+    sum(number * number for number in range(200_000))
+
+
+def least(work: Callable[[], object], turns: int = 5) -> float:
+    """Processor seconds of the fastest of some turns: others only tell what else the machine did."""
+    spent: list[float] = []
+    for _ in range(turns):
+        start = time.process_time()
+        work()
+        spent.append(time.process_time() - start)
+    return min(spent)
+
 
 def cost(work: Callable[[], object], unit: Callable[[], object], turns: int = 9) -> float:
     """Processor time of `work` in units of another piece, the least of some turns each, taken in turn."""
-    least = [float("inf"), float("inf")]
-    for _ in range(turns):
-        for place, each in enumerate((work, unit)):
-            start = time.process_time()
-            each()
-            least[place] = min(least[place], time.process_time() - start)
-    print(f"{1e3 * least[0]:.1f} ms, {least[0] / least[1]:.2f} times {1e3 * least[1]:.1f} ms")
-    return least[0] / least[1]
+    pairs = [(least(work, 1), least(unit, 1)) for _ in range(turns)]
+    mine, units = (min(column) for column in zip(*pairs))
+    print(f"{1e3 * mine:.1f} ms, {mine / units:.2f} times {1e3 * units:.1f} ms")
+    return mine / units

@@ -1,7 +1,8 @@
 """Run by the host's interpreter: the pack against the host's own classes, without a server.
 
 Usage: python in_process.py COMFYUI PACK [CHECKS ...]. Runs every test_* function of checks_*.py, or of those named, and
-prints one JSON object: `results`, name -> traceback or null, `import_seconds`, and `figures` that checks measured.
+prints one JSON object: `results`, name -> traceback or null, `import_seconds` of an idle core, and `figures` that
+checks measured.
 """
 
 from __future__ import annotations

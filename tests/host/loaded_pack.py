@@ -6,6 +6,7 @@ import atexit
 import importlib
 import importlib.util
 import logging
+import runpy
 import shutil
 import sys
 import tempfile
@@ -97,20 +98,13 @@ def node_classes() -> list[Any]:
     return asyncio.run(ask())
 
 
-def slowness() -> float:
-    """Processor time of a fixed piece of Python, in units of an idle core: what a slow or busy machine adds."""
-    spent = []
-    for _ in range(5):
-        start = time.process_time()
-        sum(number * number for number in range(200_000))
-        spent.append(time.process_time() - start)
-    return min(spent) / 0.01
-
-
 _start = time.process_time()
 PACK_MODULE = load_pack()
 CLASSES = node_classes()
-IMPORT_SECONDS = (time.process_time() - _start) / slowness()
+_spent = time.process_time() - _start
+_processor = runpy.run_path(str(Path(__file__).parents[1] / "processor.py"))
+# Of an idle core: what a slow or busy machine adds is not counted.
+IMPORT_SECONDS = _spent * _processor["IDLE"] / _processor["least"](_processor["ten_milliseconds"])
 NODES = {cls.GET_SCHEMA().node_id: cls for cls in CLASSES}
 LOADED = set(sys.modules)
 

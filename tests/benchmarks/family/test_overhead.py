@@ -7,6 +7,8 @@ import warnings
 import pytest
 from sigmasmith.benchmarks.family import overhead
 
+from ...processor import cost, ten_milliseconds
+
 
 @pytest.fixture
 def k_diffusion():
@@ -25,3 +27,7 @@ def test_it_prints_both_samplers_the_list_and_the_size_of_the_data(k_diffusion, 
     assert first.endswith("ms a step, cpu")
     assert last.startswith("a list ")
     assert "the data file" in last
+
+
+def test_a_list_takes_less_than_a_millisecond_of_an_idle_core():
+    assert cost(lambda: overhead.list_time(repeats=50), ten_milliseconds) / 50 < 0.1

@@ -123,7 +123,7 @@ def test_an_answer_for_ten_thousand_unchanged_presets_costs_little_more_than_ask
         for path in paths:
             os.stat(path)
 
-    assert cost(index.entries, dates) < 3.0
+    assert cost(index.entries, dates) < 2.5
     assert cost(index.names, dates) < 0.5
 
 
