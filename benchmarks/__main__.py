@@ -1,7 +1,7 @@
 """Schedules and samplers against the field, and the studies behind single features.
 
-Without a command: every host's schedules and samplers, the published optimisers and ours, under 15 minutes on two cores
-(--quick: under 2).
+Without a command: every host's schedules and samplers, the published optimisers and ours, 13 minutes on two fast cores,
+up to an hour and a half on two slow ones (--quick: about a tenth).
 """
 
 from __future__ import annotations
