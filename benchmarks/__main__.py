@@ -1,7 +1,7 @@
 """Schedules and samplers against the field, and the studies behind single features.
 
-Without a command: every host's schedules and samplers, the published optimisers and ours, 13 minutes on two fast cores,
-up to an hour and a half on two slow ones (--quick: about a tenth).
+Without a command: every host's schedules and samplers, the published optimisers and ours, 13 minutes on two fast cores
+and several times that on slow ones (--quick: few of all).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 # Command -> the module whose main() runs it, and its line of help.
 COMMANDS = {
     "readme": (".field.readme", "the table and figure of docs/benchmarks.md, from the CSV of the comparison above"),
-    "compare": (".promises.run", "every figure promised of schedules (--quick: about 3 minutes)"),
+    "compare": (".promises.run", "every figure promised of schedules (--quick: few of all)"),
     "adaptive": (".studies.adaptive", "adaptive sampling against dpm_adaptive and against dpmpp_2m"),
     "variance": (".studies.variance", "variance control and DDIM: inversion, noise, composition, overhead"),
     "feedback": (".studies.feedback", "error map, capped 2M, refinement by error"),

@@ -73,7 +73,7 @@ def _write_csv(path: Path, figures: Sequence[CaseFigures]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks compare", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the digits models and few noises: about 3 minutes")
+    parser.add_argument("--quick", action="store_true", help="the digits models and few noises")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help=f"some of: {', '.join(CASES)}")
     parser.add_argument("--noises", type=at_least(2), help="held-out noises, default 128 (--quick: 32)")
     parser.add_argument("--calibration-noises", type=at_least(3), help="of the fits, default 64 (--quick: 16)")
