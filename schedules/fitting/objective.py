@@ -13,6 +13,11 @@ from ..core.noise_space import Array
 from .rollouts import Rollout, Rollouts
 from .sketch import Sketch
 
+# A row nearer to the teacher than this share of a typical row's distance at the start counts little more if it comes
+# nearer still. On networks that the family has not seen, half left fits of dpmpp_2m's sigmas for 700 calls 1.04 times
+# nearer by flow and level by noise prediction, those of coefficients level or 1.01 times; a quarter and one did less.
+_NEAR = 0.5
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -93,19 +98,34 @@ class Objective:
         return (self.rows.stop - self.rows.start) / self.rollouts.budget.rows if self.splits else 1.0
 
 
-def flat_weights(residual: Tensor) -> Tensor:
-    """(B,) weights 1 / ||r||**2 that turn a sum of squares into the log of the per-sample error."""
+def near_square(squares: Tensor) -> float:
+    """Square e**2 of the distance below which a row has come near enough, of (B,) squared distances at a start.
+
+    Of four rows one can be brought arbitrarily near at the cost of all that are not looked at: its log error would pay
+    for it. So searches minimise mean_b log sqrt(||r_b||**2 + e**2), with e half a typical row's distance.
+    """
+    return _NEAR**2 * float(squares.clamp_min(1e-30).log().mean().exp())
+
+
+def mean_log(squares: Tensor, near: float) -> float:
+    """mean_b log sqrt(||r_b||**2 + e**2) of (B,) squared distances."""
+    return 0.5 * float((squares + max(near, 1e-300)).log().mean())
+
+
+def flat_weights(residual: Tensor, near: float = 0.0) -> Tensor:
+    """(B,) weights 1 / (||r||**2 + e**2) that turn a sum of squares into the log of the per-sample error."""
     square = residual.square().sum(dim=1)
-    return 1.0 / square.clamp_min(1e-12 * float(square.max()) + 1e-30)
+    return 1.0 / (square + near).clamp_min(1e-12 * float(square.max()) + 1e-30)
 
 
-def normal_equations(residual: Tensor, slope: Tensor) -> tuple[Array, Array]:
+def normal_equations(residual: Tensor, slope: Tensor, near: float = 0.0) -> tuple[Array, Array]:
     """(columns, columns) sum_b w_b J_b' J_b and (columns,) sum_b w_b J_b' r_b, with w_b the flat weights.
 
     Args:
         residual: (B, m) r.
         slope: (B, m, columns) J.
+        near: e**2.
     """
-    weights = flat_weights(residual)
+    weights = flat_weights(residual, near)
     normal = torch.einsum("bmi,bmj,b->ij", slope, slope, weights).numpy()
     return normal, torch.einsum("bmi,bm,b->i", slope, residual, weights).numpy()

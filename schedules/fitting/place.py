@@ -7,7 +7,7 @@ With z = (log c, p, z_1 .. z_k) from a centre, the family's levels and parameter
 with V_j, Theta_j one standard deviation between models along direction j (family/learned.py). Minimised, with r_b the
 end state's distance to the reference in row b:
 
-    mean_b log ||r_b(z)|| + pull ((log(c / c_0) / spread_c)^2 + ((p - p_0) / spread_p)^2 + sum_j z_j^2)
+    mean_b log sqrt(||r_b(z)||**2 + e**2) + pull ((log(c / c_0) / spread_c)^2 + ((p - p_0) / spread_p)^2 + sum_j z_j^2)
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ class FamilyCoordinates:
         pair = whole_hundredths(min(max(scale, SCALES[0]), SCALES[1]), stretch)
         return replace(centre, log_scale=pair[0], stretch=pair[1], numbers=tuple(numbers.round(2).tolist()))
 
-    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
         """A damped step, pulled to the usual place, that leaves levels in order."""
-        normal, gradient = normal_equations(residual, slope)
+        normal, gradient = normal_equations(residual, slope, near)
         spreads = self._each((*self.runs.spread, 1.0))
         pull = 2.0 * PULL * len(residual) / spreads**2
         away = self.runs.away(self.at(at))[: self.columns] * spreads

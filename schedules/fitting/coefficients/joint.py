@@ -2,7 +2,7 @@
 
 Minimised over z = (s, u), with r_b the student's end state minus the teacher's in row b (sketched):
 
-    f(s, u) = mean_b log ||r_b(sigma(s), theta(s, u))|| + (_PRIOR / 2) sum_j u_j**2
+    f(s, u) = mean_b log sqrt(||r_b(sigma(s), theta(s, u))||**2 + e**2) + (_PRIOR / 2) sum_j u_j**2
     theta(s, u) = theta_start + sum_j u_j basis_j + theta_2M(sigma(s)) - theta_2M(sigma(0))
 
 s are shifts of the inner log-sigmas, u changes of the parameters theta of samplers/parameters.py, all steps at once:
@@ -68,9 +68,9 @@ class JointCoordinates:
         theta = self.theta + np.tensordot(z[self._moving :], self.basis, axes=1)
         return sigmas, theta + dpmpp_2m_parameters(sigmas, self.order) - self._rule
 
-    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
         """Damped step for the mean log error, parameters weakly pulled to z = 0, sigmas kept in order and range."""
-        normal, gradient = normal_equations(residual, slope)
+        normal, gradient = normal_equations(residual, slope, near)
         prior: Array = np.full(len(at), _PRIOR * len(residual))
         prior[: self._moving] = 0.0
         diagonal: Array = np.array(normal.diagonal())

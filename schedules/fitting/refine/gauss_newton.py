@@ -2,16 +2,17 @@
 
 Minimised over the unknowns z, with r_b the student's end state minus the teacher's in row b (sketched):
 
-    f(z) = mean_b log ||r_b(z)||,    log sigma_i = log sigma_i(0) + gap_i (basis z)_i,   i = 1 .. steps - 1
+    f(z) = mean_b log sqrt(||r_b(z)||**2 + e**2),   log sigma_i = log sigma_i(0) + gap_i (basis z)_i,  0 < i < steps
 
 so unknowns are shifts of the inner log-sigmas, each in units of the smaller gap to its neighbours; the first sigma
 stays. With many steps the shifts are tied to a few hat functions over the step index, the columns of `basis`. A step
 solves
 
-    (N + damping * diag N) dz = -sum_b w_b J_b' r_b,    N = sum_b w_b J_b' J_b,   w_b = 1 / ||r_b||**2
+    (N + damping * diag N) dz = -sum_b w_b J_b' r_b,    N = sum_b w_b J_b' J_b,   w_b = 1 / (||r_b||**2 + e**2)
 
-whose right side is minus the gradient of sum_b log ||r_b||. A Jacobian column runs only the calls after the first sigma
-it moves; a Broyden update costs one run and corrects every sample's Jacobian along the step that was tried.
+whose right side is minus the gradient of B f; objective.py says what e is. A Jacobian column runs only the calls after
+the first sigma it moves; a Broyden update costs one run and corrects every sample's Jacobian along the step that was
+tried.
 
 Source: Levenberg 1944, Marquardt 1963 (damping); Broyden 1965 (rank-one update); the composition is ours.
 """
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from ...core.noise_space import Array
 from ...core.sigmas import finish_sigmas
-from ..objective import Objective, Trial, normal_equations
+from ..objective import Objective, Trial, mean_log, near_square, normal_equations
 
 # Largest shift of one sigma per step, in units of the gap: two neighbours that meet half way stay ordered.
 _MAX_SHIFT = 0.4
@@ -51,8 +52,8 @@ class Coordinates(Protocol):
         """Run what z stands for; `base` may share its first calls."""
         ...
 
-    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
-        """A damped Gauss-Newton step from `at` that leaves a valid schedule."""
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
+        """A damped Gauss-Newton step from `at` that leaves a valid schedule; `near` is e**2."""
         ...
 
 
@@ -72,8 +73,8 @@ class Shifts:
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
         return objective(self.schedule(z), base, origin)
 
-    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
-        return bounded_step(self, at, residual, slope, damping)
+    def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
+        return bounded_step(self, at, residual, slope, damping, near)
 
     def schedule(self, z: Array) -> Tensor:
         """Sigma list at z."""
@@ -138,19 +139,19 @@ def jacobian(objective: Objective, trial: Trial, coordinates: Coordinates) -> Te
     return torch.stack(columns, dim=2)
 
 
-def damped_step(residual: Tensor, slope: Tensor, damping: float, free: int) -> Array:
+def damped_step(residual: Tensor, slope: Tensor, damping: float, free: int, near: float) -> Array:
     """Levenberg-Marquardt step for the mean log error, in the first `free` coordinates; the others stay."""
-    normal, gradient = normal_equations(residual, slope[:, :, :free])
+    normal, gradient = normal_equations(residual, slope[:, :, :free], near)
     diagonal = np.diag(normal).copy()
     normal = normal + np.diag(damping * diagonal + 1e-12 * max(diagonal.max(), 1e-30))
     return -np.linalg.solve(normal, gradient)
 
 
-def bounded_step(shifts: Shifts, at: Array, residual: Tensor, slope: Tensor, damping: float) -> Array:
+def bounded_step(shifts: Shifts, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
     """A damped step that keeps the order and the floor: where the last sigma would leave the range, it stays."""
     for free in (len(at), len(at) - 1):
         step = np.zeros(len(at))
-        step[:free] = damped_step(residual, slope, damping, free) if free else 0.0
+        step[:free] = damped_step(residual, slope, damping, free, near) if free else 0.0
         step = shifts.limited(at, step)
         if not shifts.below_floor(at, step):
             return step
@@ -201,18 +202,26 @@ def descend(
     allowance ends."""
     slope = jacobian(objective, start, coordinates)
     best, at, damping, failures, stalled = start, np.zeros(slope.shape[2]), 0.01, 0, 0
+    near = near_square(start.residual.square().sum(dim=1))
+    least = _value(best, start)
     budget = objective.rollouts.budget
     while budget.spent + run_cost <= stop and failures < 3 and stalled < 2:
-        move = coordinates.bounded_step(at, best.residual, slope, damping)
+        move = coordinates.bounded_step(at, best.residual, slope, damping, near)
         if np.abs(move).max(initial=0.0) < 1e-4:
             break
         target = at + move
         trial = coordinates.trial(objective, target, best, "refined from " + start.origin)
         miss = trial.residual - best.residual - slope @ torch.from_numpy(move)
         slope = slope + miss[:, :, None] * torch.from_numpy(move / (move @ move))
-        if trial.error < best.error:
-            stalled = stalled + 1 if np.log(best.error / trial.error) < _STALL else 0
-            best, at, damping, failures = trial, target, max(damping / 4.0, 1e-4), 0
+        value = _value(trial, start)
+        if value < least:
+            stalled = stalled + 1 if least - value < _STALL else 0
+            best, least, at, damping, failures = trial, value, target, max(damping / 4.0, 1e-4), 0
         else:
             damping, failures = damping * 6.0, failures + 1
     return best, at
+
+
+def _value(trial: Trial, start: Trial) -> float:
+    """What is minimised, by the trial's exact errors."""
+    return mean_log(trial.errors.square(), near_square(start.errors.square()))

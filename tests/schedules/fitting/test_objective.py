@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.fitting.direct import DirectRun
-from sigmasmith.schedules.fitting.objective import flat_weights
+from sigmasmith.schedules.fitting.objective import flat_weights, mean_log, near_square
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.samplers.by_name import own_sampler
 
@@ -64,3 +66,29 @@ def test_a_row_without_any_error_keeps_its_weight_finite():
     weights = flat_weights(torch.tensor([[0.0, 0.0], [0.0, 1.0]], dtype=torch.float64))
     assert torch.isfinite(weights).all()
     assert torch.isfinite(flat_weights(torch.zeros(2, 3, dtype=torch.float64))).all()
+
+
+def test_a_row_that_is_near_already_cannot_pay_for_others():
+    """Brought ten thousand times nearer it outweighs twice the distance of three others, but for the least distance."""
+    start = torch.ones(4, dtype=torch.float64)
+    one_settled = torch.tensor([1e-8, 4.0, 4.0, 4.0], dtype=torch.float64)
+    assert mean_log(one_settled, 0.0) < mean_log(start, 0.0)
+    near = near_square(start)
+    assert near == pytest.approx(0.25)
+    assert mean_log(one_settled, near) > mean_log(start, near)
+
+
+def test_the_least_distance_is_half_a_typical_rows_and_scales_with_them():
+    squares = torch.tensor([1.0, 100.0], dtype=torch.float64)
+    assert near_square(squares) == pytest.approx(2.5)
+    assert near_square(9.0 * squares) == pytest.approx(22.5)
+    assert math.isfinite(mean_log(torch.zeros(2, dtype=torch.float64), near_square(torch.zeros(2))))
+
+
+def test_weights_are_the_slope_of_the_mean_log_distance():
+    residual = torch.tensor([[0.3, -0.2], [1.0, 2.0]], dtype=torch.float64, requires_grad=True)
+    near = 0.4
+    value = 0.5 * (residual.square().sum(1) + near).log().sum()
+    (slope,) = torch.autograd.grad(value, residual)
+    weights = flat_weights(residual.detach(), near)
+    assert torch.allclose(slope, weights[:, None] * residual.detach())

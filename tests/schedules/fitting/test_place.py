@@ -58,12 +58,12 @@ def test_a_step_stays_where_levels_are_in_order_and_is_pulled_to_the_usual_place
     generator = torch.Generator().manual_seed(0)
     residual = torch.randn(4, 64, generator=generator, dtype=torch.float64)
     slope = 0.01 * torch.randn(4, 64, 10, generator=generator, dtype=torch.float64)
-    step = coordinates.bounded_step(np.zeros(10), residual, slope, 1e-4)
+    step = coordinates.bounded_step(np.zeros(10), residual, slope, 1e-4, 0.0)
     family = known.at(coordinates.at(step))
     assert all((np.diff(each.levels) < 0).all() for each in family.spaces["flow" if flow else "ve"].values())
     away = np.full(10, 0.4)
     flat = torch.zeros(4, 64, 10, dtype=torch.float64)
-    back = coordinates.bounded_step(away, residual, flat, 1e-4)
+    back = coordinates.bounded_step(away, residual, flat, 1e-4, 0.0)
     assert bool((back < 0.0).all())  # nothing is known: back to what most models have
 
 
@@ -74,7 +74,7 @@ def test_numbers_that_are_not_moved_along_stay():
     coordinates = FamilyCoordinates(known, 10, centre, 3)
     assert coordinates.at(np.array([0.0, 0.0, 0.25])).numbers == (0.75, -0.4, 0.3, 0.2)
     residual = torch.ones(4, 8, dtype=torch.float64)
-    step = coordinates.bounded_step(np.zeros(3), residual, torch.zeros(4, 8, 3, dtype=torch.float64), 1e-4)
+    step = coordinates.bounded_step(np.zeros(3), residual, torch.zeros(4, 8, 3, dtype=torch.float64), 1e-4, 0.0)
     assert step[2] == pytest.approx(-0.5)
 
 

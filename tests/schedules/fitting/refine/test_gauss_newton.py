@@ -134,7 +134,7 @@ def test_any_step_of_any_slope_keeps_sigmas_ordered_and_in_range(seed, steps, co
     for _ in range(5):
         residual = torch.randn(3, 8, generator=draw, dtype=torch.float64)
         slope = torch.randn(3, 8, len(at), generator=draw, dtype=torch.float64) * 10.0 ** -(seed % 5)
-        at = at + bounded_step(shifts, at, residual, slope, 1e-4)
+        at = at + bounded_step(shifts, at, residual, slope, 1e-4, 0.0)
         sigmas = check_sigmas(shifts.schedule(at))
         assert float(sigmas[0]) == float(np.float32(known.sigma_max))
         assert float(sigmas[-2]) >= known.sigma_min * (1.0 - 1e-5)
