@@ -223,5 +223,5 @@ def descend(
 
 
 def _value(trial: Trial, start: Trial) -> float:
-    """What is minimised, by the trial's exact errors."""
+    """Mean log distance that is minimised, by the exact errors of a trial and of the start."""
     return mean_log(trial.errors.square(), near_square(start.errors.square()))
