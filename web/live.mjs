@@ -58,6 +58,7 @@ export class LiveCurves {
     }
     node.onConnectionsChange = after(node.onConnectionsChange, () => this.soon());
     node.onRemoved = after(node.onRemoved, () => this.detach(node));
+    if (WRITERS.has(node.comfyClass)) node.onExecuted = after(node.onExecuted, () => this.ran());
     this.shown.set(node, { view, key: "", wanted: "" });
     grow(node);
     this.soon();
@@ -95,7 +96,7 @@ export class LiveCurves {
     this.soon();
   }
 
-  /** A run is over: it may have written presets. */
+  /** A run, or the part of it that may write presets, is over. */
   ran() {
     const writes = ({ comfyClass }) => WRITERS.has(comfyClass) || comfyClass === AUTO;
     if ([...this.shown.keys()].some(writes)) this.forget();

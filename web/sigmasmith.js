@@ -64,7 +64,10 @@ app.registerExtension({
       const { text, said, warning, quiet } = detail;
       if (!quiet) tell(told(said ?? text), warning ? "warn" : "info", warning ? SECONDS.warning : SECONDS.news);
     });
-    api.addEventListener("sigmasmith.status", ({ detail }) => outcomes.status(detail));
+    api.addEventListener("sigmasmith.status", ({ detail }) => {
+      outcomes.status(detail);
+      if (detail.done === undefined) curves.ran(); // what it says is done may be a new preset, long before the run ends
+    });
     api.addEventListener("sigmasmith.pictures", ({ detail }) => outcomes.pictures(detail));
     api.addEventListener("graphChanged", () => curves.soon());
     api.addEventListener("execution_success", () => curves.ran());

@@ -106,6 +106,28 @@ run({
     await tab.until("another curve", (node, old) => window.ss.curve(window.ss.node(node)) !== old && /14.615/.test(window.ss.words(window.ss.node(node))), schedule, before);
   },
 
+  async "a preset is drawn as soon as it is there, long before the run that made it is over"(tab) {
+    const ids = await tab.in(() => [window.ss.add("SigmasmithAuto", 100, 50).id, window.ss.add("SigmasmithFit", 600, 50).id]);
+    await sleep(1000);
+    await tab.in(() => {
+      const { api } = window.comfyAPI.api;
+      const fetchApi = api.fetchApi.bind(api);
+      window.asked = 0;
+      api.fetchApi = (path, ...rest) => {
+        if (path.startsWith("/sigmasmith/curves")) window.asked += 1;
+        return fetchApi(path, ...rest);
+      };
+    });
+    const say = (more) => tab.in((id, detail) => window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: { node: String(id), text: "Auto: 5 steps of a preset", ...detail } })), ids[0], more);
+    await say({ done: 0.5 });
+    await sleep(1000);
+    check((await tab.in(() => window.asked)) === 0, "asked while it was being made");
+    await say({});
+    await tab.until("Auto's curve is asked for anew", () => window.asked === 1);
+    await tab.in((id) => window.ss.node(id).onExecuted({}), ids[1]);
+    await tab.until("after a fit too", () => window.asked === 2);
+  },
+
   async "a value that makes no sense is a sentence, and the next good one a curve"(tab) {
     const id = await tab.in(() => window.ss.add("SigmasmithCurve", 100, 50).id);
     await drawn(tab, id);
