@@ -13,11 +13,6 @@ from ..core.noise_space import Array
 from .rollouts import Rollout, Rollouts
 from .sketch import Sketch
 
-# A row nearer to the teacher than this share of a typical row's distance at the start counts little more if it comes
-# nearer still. On networks that the family has not seen, half left fits of dpmpp_2m's sigmas for 700 calls 1.04 times
-# nearer by flow and level by noise prediction, those of coefficients level or 1.01 times; a quarter and one did less.
-_NEAR = 0.5
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -98,13 +93,16 @@ class Objective:
         return (self.rows.stop - self.rows.start) / self.rollouts.budget.rows if self.splits else 1.0
 
 
-def near_square(squares: Tensor) -> float:
+def near_square(squares: Tensor, share: float) -> float:
     """Square e**2 of the distance below which a row has come near enough, of (B,) squared distances at a start.
 
     Of four rows one can be brought arbitrarily near at the cost of all that are not looked at: its log error would pay
-    for it. So searches minimise mean_b log sqrt(||r_b||**2 + e**2), with e half a typical row's distance.
+    for it. So a search with many unknowns minimises mean_b log sqrt(||r_b||**2 + e**2).
+
+    Args:
+        share: e over a typical row's distance.
     """
-    return _NEAR**2 * float(squares.clamp_min(1e-30).log().mean().exp())
+    return share**2 * float(squares.clamp_min(1e-30).log().mean().exp())
 
 
 def mean_log(squares: Tensor, near: float) -> float:

@@ -34,6 +34,11 @@ from ..objective import Objective, Trial, mean_log, near_square, normal_equation
 _MAX_SHIFT = 0.4
 # Forward difference, in the same units: small beside the moves that it predicts, large beside float32 rounding.
 _DIFFERENCE = 0.1
+# A row nearer to the teacher than this share of a typical row's distance at the start counts little more if it comes
+# nearer still. On networks that the family has not seen half left fits of dpmpp_2m's sigmas for 700 calls 1.04 times
+# nearer by flow and level by noise prediction, those of sigmas and coefficients for 3,000 calls 1.01 times; a quarter
+# and one did less.
+NEAR = 0.5
 # A step that gains less than this in log error is stalling.
 _STALL = 0.004
 # A Jacobian that brought less than this is the last one.
@@ -46,6 +51,11 @@ class Coordinates(Protocol):
     @property
     def differences(self) -> Array:
         """(columns,) step of the forward difference in each."""
+        ...
+
+    @property
+    def near(self) -> float:
+        """Share of a typical row's distance at z = 0 below which a row has come near enough; 0: however near."""
         ...
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
@@ -69,6 +79,10 @@ class Shifts:
     @property
     def differences(self) -> Array:
         return np.full(self.basis.shape[1], _DIFFERENCE)
+
+    @property
+    def near(self) -> float:
+        return NEAR
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
         return objective(self.schedule(z), base, origin)
@@ -202,8 +216,8 @@ def descend(
     allowance ends."""
     slope = jacobian(objective, start, coordinates)
     best, at, damping, failures, stalled = start, np.zeros(slope.shape[2]), 0.01, 0, 0
-    near = near_square(start.residual.square().sum(dim=1))
-    least = _value(best, start)
+    near = near_square(start.residual.square().sum(dim=1), coordinates.near)
+    least = _value(start, start, coordinates.near)
     budget = objective.rollouts.budget
     while budget.spent + run_cost <= stop and failures < 3 and stalled < 2:
         move = coordinates.bounded_step(at, best.residual, slope, damping, near)
@@ -213,7 +227,7 @@ def descend(
         trial = coordinates.trial(objective, target, best, "refined from " + start.origin)
         miss = trial.residual - best.residual - slope @ torch.from_numpy(move)
         slope = slope + miss[:, :, None] * torch.from_numpy(move / (move @ move))
-        value = _value(trial, start)
+        value = _value(trial, start, coordinates.near)
         if value < least:
             stalled = stalled + 1 if least - value < _STALL else 0
             best, least, at, damping, failures = trial, value, target, max(damping / 4.0, 1e-4), 0
@@ -222,6 +236,6 @@ def descend(
     return best, at
 
 
-def _value(trial: Trial, start: Trial) -> float:
+def _value(trial: Trial, start: Trial, near: float) -> float:
     """Mean log distance that is minimised, by the exact errors of a trial and of the start."""
-    return mean_log(trial.errors.square(), near_square(start.errors.square()))
+    return mean_log(trial.errors.square(), near_square(start.errors.square(), near))

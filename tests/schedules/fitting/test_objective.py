@@ -73,16 +73,16 @@ def test_a_row_that_is_near_already_cannot_pay_for_others():
     start = torch.ones(4, dtype=torch.float64)
     one_settled = torch.tensor([1e-8, 4.0, 4.0, 4.0], dtype=torch.float64)
     assert mean_log(one_settled, 0.0) < mean_log(start, 0.0)
-    near = near_square(start)
+    near = near_square(start, 0.5)
     assert near == pytest.approx(0.25)
     assert mean_log(one_settled, near) > mean_log(start, near)
 
 
-def test_the_least_distance_is_half_a_typical_rows_and_scales_with_them():
+def test_the_least_distance_is_a_share_of_a_typical_rows_and_scales_with_them():
     squares = torch.tensor([1.0, 100.0], dtype=torch.float64)
-    assert near_square(squares) == pytest.approx(2.5)
-    assert near_square(9.0 * squares) == pytest.approx(22.5)
-    assert math.isfinite(mean_log(torch.zeros(2, dtype=torch.float64), near_square(torch.zeros(2))))
+    assert near_square(squares, 0.5) == pytest.approx(2.5)
+    assert near_square(9.0 * squares, 0.5) == pytest.approx(22.5)
+    assert math.isfinite(mean_log(torch.zeros(2, dtype=torch.float64), near_square(torch.zeros(2), 0.5)))
 
 
 def test_weights_are_the_slope_of_the_mean_log_distance():
