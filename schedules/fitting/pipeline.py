@@ -182,23 +182,18 @@ class Search:
         race, raced = Race(problem, self.objective), raced_counts(problem)
         # A quick fit has nothing else for counts that the family has no coefficients for.
         others = [] if problem.effort.refines else [count for count in problem.steps if count not in raced]
-        runs = (sum(raced) + sum(others)) * self.objective.share
-        left = problem.budget.left - problem.budget.reserve - runs
+        left = problem.budget.left - problem.budget.reserve - sum(others) * self.objective.share
         left *= _RACE_SHARE if problem.effort.refines else 1.0
         for number, count in enumerate(raced):
             spent, share = problem.budget.spent, count / sum(raced[number:])
-            place = race.run(count, share * left, self.family)
+            place, self.raced[count] = race.run(count, share * left, self.family)
             left -= problem.budget.spent - spent
             self.family = self.family or place
-            self._run_at(race, count, place)
         assert self.family is not None  # there is a count to race at
         for count in others:
-            self._run_at(race, count, self.family.at_steps(count))
+            self.raced[count] = race.trial(count, self.family.at_steps(count))
+            self.raced[count].rollout.forget()
         self.notes.append(self.family.in_words())
-
-    def _run_at(self, race: Race, count: int, place: FamilyPlace) -> None:
-        self.raced[count] = race.trial(count, place)
-        self.raced[count].rollout.forget()
 
     @property
     def mean_log_error(self) -> float:

@@ -45,8 +45,8 @@ class Race:
     def __post_init__(self) -> None:
         self.runs = FamilyRuns(self.problem, self.problem.family or load_family())
 
-    def run(self, steps: int, allowance: float, other: FamilyPlace | None = None) -> FamilyPlace:
-        """The best place found at a step count for at most about `allowance` evaluations per sample.
+    def run(self, steps: int, allowance: float, other: FamilyPlace | None = None) -> tuple[FamilyPlace, Trial]:
+        """(best place, its run) found at a step count for at most about `allowance` evaluations per sample.
 
         Args:
             other: the place at another step count, to start from in place of scales far apart.
@@ -67,7 +67,8 @@ class Race:
             if self._score(place, tried[place]) < self._score(best, tried[best]):
                 best, worse = place, best
             tried[worse].rollout.forget()
-        return replace(self._walk(steps, tried[usual], best, tried[best], stop), steps=steps)
+        place, trial = self._walk(steps, tried[usual], best, tried[best], stop)
+        return replace(place, steps=steps), trial
 
     def _far_apart(self) -> Iterator[FamilyPlace]:
         usual = self.runs.usual
@@ -79,8 +80,10 @@ class Race:
         """A run at a step count, with the place's numbers as they are."""
         return self.runs.trial(self.objective, steps, place)
 
-    def _walk(self, steps: int, usual: Trial, start: FamilyPlace, first: Trial, stop: float) -> FamilyPlace:
-        """The best place near a start, or the usual one where that is not shown to be worse."""
+    def _walk(
+        self, steps: int, usual: Trial, start: FamilyPlace, first: Trial, stop: float
+    ) -> tuple[FamilyPlace, Trial]:
+        """The best place near a start and its run, or the usual one where that is not shown to be worse."""
         best, place, columns = first, start, self._columns(steps, stop)
         if columns >= 2:
             coordinates = FamilyCoordinates(self.runs, steps, start, columns)
@@ -90,7 +93,7 @@ class Race:
         for trial in (usual, first, best):
             trial.rollout.forget()
         shown = len(gains) < 2 or float(gains.mean()) > float(gains.std()) / len(gains) ** 0.5
-        return place if shown else self.runs.usual
+        return (place, best) if shown else (self.runs.usual, usual)
 
     def _columns(self, steps: int, stop: float) -> int:
         """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""
