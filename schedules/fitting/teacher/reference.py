@@ -25,7 +25,7 @@ from .teacher import Teacher, run_teacher
 STOCHASTIC_TOLERANCE = 0.15
 # Two that differ by up to so many times that are a hard model's, for which more levels help; a distilled one's are far
 # apart at any number of levels. They may take this share of what the fit may spend.
-_NEAR, _MORE_LEVELS = 4.0, 0.25
+_NEAR, _MORE_LEVELS = 4.0, 0.3
 # Share by which they may differ where no more levels can be had: the finer one's own error is a part of that, and no
 # gain is counted below it.
 _ROUGH = 0.2
@@ -93,18 +93,28 @@ def make_reference(problem: Problem) -> Reference:
 
 def _refined(problem: Problem, reference: Reference, coarse: Tensor, checked: slice) -> Reference:
     """The reference with twice the levels, where that is likely to settle it and leaves enough for the search; else as
-    it is, to be trusted where its halves differ by no more than _ROUGH.
+    it is, to be trusted where its halves differ by no more than _ROUGH, or where the `checked` rows with twice the
+    levels end as near to it as its coarser half should have.
 
     Args:
         coarse: end states with half the levels, of the `checked` rows.
     """
-    nodes, budget = 2 * problem.effort.teacher_nodes, problem.budget
-    _, near = agreement(reference.end, coarse, _NEAR * problem.effort.tolerance, checked)
-    if not near or nodes > min(_MORE_LEVELS * budget.limit, budget.left):
-        return replace(reference, converged=agreement(reference.end, coarse, _ROUGH, checked)[1])
-    end = _teacher(problem, _levels(problem, nodes), problem.everything).end
-    agreed = agreement(end, reference.end, _ROUGH)
-    return Reference(reference.teacher, end, *agreed, levels=(nodes // 2, nodes))
+    nodes, budget, effort = 2 * problem.effort.teacher_nodes, problem.budget, problem.effort
+    _, near = agreement(reference.end, coarse, _NEAR * effort.tolerance, checked)
+    most = min(_MORE_LEVELS * budget.limit, budget.left) if near else 0.0
+    if nodes <= most:
+        end = _teacher(problem, _levels(problem, nodes), problem.everything).end
+        agreed = agreement(end, reference.end, _ROUGH)
+        return Reference(reference.teacher, end, *agreed, levels=(nodes // 2, nodes))
+    rough = replace(reference, converged=agreement(reference.end, coarse, _ROUGH, checked)[1])
+    if rough.converged or nodes * problem.share(checked) > most:
+        return rough
+    end = _teacher(problem, _levels(problem, nodes), checked).end
+    difference, converged = agreement(reference.end, end, effort.tolerance, checked)
+    if not converged:
+        return rough
+    # What the two differ by is the error of the coarser, which is the reference here.
+    return replace(reference, disagreement=difference, converged=True, levels=(nodes // 2, nodes // 2))
 
 
 def first_output_distance(reference: Reference) -> float:

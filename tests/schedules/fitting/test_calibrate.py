@@ -11,6 +11,7 @@ from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.by_name import own_sampler
+from sigmasmith.schedules.samplers.fitted import NAME
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from .fits import FLOW, POOR, VE, Counted, assert_contract, mixture, normal, range_of, small_fit, teacher_of
@@ -171,6 +172,20 @@ def test_a_hard_model_with_no_budget_for_more_levels_is_fitted_by_a_rough_refere
     assert row.chosen == FITTED
     assert row.errors[FITTED] < 0.5 * row.errors["simple"]
     assert "no gain is counted below that" in str(fit.report)
+
+
+def test_a_hard_model_is_raced_on_where_the_rows_that_judge_can_have_levels_enough():
+    """The halves of 30 levels end too far apart to be trusted; 60 on two rows show that the 30 are good enough."""
+    counted, labels = Counted(mixture(True, cfg=30.0)), {"labels": torch.arange(8) % 3}
+    fit = small_fit(counted, normal(8), flow=True, sampler=NAME, effort="quick", extra_args=labels)
+    assert "Nothing was fitted" not in str(fit.report)
+    assert fit.report.rows[5].chosen == FITTED
+    assert counted.rows <= 450
+    assert fit.report.reference is not None
+    top, fine = FLOW.sigma_max * normal(8)[4:6], finish_sigmas(teacher_sigmas(600, FLOW))
+    true = own_sampler("dpmpp_2m")(mixture(True, cfg=30.0), top, fine, extra_args={"labels": torch.tensor([1, 2])})
+    away = geometric_mean(sample_errors(fit.report.reference, true))
+    assert 0.5 * away < fit.report.reference_error < 2.0 * away
 
 
 def test_a_model_whose_references_end_far_apart_is_said_to_be_one():
