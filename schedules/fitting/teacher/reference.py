@@ -94,13 +94,13 @@ def make_reference(problem: Problem) -> Reference:
 def _refined(problem: Problem, reference: Reference, coarse: Tensor, checked: slice) -> Reference:
     """The reference with twice the levels, where that is likely to settle it and leaves enough for the search; else as
     it is, to be trusted where its halves differ by no more than _ROUGH, or where the `checked` rows with twice the
-    levels end as near to it as its coarser half should have.
+    levels say that its error is no larger than one of such halves would be.
 
     Args:
         coarse: end states with half the levels, of the `checked` rows.
     """
-    nodes, budget, effort = 2 * problem.effort.teacher_nodes, problem.budget, problem.effort
-    _, near = agreement(reference.end, coarse, _NEAR * effort.tolerance, checked)
+    nodes, budget = 2 * problem.effort.teacher_nodes, problem.budget
+    _, near = agreement(reference.end, coarse, _NEAR * problem.effort.tolerance, checked)
     most = min(_MORE_LEVELS * budget.limit, budget.left) if near else 0.0
     if nodes <= most:
         end = _teacher(problem, _levels(problem, nodes), problem.everything).end
@@ -110,7 +110,7 @@ def _refined(problem: Problem, reference: Reference, coarse: Tensor, checked: sl
     if rough.converged or nodes * problem.share(checked) > most:
         return rough
     end = _teacher(problem, _levels(problem, nodes), checked).end
-    difference, converged = agreement(reference.end, end, effort.tolerance, checked)
+    difference, converged = agreement(reference.end, end, _ROUGH / 4.0, checked)
     if not converged:
         return rough
     # What the two differ by is the error of the coarser, which is the reference here.
