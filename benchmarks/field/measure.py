@@ -28,8 +28,8 @@ class FieldOptions:
         methods: names of the methods to run, None for all.
     """
 
-    noises: int = 128
-    calibration: int = 64
+    noises: int = 64
+    calibration: int = 32
     steps: tuple[int, ...] = STEPS
     fits: tuple[tuple[str, str, tuple[int, ...] | None], ...] = (
         (SAMPLER, "fast", None),
