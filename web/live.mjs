@@ -1,7 +1,7 @@
 // Live curves: keeps what every schedule node shows in step with the graph. Python computes, curve_svg.mjs draws.
 import { describe } from "./graph.mjs";
 import { CurveView } from "./curve_view.mjs";
-import { addView, after, grow } from "./widgets.mjs";
+import { addView, after, grow, nodeOf } from "./widgets.mjs";
 import { say } from "./words.mjs";
 
 const WIDGET = "sigmasmith_curve";
@@ -100,6 +100,11 @@ export class LiveCurves {
   ran() {
     const writes = ({ comfyClass }) => WRITERS.has(comfyClass) || comfyClass === AUTO;
     if ([...this.shown.keys()].some(writes)) this.forget();
+  }
+
+  /** Auto says what it has chosen, perhaps a preset that it has just made: its run goes on long after that. */
+  told(id) {
+    if (nodeOf(id, this.rootGraph())?.comfyClass === AUTO) this.ran();
   }
 
   /** Draw what has changed; asks for one batch at a time and takes the latest values after it. */

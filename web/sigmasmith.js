@@ -66,7 +66,7 @@ app.registerExtension({
     });
     api.addEventListener("sigmasmith.status", ({ detail }) => {
       outcomes.status(detail);
-      if (detail.done === undefined) curves.ran(); // what it says is done may be a new preset, long before the run ends
+      if (detail.done === undefined) curves.told(detail.node);
     });
     api.addEventListener("sigmasmith.pictures", ({ detail }) => outcomes.pictures(detail));
     api.addEventListener("graphChanged", () => curves.soon());

@@ -118,11 +118,12 @@ run({
         return fetchApi(path, ...rest);
       };
     });
-    const say = (more) => tab.in((id, detail) => window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: { node: String(id), text: "Auto: 5 steps of a preset", ...detail } })), ids[0], more);
-    await say({ done: 0.5 });
+    const say = (id, more) => tab.in((node, detail) => window.comfyAPI.api.api.dispatchEvent(new CustomEvent("sigmasmith.status", { detail: { node: String(node), text: "5 steps of a preset", ...detail } })), id, more);
+    await say(ids[0], { done: 0.5 });
+    await say(ids[1], {});
     await sleep(1000);
-    check((await tab.in(() => window.asked)) === 0, "asked while it was being made");
-    await say({});
+    check((await tab.in(() => window.asked)) === 0, "asked while it was being made, or for what chooses none");
+    await say(ids[0], {});
     await tab.until("Auto's curve is asked for anew", () => window.asked === 1);
     await tab.in((id) => window.ss.node(id).onExecuted({}), ids[1]);
     await tab.until("after a fit too", () => window.asked === 2);
