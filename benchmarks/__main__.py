@@ -1,7 +1,7 @@
 """Schedules and samplers against the field, and the studies behind single features.
 
-Without a command: every host's schedules and samplers, the published optimisers and ours, 13 minutes on two fast cores
-and several times that on slow ones (--quick: few of all).
+Without a command: every host's schedules and samplers, the published optimisers and ours, over half an hour of two slow
+cores (--quick: few of all).
 """
 
 from __future__ import annotations
