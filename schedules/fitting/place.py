@@ -107,7 +107,7 @@ class FamilyCoordinates:
         return self._each(_DIFFERENCES)
 
     @property
-    def near(self) -> float:
+    def near_share(self) -> float:
         return 0.0  # a dozen numbers that are pulled to what models mostly have cannot bring one row near alone
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:

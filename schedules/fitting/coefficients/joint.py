@@ -24,7 +24,7 @@ from torch import Tensor
 from ...core.noise_space import Array
 from ...samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters, features, parameters_of
 from ..objective import Objective, Trial, normal_equations
-from ..refine.gauss_newton import NEAR, Shifts, descend, jacobian_calls, shifts_around
+from ..refine.gauss_newton import NEAR_SHARE, Shifts, descend, jacobian_calls, shifts_around
 from .features import feature_sketches
 
 # Pull of the parameters to where they started, in units of log error per sample.
@@ -59,8 +59,8 @@ class JointCoordinates:
         return np.concatenate([self.shifts.differences, self.parameter_differences])
 
     @property
-    def near(self) -> float:
-        return NEAR
+    def near_share(self) -> float:
+        return NEAR_SHARE
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
         sigmas, theta = self.at(z)

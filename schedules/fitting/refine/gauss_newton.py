@@ -38,7 +38,7 @@ _DIFFERENCE = 0.1
 # nearer still. Half left fits of dpmpp_2m's sigmas for 700 calls 1.04 times nearer on clip art and emoji by flow, level
 # by noise prediction and on letters by flow; fits of sigmas and coefficients for 3,000 calls 1.01 times. A quarter and
 # one did less.
-NEAR = 0.5
+NEAR_SHARE = 0.5
 # A step that gains less than this in log error is stalling.
 _STALL = 0.004
 # A Jacobian that brought less than this is the last one.
@@ -54,7 +54,7 @@ class Coordinates(Protocol):
         ...
 
     @property
-    def near(self) -> float:
+    def near_share(self) -> float:
         """Share of a typical row's distance at z = 0 below which a row has come near enough; 0: however near."""
         ...
 
@@ -81,8 +81,8 @@ class Shifts:
         return np.full(self.basis.shape[1], _DIFFERENCE)
 
     @property
-    def near(self) -> float:
-        return NEAR
+    def near_share(self) -> float:
+        return NEAR_SHARE
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
         return objective(self.schedule(z), base, origin)
@@ -216,8 +216,8 @@ def descend(
     allowance ends."""
     slope = jacobian(objective, start, coordinates)
     best, at, damping, failures, stalled = start, np.zeros(slope.shape[2]), 0.01, 0, 0
-    near = near_square(start.residual.square().sum(dim=1), coordinates.near)
-    least = _value(start, start, coordinates.near)
+    near = near_square(start.residual.square().sum(dim=1), coordinates.near_share)
+    least = _value(start, start, coordinates.near_share)
     budget = objective.rollouts.budget
     while budget.spent + run_cost <= stop and failures < 3 and stalled < 2:
         move = coordinates.bounded_step(at, best.residual, slope, damping, near)
@@ -227,7 +227,7 @@ def descend(
         trial = coordinates.trial(objective, target, best, "refined from " + start.origin)
         miss = trial.residual - best.residual - slope @ torch.from_numpy(move)
         slope = slope + miss[:, :, None] * torch.from_numpy(move / (move @ move))
-        value = _value(trial, start, coordinates.near)
+        value = _value(trial, start, coordinates.near_share)
         if value < least:
             stalled = stalled + 1 if least - value < _STALL else 0
             best, least, at, damping, failures = trial, value, target, max(damping / 4.0, 1e-4), 0
@@ -236,6 +236,6 @@ def descend(
     return best, at
 
 
-def _value(trial: Trial, start: Trial, near: float) -> float:
+def _value(trial: Trial, start: Trial, share: float) -> float:
     """Mean log distance that is minimised, by the exact errors of a trial and of the start."""
-    return mean_log(trial.errors.square(), near_square(start.errors.square(), near))
+    return mean_log(trial.errors.square(), near_square(start.errors.square(), share))
