@@ -13,7 +13,7 @@ MAX_CHAIN = 64
 MAX_VALUES = 64
 MAX_VALUE = 70_000  # characters: a share code with its line breaks
 MAX_NAME = 200
-MAX_NUMBER = 1e15
+MAX_NUMBER = 2.0**64  # a seed
 
 
 @dataclass(frozen=True)

@@ -282,7 +282,15 @@ def test_a_malformed_request_is_refused_with_a_sentence(request_data):
         parse_request(request_data)
 
 
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(-5, 20_000), st.floats(-2, 3), st.text(max_size=20))
+@pytest.mark.parametrize("seed", [2**50, 2**64 - 1])
+def test_every_seed_that_a_host_draws_or_takes_is_a_number_of_a_run(seed):
+    request = schedule() | {"run": node("KSampler", steps=10, seed=seed)}
+    assert drawn(answer_of(json.loads(json.dumps(request)))) == drawn(answer_of(schedule()))
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 20_000), st.just(2**64 - 1), st.floats(-2, 3), st.text(max_size=20)
+)
 KINDS = st.sampled_from(["Schedule", "LoadPreset", "SavePreset", "Fit", "Apply", "Cosine", "Curve"])
 INPUTS = st.sampled_from(["steps", "denoise", "mode", "curve", "settings", "name", "preset", "offset", "max_beta"])
 
