@@ -68,9 +68,10 @@ class FamilyPlace:
         share = max(0.0, 1.0 - abs(math.log(steps / self.steps)) / math.log(_FADED))
         return replace(self, numbers=tuple(round(share * number, 2) for number in self.numbers) if share else ())
 
-    def in_words(self) -> str:
-        """One sentence for the report."""
+    def in_words(self, *, moved: bool = False) -> str:
+        """One sentence for the report; `moved`: whether a fit moved every step beyond."""
         place = f"scale {self.scale:.3g}, stretch {self.stretch:.3g}"
         if any(self.numbers):
             place += ", directions " + ", ".join(f"{number:.3g}" for number in self.numbers)
-        return f"The family (version {self.version}) suits this model at {place}."
+        besides = ", and every step a little besides" if moved else ""
+        return f"The family (version {self.version}) suits this model at {place}{besides}."

@@ -17,13 +17,10 @@ from ..core.sigmas import MAX_LIST, check_steps, finish_sigmas
 from ..curves.powers import karras_sigmas
 from ..samplers.by_name import own_sampler
 from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multistep
-from ..samplers.parameters import AFFINE, allowed, coefficients_of, dpmpp_2m_parameters
+from ..samplers.parameters import coefficients_of, dpmpp_2m_parameters, late_start
 from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
 from .placing import placed, whole_hundredths
 from .typical import WIDE, most_untuned_steps, typical_scale
-
-# Of a list's steps: runs that start later have no use for what whole runs learned.
-_LATE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -159,18 +156,13 @@ def family_coefficients(
 
     Args:
         sigmas: (steps + 1,) the whole list.
-        first: step with which the run starts. From the middle it has no outputs from before, so parameters that weigh
-            them are 0; so are those that make up for the errors of the steps before it, the affine ones, and, in the
-            last third of a list, where DPM++ 2M does better, all but those of the step to 0
-            (benchmarks/family/middle.py).
+        first: step with which the run starts; see late_start.
     """
     steps = len(sigmas) - 1
     if not LEAST_STEPS <= steps <= MOST_STEPS:
         return None
     parameters = family.at(steps, flow=flow).parameters_at(guidance)
     if first:
-        parameters = parameters[first:] * allowed(steps - first, ORDER)
-        parameters[:, -AFFINE:] = 0.0
-        parameters[:-1] *= first <= _LATE * steps
+        parameters = late_start(parameters, first)
     run = sigmas[first:]
     return coefficients_of(dpmpp_2m_parameters(run, ORDER) + parameters, run)

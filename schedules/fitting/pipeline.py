@@ -16,6 +16,7 @@ from .budget import OutOfTimeError
 from .check import Candidate, held_out_check
 from .experts import switch_sentences
 from .objective import Objective, Trial
+from .place import FAMILY_RUN
 from .problem import Problem
 from .race import Race, can_race, raced_counts
 from .refine.oss_cost import oss_limit
@@ -190,10 +191,11 @@ class Search:
             left -= problem.budget.spent - spent
             self.family = self.family or place
         assert self.family is not None  # there is a count to race at
+        moved = any(trial.origin != FAMILY_RUN for trial in self.raced.values())
         for count in others:
             self.raced[count] = race.trial(count, self.family.at_steps(count))
             self.raced[count].rollout.forget()
-        self.notes.append(self.family.in_words())
+        self.notes.append(self.family.in_words(moved=moved))
 
     @property
     def mean_log_error(self) -> float:

@@ -28,6 +28,8 @@ from .objective import Objective, Trial, normal_equations
 from .problem import Problem
 
 PULL = 0.015
+# Origin of a run of the family as it is at a place.
+FAMILY_RUN = "the family"
 # Spreads between models are those of a small zoo: a model outside it may lie further away.
 _LEAST_SPREAD = (0.3, 0.1)
 # Forward differences of log scale, stretch and each number: visible, nearly straight.
@@ -74,7 +76,7 @@ class FamilyRuns:
         coefficients = None
         if self.problem.fits_coefficients:
             coefficients = family_coefficients(family, sigmas, self.problem.sampling.guidance, flow=limits.flow)
-        return objective(sigmas, base, "the family", coefficients)
+        return objective(sigmas, base, FAMILY_RUN, coefficients)
 
     def away(self, place: FamilyPlace) -> Array:
         """Spreads by which a place lies from the usual one."""

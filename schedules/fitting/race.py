@@ -1,9 +1,9 @@
 """The race: where the family lies on one model, by true runs on few rows.
 
-First scales alone, far apart. Then, from the best, scale, stretch and as many directions in which models differ as the
-calls allow, by the Gauss-Newton method (place.py says what is minimised). A dozen numbers that are pulled to what
-models mostly have are few enough for four rows; the usual place stays where the gain over it, row by row, is not larger
-than its own standard error.
+First scales alone, far apart. Then, from the best, by the Gauss-Newton method, whichever the calls allow: levels and
+parameters of every step, pulled to what models mostly have (prior.py), or scale, stretch and as many directions in
+which models differ as fit in (place.py). Both are few enough unknowns for four rows, the first for their pull; the
+usual place stays where the gain over it, row by row, is not larger than its own standard error.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from ..core.words import Phrase
 from ..family.learned import LEAST_STEPS, MOST_STEPS, load_family
 from ..family.place import FamilyPlace
 from ..family.placing import SCALES, whole_hundredths
+from .coefficients.joint import affordable_knots, refine_coefficients
 from .objective import Objective, Trial
 from .place import PULL, FamilyCoordinates, FamilyRuns
+from .prior import FamilyPrior
 from .problem import Problem
 from .refine.gauss_newton import descend
 
@@ -31,7 +33,7 @@ _RUNS_AFTER = 2
 
 @dataclass
 class Race:
-    """Runs of the family on one model.
+    """Runs of the family on one model, and of what is near it.
 
     Args:
         problem: what is fitted.
@@ -50,6 +52,8 @@ class Race:
 
         Args:
             other: the place at another step count, to start from in place of scales far apart.
+
+        Where every step was moved, the place is the one that is nearest to what was found.
         """
         budget, usual = self.problem.budget, self.runs.usual
         budget.message = Phrase("{steps} steps: scale and stretch", steps=steps)
@@ -83,9 +87,14 @@ class Race:
     def _walk(
         self, steps: int, usual: Trial, start: FamilyPlace, first: Trial, stop: float
     ) -> tuple[FamilyPlace, Trial]:
-        """The best place near a start and its run, or the usual one where that is not shown to be worse."""
+        """The best run near a start and its place, or the usual one where that is not shown to be worse."""
         best, place, columns = first, start, self._columns(steps, stop)
-        if columns >= 2:
+        if self._moves_every_step(first, stop):
+            prior, floor = FamilyPrior(self.runs, steps), self.problem.sigma_range.sigma_min
+            best = refine_coefficients(self.objective, first, floor, stop - self.problem.budget.spent, prior)
+            if best.coefficients is not None and best is not first:
+                place = prior.place(best.sigmas, best.coefficients)
+        elif columns >= 2:
             coordinates = FamilyCoordinates(self.runs, steps, start, columns)
             best, z = descend(self.objective, self.objective.with_outputs(first), coordinates, stop, self._cost(steps))
             place = coordinates.at(z)
@@ -94,6 +103,11 @@ class Race:
             trial.rollout.forget()
         shown = len(gains) < 2 or float(gains.mean()) > float(gains.std()) / len(gains) ** 0.5
         return (place, best) if shown else (self.runs.usual, usual)
+
+    def _moves_every_step(self, first: Trial, stop: float) -> bool:
+        """Whether a Jacobian of every step's sigma and parameters fits in."""
+        left = (stop - self.problem.budget.spent) / self.objective.share
+        return first.coefficients is not None and affordable_knots(first, left) > 0
 
     def _columns(self, steps: int, stop: float) -> int:
         """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..core.types import Denoiser, SamplerFunction
 from .loop import sample_linear
+from .parameters import coefficients_of, dpmpp_2m_parameters, late_start, parameters_of
 from .rules import MULTISTEP_RULES
 
 NAME = "sigmasmith_multistep"
@@ -66,12 +67,14 @@ class PresetCoefficients:
         """(steps, 1 + order) the rows for a run on these sigmas, or None.
 
         A run may stop early (the first of two samplers that share a schedule); one that starts late lacks the history
-        that the coefficients weigh.
+        that the coefficients weigh, and runs what is left of them.
         """
         run = sigmas.detach().cpu()
         for steps, rows in self.coefficients.items():
-            if _same(run, self.schedules[steps][: len(run)]):
-                return rows[: len(run) - 1]
+            known = self.schedules[steps].cpu()
+            first = int((known - run[0]).abs().argmin())
+            if _same(run, known[first : first + len(run)]):
+                return _rows_from(first, rows, known)[: len(run) - 1]
         return None
 
     def why_not(self, sigmas: Tensor) -> str:
@@ -86,6 +89,15 @@ class PresetCoefficients:
             f"the coefficients belong to the preset's own schedules of {counts} steps at denoise 1, and these "
             f"{len(sigmas) - 1} steps follow another list of sigmas"
         )
+
+
+def _rows_from(first: int, rows: Tensor, sigmas: Tensor) -> Tensor:
+    """(steps - first, 1 + order) the rows of a run that starts with step `first` of a list (steps + 1,)."""
+    if first == 0:
+        return rows
+    order, run = rows.shape[1] - 1, sigmas[first:]
+    added = parameters_of(rows, sigmas) - dpmpp_2m_parameters(sigmas, order)
+    return coefficients_of(dpmpp_2m_parameters(run, order) + late_start(added, first), run).to(rows.device)
 
 
 def _same(run: Tensor, known: Tensor) -> bool:

@@ -20,6 +20,8 @@ from ..core.noise_space import Array
 
 # Features that are no differences: the output itself and the noise direction.
 AFFINE = 2
+# Of a list's steps: runs that start later have no use for what whole runs learned.
+_LATE = 2 / 3
 
 
 def features(order: int) -> int:
@@ -33,6 +35,24 @@ def allowed(steps: int, order: int) -> NDArray[np.bool_]:
     for i in range(min(steps, order - 1)):
         mask[i, i : order - 1] = False
     return mask
+
+
+def late_start(parameters: Array, first: int) -> Array:
+    """(steps - first, features) parameters of a run that starts with step `first` of a list, without history.
+
+    Args:
+        parameters: (steps, features) what a whole run adds to those of DPM++ 2M.
+        first: 1 and above.
+
+    Parameters that weigh outputs of before are 0; so are those that make up for the errors of the steps before, the
+    affine ones, and, in the last third of a list, where DPM++ 2M does better, all but those of the step to 0
+    (benchmarks/family/middle.py).
+    """
+    steps, width = parameters.shape
+    late = parameters[first:] * allowed(steps - first, width + 1 - AFFINE)
+    late[:, -AFFINE:] = 0.0
+    late[:-1] *= first <= _LATE * steps
+    return late
 
 
 def dpmpp_2m_parameters(sigmas: Tensor, order: int) -> Array:

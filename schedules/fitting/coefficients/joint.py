@@ -2,12 +2,13 @@
 
 Minimised over z = (s, u), with r_b the student's end state minus the teacher's in row b (sketched):
 
-    f(s, u) = mean_b log sqrt(||r_b(sigma(s), theta(s, u))||**2 + e**2) + (_PRIOR / 2) sum_j u_j**2
+    f(s, u) = mean_b log sqrt(||r_b(sigma(s), theta(s, u))||**2 + e**2) + z' M z / 2 + m' z
     theta(s, u) = theta_start + sum_j u_j basis_j + theta_2M(sigma(s)) - theta_2M(sigma(0))
 
 s are shifts of the inner log-sigmas, u changes of the parameters theta of samplers/parameters.py, all steps at once:
 what a step may leave to a later one is decided by what arrives at the end. While a sigma moves, the parameters move
-with those of DPM++ 2M (theta_2M). The pull on u bends the steps; which run is the best is decided by the error alone.
+with those of DPM++ 2M (theta_2M). M and m pull: all to what models mostly have where the family is known (prior.py),
+else u alone to 0, with M = _PRIOR. They bend the steps; which run is the best is decided by the error alone.
 Where every parameter of every step costs too much, they are tied to a few hat functions over the step index, as the
 shifts are.
 """
@@ -24,6 +25,7 @@ from torch import Tensor
 from ...core.noise_space import Array
 from ...samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters, features, parameters_of
 from ..objective import Objective, Trial, normal_equations
+from ..prior import FamilyPrior
 from ..refine.gauss_newton import NEAR_SHARE, Shifts, descend, jacobian_calls, shifts_around
 from .features import feature_sketches
 
@@ -46,6 +48,8 @@ class JointCoordinates:
         theta: (steps, features) parameters at z = 0.
         basis: (columns, steps, features) changes of the parameters.
         parameter_differences: (columns,) forward differences of those.
+        pull: M (columns of both, the same), m (columns of both).
+        near_share: see Coordinates.
     """
 
     shifts: Shifts
@@ -53,14 +57,12 @@ class JointCoordinates:
     basis: Array
     parameter_differences: Array
     order: int
+    pull: tuple[Array, Array]
+    near_share: float = NEAR_SHARE
 
     @property
     def differences(self) -> Array:
         return np.concatenate([self.shifts.differences, self.parameter_differences])
-
-    @property
-    def near_share(self) -> float:
-        return NEAR_SHARE
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
         sigmas, theta = self.at(z)
@@ -73,14 +75,13 @@ class JointCoordinates:
         return sigmas, theta + dpmpp_2m_parameters(sigmas, self.order) - self._rule
 
     def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
-        """Damped step for the mean log error, parameters weakly pulled to z = 0, sigmas kept in order and range."""
+        """Damped step for the mean log error and the pull, sigmas kept in order and range."""
         normal, gradient = normal_equations(residual, slope, near)
-        prior: Array = np.full(len(at), _PRIOR * len(residual))
-        prior[: self._moving] = 0.0
+        matrix, vector = (len(residual) * each for each in self.pull)
         diagonal: Array = np.array(normal.diagonal())
         least = 1e-9 * max(float(diagonal.max()), 1e-30)
-        damped: Array = normal + np.diag(damping * diagonal + least + prior)
-        gradient = gradient + prior * at
+        damped: Array = normal + matrix + np.diag(damping * diagonal + least)
+        gradient = gradient + matrix @ at + vector
         sigmas, free = at[: self._moving], np.ones(len(at), dtype=bool)
         step = self._limited_step(damped, gradient, sigmas, free)
         if self.shifts.below_floor(sigmas, step[: self._moving]):
@@ -104,18 +105,21 @@ class JointCoordinates:
         return dpmpp_2m_parameters(self.shifts.sigmas, self.order)
 
 
-def refine_coefficients(objective: Objective, start: Trial, floor: float, allowance: float) -> Trial:
+def refine_coefficients(
+    objective: Objective, start: Trial, floor: float, allowance: float, prior: FamilyPrior | None = None
+) -> Trial:
     """The best trial found near `start` for at most about `allowance` evaluations per sample, `start` itself included.
 
     Args:
         start: a trial with coefficients.
         floor: the model's sigma_min.
+        prior: what is known of the model; None: nothing.
     """
     budget = objective.rollouts.budget
     stop, run_cost, best = budget.spent + allowance, start.steps * objective.share, start
     while (knots := affordable_knots(best, (stop - budget.spent) / objective.share)) > 0:
         best = objective.with_outputs(best)
-        refined, _ = descend(objective, best, coordinates_around(best, knots, floor), stop, run_cost)
+        refined, _ = descend(objective, best, coordinates_around(best, knots, floor, prior), stop, run_cost)
         gain = np.log(best.error / refined.error)
         best = refined
         if gain < _CONVERGED:
@@ -123,7 +127,7 @@ def refine_coefficients(objective: Objective, start: Trial, floor: float, allowa
     return best
 
 
-def coordinates_around(trial: Trial, knots: int, floor: float) -> JointCoordinates:
+def coordinates_around(trial: Trial, knots: int, floor: float, prior: FamilyPrior | None = None) -> JointCoordinates:
     """Coordinates with at most `knots` hat functions for the sigmas and for each parameter."""
     assert trial.coefficients is not None
     order = trial.coefficients.shape[1] - 1
@@ -134,7 +138,24 @@ def coordinates_around(trial: Trial, knots: int, floor: float) -> JointCoordinat
     visible = np.array([np.sqrt(np.square(column * effects).sum()) for _, column in columns])
     differences = np.clip(_SHARE * error / np.maximum(visible, 1e-30), _LEAST, _MOST)
     theta = parameters_of(trial.coefficients, trial.sigmas)
-    return JointCoordinates(shifts_around(trial.sigmas, knots, floor), theta, basis, differences, order)
+    shifts = shifts_around(trial.sigmas, knots, floor)
+    if prior is None:
+        pull = np.diag(np.append(np.zeros(shifts.basis.shape[1]), np.full(len(basis), _PRIOR)))
+        return JointCoordinates(shifts, theta, basis, differences, order, (pull, np.zeros(len(pull))))
+    moves = _moves(shifts, basis, prior.slopes(trial.sigmas))
+    pulled = moves.T @ prior.precision
+    pull_here = pulled @ prior.away(trial.sigmas, trial.coefficients)
+    return JointCoordinates(shifts, theta, basis, differences, order, (pulled @ moves, pull_here), near_share=0.0)
+
+
+def _moves(shifts: Shifts, basis: Array, slopes: Array) -> Array:
+    """(unknowns of a prior, columns) how they change with z."""
+    levels = (slopes * shifts.gaps)[:, None] * shifts.basis
+    parameters = basis.reshape(len(basis), -1).T
+    moves = np.zeros((len(levels) + len(parameters), levels.shape[1] + parameters.shape[1]))
+    moves[: len(levels), : levels.shape[1]] = levels
+    moves[len(levels) :, levels.shape[1] :] = parameters
+    return moves
 
 
 def affordable_knots(trial: Trial, calls: float) -> int:

@@ -13,6 +13,7 @@ def test_a_place_tells_its_numbers_where_there_are_any():
     plain = FamilyPlace(1, math.log(2.0), 1.1, (0.0, 0.0))
     assert plain.facts == {"version": 1, "scale": 2.0, "stretch": 1.1}
     assert plain.in_words() == "The family (version 1) suits this model at scale 2, stretch 1.1."
+    assert plain.in_words(moved=True).endswith("at scale 2, stretch 1.1, and every step a little besides.")
     moved = FamilyPlace(1, 0.0, 1.0, (0.5, -1.25))
     assert moved.facts["numbers"] == [0.5, -1.25]
     assert "directions 0.5, -1.25" in moved.in_words()

@@ -11,11 +11,13 @@ from sigmasmith.schedules.core.metrics import geometric_mean, sample_errors
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
+from sigmasmith.schedules.family.schedule import FamilySchedule
 from sigmasmith.schedules.fitting.calibration import Calibration
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.fitted import NAME
+from torch import Tensor
 
 from .fits import VE, Counted, mixture, normal, range_of, small_fit
 
@@ -64,21 +66,37 @@ def test_fast_moves_along_the_directions_and_ends_nearer_on_other_noise():
     assert errors["fit"] < 0.95 * errors["usual"]
 
 
-def test_a_fit_is_the_family_at_the_place_that_it_tells():
-    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8)
-    known = fit.made.more["family"]
-    own = family_schedule(
-        8,
-        sigma_min=VE.sigma_min,
-        sigma_max=VE.sigma_max,
-        scale=known["scale"],
-        stretch=known["stretch"],
-        numbers=known["numbers"],
-    )
+def test_a_quick_fit_is_the_family_at_the_place_that_it_tells():
+    fit = quick_fit()
+    own = family_at(fit)
     assert fit.report.rows[8].chosen == FITTED
     assert torch.equal(fit.schedules[8], own.sigmas)
     assert own.coefficients is not None
     assert torch.equal(fit.coefficients[8], own.coefficients)
+
+
+def test_a_fast_fit_moves_every_step_and_tells_the_place_that_is_nearest():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=8)
+    own = family_at(fit)
+    usual = family_schedule(8, sigma_min=VE.sigma_min, sigma_max=VE.sigma_max)
+    assert fit.report.rows[8].chosen == FITTED
+    assert "and every step a little besides" in str(fit.report)
+    assert not torch.equal(fit.schedules[8], own.sigmas)
+    nearest, other = (log_distance(fit.schedules[8], known.sigmas) for known in (own, usual))
+    assert nearest < other
+
+
+def family_at(fit: Calibration) -> FamilySchedule:
+    """The family at 8 steps where a fit says that it lies."""
+    known = fit.made.more["family"]
+    numbers = known.get("numbers", ())
+    limits = {"sigma_min": VE.sigma_min, "sigma_max": VE.sigma_max}
+    return family_schedule(8, **limits, scale=known["scale"], stretch=known["stretch"], numbers=numbers)
+
+
+def log_distance(one: Tensor, other: Tensor) -> float:
+    """Root mean square difference of the logs of two lists' levels."""
+    return float((one[:-1].log() - other[:-1].log()).square().mean().sqrt())
 
 
 @pytest.mark.slow
