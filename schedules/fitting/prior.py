@@ -28,8 +28,8 @@ from ..family.placing import SCALES, STRETCHES, certainty, placed_levels, whole_
 from ..samplers.parameters import dpmpp_2m_parameters, parameters_of
 from .place import PULL, FamilyRuns
 
-# As if every level and parameter had a standard deviation of .12 of its own where a direction has 1. A freer fit, with .5
-# in its place, was worse at 8 steps and four noises on four of five networks that the family has not seen.
+# As if every level and parameter had a standard deviation of .12 of its own where a direction has 1. A freer fit, with
+# .5 in its place, was worse at 8 steps and four noises on four of five networks that the family has not seen.
 _OWN = 2.0
 
 
