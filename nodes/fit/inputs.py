@@ -39,9 +39,9 @@ def settings() -> list[io.Input]:
             choice(
                 "effort",
                 ["quick", "fast", "balanced", "thorough"],
-                "How many model calls the fit may take. quick and fast find a few numbers of your model, on 6 noises, "
-                "for sigmasmith_multistep; fast has twice the calls and ends nearer. balanced fits every step and "
-                "takes several times as long.",
+                "How many model calls the fit may take. quick finds a few numbers of your model, on 6 noises, for "
+                "sigmasmith_multistep; fast moves every step a little besides, for twice the calls. balanced fits "
+                "every step freely and takes several times as long.",
                 default="fast",
             )
         ),

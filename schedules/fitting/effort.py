@@ -34,7 +34,7 @@ class Effort:
             of several step counts the dearest counts one and a half times.
         tolerance: share of the distance between samples by which the two teachers may differ. The error of the finer
             one is a small part of that, and few steps are held against it.
-        refines: whether schedules are refined beyond the family's scale and stretch.
+        refines: whether schedules are searched for and refined beyond the race.
         many: step count above which a step costs `per_step_beyond` in place of `per_step`.
         total: the limit on model calls in all, where a caller gives one, in place of all others.
     """
@@ -88,9 +88,9 @@ EFFORTS: dict[str, Effort] = {
 # Effort fast for one step count of at most 10: 80 evaluations. A coarser teacher, one candidate and two host schedules
 # leave enough of them for a Jacobian, which is worth more than the best of four candidates.
 SINGLE = Effort(24, 18, 40.0, 4.0, hosts=2, gains=(0.65,), measures_gains=False, many=10, per_step_beyond=10.0)
-# Effort fast where coefficients are fitted too: a dozen numbers of the family, by a reference that is good enough to
-# tell them. On networks that the family has not seen a free fit of every step, on ten noises, ended no nearer for 1,600
-# calls than this for 700 at 5 steps and 1,300 at 10.
+# Effort fast where coefficients are fitted too: every step, pulled to what models mostly have, by a reference that is
+# good enough to tell that much. On networks that the family has not seen a fit of every step that is pulled to nothing,
+# on ten noises, ended no nearer for 1,600 calls than a race for a dozen numbers for 700 at 5 steps and 1,300 at 10.
 RACED = Effort(44, 22, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(80.0, 120.0), refines=False)
 
 
@@ -121,8 +121,8 @@ def _with_levels(effort: Effort, longest: int) -> Effort:
 def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = False, more: bool = False) -> Effort:
     """The effort, and the noises, that so many model calls in all are best spent on.
 
-    With coefficients first the family's numbers on six noises, then the same on more, then every step refined; for
-    another sampler the dearest effort that eight noises can have.
+    With coefficients first the family's numbers on six noises, then every step near them on as many and more, then
+    every step freely; for another sampler the dearest effort that eight noises can have.
 
     Raises:
         ValueError: too few calls.

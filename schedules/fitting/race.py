@@ -105,9 +105,10 @@ class Race:
         return (place, best) if shown else (self.runs.usual, usual)
 
     def _moves_every_step(self, first: Trial, stop: float) -> bool:
-        """Whether a Jacobian of every step's sigma and parameters fits in."""
+        """Whether a Jacobian of every step's sigma and parameters fits in, where nothing else will move them."""
         left = (stop - self.problem.budget.spent) / self.objective.share
-        return first.coefficients is not None and affordable_knots(first, left) > 0
+        alone = first.coefficients is not None and not self.problem.effort.refines
+        return alone and affordable_knots(first, left) > 0
 
     def _columns(self, steps: int, stop: float) -> int:
         """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""
