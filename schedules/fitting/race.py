@@ -29,6 +29,9 @@ _FIRST, _FAR_APART = (0.5, 2.0, 0.7, 1.4), 2
 _RACED_STEPS = 8
 # Runs after the Jacobian that make it worth its calls.
 _RUNS_AFTER = 2
+# Of every parameter, to which the steps are tied: with fewer, as effort fast has at 20 steps, fits of two networks
+# ended no nearer than along the directions.
+_LEAST_KNOTS = 4
 
 
 @dataclass
@@ -108,7 +111,7 @@ class Race:
         """Whether a Jacobian of every step's sigma and parameters fits in, where nothing else will move them."""
         left = (stop - self.problem.budget.spent) / self.objective.share
         alone = first.coefficients is not None and not self.problem.effort.refines
-        return alone and affordable_knots(first, left) > 0
+        return alone and affordable_knots(first, left) >= _LEAST_KNOTS
 
     def _columns(self, steps: int, stop: float) -> int:
         """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""
