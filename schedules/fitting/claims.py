@@ -29,7 +29,7 @@ GAIN = "gain"
 _QUANTILE = 1.645
 _ROW_SPREAD, _ROWS_WORTH = 0.35, 4.0
 # Log gain of fits on models that no choice was made on: average and spread between them.
-_PRIORS = {NAME: (0.85, 0.6)}
+_PRIORS = {NAME: (0.7, 0.5)}
 _OTHER_SAMPLERS = (0.1, 0.25)
 
 
