@@ -84,6 +84,14 @@ class FamilyRuns:
         log_scale, stretch = place.log_scale - usual.log_scale, place.stretch - usual.stretch
         return np.array([log_scale / self.spread[0], stretch / self.spread[1], *numbers])
 
+    def in_order(self, place: FamilyPlace, steps: int) -> bool:
+        """Whether levels fall there, at a step count and at all that have directions."""
+        flow = self.problem.sigma_range.flow
+        family = self.at(place)
+        # Counts without directions of their own take those of others, and few of a place's numbers.
+        counts = {steps, *family.directions.get("flow" if flow else "ve", ())}
+        return all(bool((np.diff(family.at(count, flow=flow).levels) < -_GAP).all()) for count in counts)
+
     @property
     def spread(self) -> tuple[float, float]:
         """Standard deviations between models of log scale and stretch."""
@@ -138,22 +146,10 @@ class FamilyCoordinates:
         step: Array = -np.linalg.solve(damped, gradient + pull * away)
         step = step / max(1.0, float(np.max(np.abs(step) / self._each(_MOST))))
         for _ in range(6):
-            if self._in_order(at + step):
+            if self.runs.in_order(self.at(at + step), self.steps):
                 return step
             step = step / 2.0
         return np.zeros(self.columns)
-
-    def _in_order(self, z: Array) -> bool:
-        family = self.runs.at(self.at(z))
-        # Counts without directions of their own take those of others, and few of a place's numbers.
-        counts = {self.steps, *family.directions.get(self._space, ())}
-        return all(
-            bool((np.diff(family.at(count, flow=self._space == "flow").levels) < -_GAP).all()) for count in counts
-        )
-
-    @property
-    def _space(self) -> str:
-        return "flow" if self.runs.problem.sigma_range.flow else "ve"
 
     def _each(self, of_scale_stretch_number: tuple[float, float, float]) -> Array:
         scale, stretch, number = of_scale_stretch_number

@@ -81,14 +81,18 @@ class FamilyPrior:
         return 1.0 / (1.0 - inner) if self._flow else np.ones(len(inner))
 
     def place(self, sigmas: Tensor, coefficients: Tensor) -> FamilyPlace:
-        """Where the family lies on a model that such a list suits."""
+        """Where the family lies on a model that such a list suits, its levels in order at every step count."""
         usual = self.runs.usual
         z = self.ways @ self.precision @ self.away(sigmas, coefficients) / (2.0 * PULL)
         scale = math.exp(usual.log_scale + self.runs.spread[0] * z[0])
         stretch = usual.stretch + self.runs.spread[1] * z[1]
         pair = whole_hundredths(min(max(scale, SCALES[0]), SCALES[1]), min(max(stretch, STRETCHES[0]), STRETCHES[1]))
-        numbers = tuple(z[2:].round(2).tolist())
-        return replace(usual, log_scale=pair[0], stretch=pair[1], numbers=numbers, steps=self.steps)
+        place = replace(usual, log_scale=pair[0], stretch=pair[1], steps=self.steps)
+        for share in (1.0, 0.5, 0.25):
+            moved = replace(place, numbers=tuple((share * z[2:]).round(2).tolist()))
+            if self.runs.in_order(moved, self.steps):
+                return moved
+        return place
 
     @property
     def _flow(self) -> bool:

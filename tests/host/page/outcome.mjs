@@ -51,6 +51,7 @@ await run({
     actions += 1;
     await queueAndWait(tab);
     await tab.until("what ran, below Auto", () => /5 steps of the preset auto\/tiny_sd3, 5 steps, cfg 4/.test(document.querySelector(".ss-said")?.textContent));
+    await tab.until("its curve", (node) => window.ss.curve(window.ss.node(node)), auto);
     check(actions <= 4, actions);
     tab.figures.actions = actions;
     await tab.until("it is said once", () => [...document.querySelectorAll(".ss-summary, .ss-said")].filter((line) => line.getClientRects().length && line.textContent.includes("5 steps of the preset auto/tiny_sd3")).length === 1);

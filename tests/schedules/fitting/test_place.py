@@ -89,6 +89,6 @@ def test_a_count_that_takes_the_directions_of_others_holds_no_step_back(flow):
     for direction in range(2, 10):
         z = np.zeros(10)
         z[direction] = 1.0
-        allowed.append((fitted._in_order(z), late._in_order(z)))
+        allowed.append(tuple(each.runs.in_order(each.at(z), each.steps) for each in (fitted, late)))
     assert all(at_eight for at_eight, _ in allowed)
     assert not all(at_thirty for _, at_thirty in allowed)

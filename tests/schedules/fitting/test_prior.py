@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.family.learned import load_family
 from sigmasmith.schedules.family.schedule import family_coefficients, family_sigmas
@@ -75,3 +76,15 @@ def test_a_standard_deviation_along_a_direction_costs_what_a_race_charges():
     prior = prior_of()
     for way in prior.ways[2:]:
         assert 0.5 * way @ prior.precision @ way <= PULL
+
+
+@pytest.mark.parametrize("limits", RANGES)
+def test_the_place_of_a_list_far_from_the_family_leaves_its_levels_in_order(limits):
+    prior = prior_of(8, limits)
+    sigmas, coefficients = listed(prior, prior.runs.usual)
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        wild = coefficients + torch.randn(coefficients.shape, generator=generator)
+        place = prior.place(sigmas, wild)
+        assert prior.runs.in_order(place, 8)
+        assert prior.runs.in_order(place.at_steps(5), 5)
