@@ -89,9 +89,14 @@ def test_a_fast_fit_moves_every_step_and_tells_the_place_that_is_nearest():
 def family_at(fit: Calibration) -> FamilySchedule:
     """The family at 8 steps where a fit says that it lies."""
     known = fit.made.more["family"]
-    numbers = known.get("numbers", ())
-    limits = {"sigma_min": VE.sigma_min, "sigma_max": VE.sigma_max}
-    return family_schedule(8, **limits, scale=known["scale"], stretch=known["stretch"], numbers=numbers)
+    return family_schedule(
+        8,
+        sigma_min=VE.sigma_min,
+        sigma_max=VE.sigma_max,
+        scale=known["scale"],
+        stretch=known["stretch"],
+        numbers=known.get("numbers", ()),
+    )
 
 
 def log_distance(one: Tensor, other: Tensor) -> float:
