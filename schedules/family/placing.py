@@ -45,6 +45,11 @@ def log_odds(sigma: float, *, flow: bool) -> float:
     return math.inf if sigma >= 1.0 else math.log(sigma / (1.0 - sigma))
 
 
+def log_levels(sigmas: Array, *, flow: bool) -> Array:
+    """The same of sigmas strictly inside the range."""
+    return np.log(sigmas) - (np.log1p(-sigmas) if flow else 0.0)
+
+
 def placed(levels: Array, log_scale: float, stretch: float, sigma_range: SigmaRange) -> Tensor:
     """The family's levels as a model's sigma list.
 
@@ -77,7 +82,7 @@ def unplaced(sigmas: Array, sigma_range: SigmaRange) -> Array:
     """
     flow = sigma_range.flow
     top, low = (log_odds(sigma, flow=flow) for sigma in (sigma_range.sigma_max, sigma_range.sigma_min))
-    value = np.log(sigmas) - (np.log1p(-sigmas) if flow else 0.0)
+    value = log_levels(sigmas, flow=flow)
     value = low + _soft_inverse((value - low) / _fit(top - low), _LOW)
     return top - _soft_inverse(top - value, _TOP) if math.isfinite(top) else value
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from ..core.noise_space import Array
 from ..family.learned import ORDER
 from ..family.place import FamilyPlace
-from ..family.placing import SCALES, STRETCHES, certainty, placed_levels, whole_hundredths
+from ..family.placing import SCALES, STRETCHES, certainty, log_levels, placed_levels, whole_hundredths
 from ..samplers.parameters import dpmpp_2m_parameters, parameters_of
 from .place import PULL, FamilyRuns
 
@@ -70,10 +70,10 @@ class FamilyPrior:
         family, usual, limits = self.runs.family, self.runs.usual, self.runs.problem.sigma_range
         known = family.at(self.steps, flow=self._flow)
         inner = placed_levels(known.levels, usual.log_scale, usual.stretch, limits)
-        levels = _log_odds(sigmas[1:-1].double().numpy(), self._flow) - _log_odds(inner, self._flow)
+        now, usually = (log_levels(each, flow=self._flow) for each in (sigmas[1:-1].double().numpy(), inner))
         parameters = parameters_of(coefficients, sigmas) - dpmpp_2m_parameters(sigmas, ORDER)
-        usually = known.parameters_at(self.runs.problem.sampling.guidance)
-        return np.concatenate([levels, (parameters - usually).ravel()])
+        parameters -= known.parameters_at(self.runs.problem.sampling.guidance)
+        return np.concatenate([now - usually, parameters.ravel()])
 
     def slopes(self, sigmas: Tensor) -> Array:
         """(steps - 1,) how fast the log levels of a list change with the logs of its inner sigmas."""
@@ -97,7 +97,3 @@ class FamilyPrior:
     @property
     def _flow(self) -> bool:
         return self.runs.problem.sigma_range.flow
-
-
-def _log_odds(sigmas: Array, flow: bool) -> Array:
-    return np.log(sigmas) - (np.log1p(-sigmas) if flow else 0.0)

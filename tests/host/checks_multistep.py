@@ -32,6 +32,14 @@ def masked(model: Any, start: Tensor, mask: Tensor) -> Tensor:
     return k.sample(noise, prompt(0.5), prompt(0.0), 3.0, start, denoise_mask=mask, disable_pbar=True, seed=5)
 
 
+def late(model: Any, sampler: str) -> Tensor:
+    """The end of a run from step 2, as an advanced KSampler makes it."""
+    options = model.model_options
+    k = comfy.samplers.KSampler(model, STEPS, torch.device("cpu"), sampler, "sigmasmith_optimal", 1.0, options)
+    start = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(3))
+    return k.sample(start, prompt(0.5), prompt(0.0), 3.0, 0.3 * start, start_step=2, disable_pbar=True, seed=3)
+
+
 def test_the_dropdown_runs_the_coefficients_of_the_models_preset():
     for kind in KINDS:
         model = with_coefficients(model_of(kind))
@@ -48,6 +56,16 @@ def test_other_step_counts_run_as_the_hosts_own_dpmpp_2m_bit_for_bit():
             ours = sampled(model, NAME, "sigmasmith_optimal", steps=STEPS + 1)
         assert any("runs as dpmpp_2m" in text for text in texts), texts
         assert torch.equal(ours, sampled(model, "dpmpp_2m", "sigmasmith_optimal", steps=STEPS + 1)), kind
+
+
+def test_a_run_that_starts_late_on_the_presets_list_runs_what_is_left_of_its_coefficients():
+    for kind in KINDS:
+        model = with_coefficients(model_of(kind))
+        with Messages() as texts:
+            ours = late(model, NAME)
+        assert texts == [], texts
+        assert torch.isfinite(ours).all()
+        assert not torch.allclose(ours, late(model, "dpmpp_2m"), atol=1e-4), kind
 
 
 def test_an_inpaint_mask_keeps_what_it_covers_with_fitted_coefficients():
