@@ -28,7 +28,8 @@ class FitInputs:
     Args:
         sampler: the host's name of the sampler to fit for.
         steps: step counts as the page has them.
-        noises: rows of the fit; a quarter of them, at least 2, only judge the result. quick has a number of its own.
+        noises: rows of the fit; a quarter of them, at least 2, only judge the result. quick and fast have
+            a number of their own, others take at least 16 for sigmasmith_multistep.
         effort: "quick", "fast", "balanced", "thorough" or PILOT_EFFORT.
         minutes: wall-clock limit, None for none.
         name: of the preset; "" for the checkpoint's and the sampler's.
@@ -90,20 +91,22 @@ def fit_inputs(
         ValueError: names the input to change.
     """
     counts = parse_steps(steps)
-    most = None if effort == PILOT_EFFORT else effort_for(effort, counts, coefficients=sampler == MULTISTEP).rows
     limit = _number("Minutes", minutes)
     if limit < 0.0:
         raise ValueError(f"Minutes must be 0 (no limit) or more, got {limit:g}")
     rows = _number("Noises", noises)
     if rows != int(rows) or not 4 <= rows <= 64:
         raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
+    rows = int(rows)
+    if effort != PILOT_EFFORT:
+        rows = effort_for(effort, counts, coefficients=sampler == MULTISTEP).noises(rows)
     further = tuple(filter(None, (line.strip() for line in (prompts or "").splitlines())))
-    if len(further) >= (most or rows):
-        raise ValueError(f"Further prompts: {len(further)} and the page's are more than {most or int(rows)} noises")
+    if len(further) >= rows:
+        raise ValueError(f"Further prompts: {len(further)} and the page's are more than {rows} noises")
     return FitInputs(
         sampler,
         counts,
-        most or int(rows),
+        rows,
         effort,
         limit or None,
         name.strip(),

@@ -63,7 +63,7 @@ class FitPlan:
         """
         steps = parse_steps(request.steps)
         effort = effort_for(request.effort, steps, coefficients=NAME in request.samplers)
-        request = replace(request, name=request.name.strip(), noises=effort.rows or request.noises)
+        request = replace(request, name=request.name.strip(), noises=effort.noises(request.noises))
         check_fit_sampler(request.sampler_name, request.choose_sampler)
         subject = subject_of(
             request.guiders, request.latent, request.noises, request.sampler_name, request.boundary, request.low_input

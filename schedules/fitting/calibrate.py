@@ -28,6 +28,7 @@ from .partial import partial_start
 from .pipeline import Solution, solve
 from .probe import ask
 from .problem import Problem
+from .race import race_alone
 from .report import FAMILY, FREQUENCY_WEIGHT
 from .settings import Cost, Sampling, Searching, samplers_by_name, step_counts
 
@@ -188,27 +189,30 @@ def solve_schedules(
     journal = records.open(identity, lambda: ask(run, sampling.window, sampling.boundary, budget, suspects))
     shape = tuple(batch.shape[1:])
     held = held_out_of(rows)
-    problems = [
-        Problem(
-            run=run,
-            sampler=function,
-            sampler_name=name,
-            sampling=sampling,
-            baselines=searching.baselines,
-            effort=effort,
-            method=searching.method,
-            family=searching.family,
-            frequency_weight=searching.frequency_weight,
-            budget=budget,
-            journal=journal,
-            search=slice(0, rows - held),
-            held_out=slice(rows - held, rows),
-            shape=shape,
+    problems = {
+        name: race_alone(
+            Problem(
+                run=run,
+                sampler=function,
+                sampler_name=name,
+                sampling=sampling,
+                baselines=searching.baselines,
+                effort=effort,
+                method=searching.method,
+                family=searching.family,
+                frequency_weight=searching.frequency_weight,
+                budget=budget,
+                journal=journal,
+                search=slice(0, rows - held),
+                held_out=slice(rows - held, rows),
+                shape=shape,
+            )
         )
         for name, function in sampling.samplers.items()
-    ]
+    }
     with torch.no_grad():
-        solution = solve(problems, suspects)
+        solution = solve(list(problems.values()), suspects)
+    refines = problems[solution.sampler].effort.refines
     start = sampling.start
     return Calibration(
         schedules=solution.schedules if start is None else start.whole_lists(solution.schedules),
@@ -221,7 +225,7 @@ def solve_schedules(
         latent_shape=shape,
         seconds=budget.seconds if journal is None else journal.seconds,
         denoise=1.0 if start is None else start.denoise,
-        made=_how_made(sampling, searching, solution, effort.refines, 1.0 if start is None else start.denoise),
+        made=_how_made(sampling, searching, solution, refines, 1.0 if start is None else start.denoise),
     )
 
 

@@ -87,6 +87,11 @@ class Objective:
         rollouts = self.rollouts.with_coefficients(trial.coefficients)
         return replace(trial, rollout=rollouts.again(trial.rollout, self.rows))
 
+    def leading(self, count: int) -> Objective:
+        """The same on the first rows alone, with no best of its own yet."""
+        rows = slice(self.rows.start, self.rows.start + count)
+        return replace(self, reference=self.reference[:count], rows=rows, best={}, best_with_coefficients={})
+
     @property
     def share(self) -> float:
         """Evaluations per sample of one model call."""

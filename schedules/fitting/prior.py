@@ -5,9 +5,9 @@ With x the log levels and parameters at one step count minus the family's where 
     x = sum_j z_j d_j + e,    z_j ~ N(0, 1 / (2 PULL)),    e ~ N(0, 1 / _OWN)
 
 with d_j one standard deviation between models: of scale, of stretch, along each direction (family/learned.py). e is
-what no direction holds, small at every step. So a fit on few noises costs x' P x / 2 in mean log error, with
+what no direction holds, small at every step. So a fit on B noises costs w x' P x / 2 in mean log error, with
 
-    P^-1 = sum_j d_j d_j' / (2 PULL) + I / _OWN
+    P^-1 = sum_j d_j d_j' / (2 PULL) + I / _OWN,    w = _ROWS / B
 
 and z_j = d_j' P x / (2 PULL) is where the family lies on the model.
 """
@@ -31,6 +31,8 @@ from .place import PULL, FamilyRuns
 # As if every level and parameter had a standard deviation of .12 of its own where a direction has 1. A freer fit, with
 # .5 in its place, was worse at 8 steps and four noises on four of five networks that the family has not seen.
 _OWN = 2.0
+# Noises beside which the pull was chosen; more of them tell more against it.
+_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class FamilyPrior:
     def precision(self) -> Array:
         """(unknowns, unknowns) P, in mean log error."""
         return np.linalg.inv(self.ways.T @ self.ways / (2.0 * PULL) + np.eye(self.ways.shape[1]) / _OWN)
+
+    def pull(self, rows: int) -> Array:
+        """(unknowns, unknowns) w P, beside the mean log error of so many rows."""
+        return self.precision * (_ROWS / rows)
 
     def away(self, sigmas: Tensor, coefficients: Tensor) -> Array:
         """(unknowns,) x of a list with its coefficients."""

@@ -4,6 +4,9 @@ First scales alone, far apart. Then, from the best, by the Gauss-Newton method, 
 parameters of every step, pulled to what models mostly have (prior.py), or scale, stretch and as many directions in
 which models differ as fit in (place.py). Both are few enough unknowns for four rows, the first for their pull; the
 usual place stays where the gain over it, row by row, is not larger than its own standard error.
+
+Where there are many rows the first Jacobian is taken on few of them and every further one on three times as many: far
+from the best, what a Jacobian tells is wrong by more than rows can mend.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from ..family.place import FamilyPlace
 from ..family.placing import SCALES, whole_hundredths
 from .coefficients.joint import affordable_knots, refine_coefficients
 from .objective import Objective, Trial
-from .place import PULL, FamilyCoordinates, FamilyRuns
+from .place import FAMILY_RUN, PULL, FamilyCoordinates, FamilyRuns
 from .prior import FamilyPrior
 from .problem import Problem
 from .refine.gauss_newton import descend
@@ -32,6 +35,8 @@ _RUNS_AFTER = 2
 # Of every parameter, to which the steps are tied: with fewer, as effort fast has at 20 steps, fits of two networks
 # ended no nearer than along the directions.
 _LEAST_KNOTS = 4
+# Rows of a first Jacobian at least, and how many times more the next one has.
+_FIRST_ROWS, _GROWTH = 4, 3
 
 
 @dataclass
@@ -58,24 +63,33 @@ class Race:
 
         Where every step was moved, the place is the one that is nearest to what was found.
         """
-        budget, usual = self.problem.budget, self.runs.usual
+        budget, usual, stages = self.problem.budget, self.runs.usual, self._stages()
+        few = stages[0]
         budget.message = Phrase("{steps} steps: scale and stretch", steps=steps)
         stop = budget.spent + allowance
-        tried = {usual: self.trial(steps, usual)}
+        tried = {usual: self.runs.trial(few, steps, usual)}
         best = usual
         for number, place in enumerate(self._far_apart() if other is None else [other.at_steps(steps)]):
-            spare = stop - steps * self.objective.share
+            spare = stop - steps * few.share
             if budget.spent > spare or (number >= _FAR_APART and self._columns(steps, spare) >= 2):
                 break
             if place in tried:
                 continue
-            tried[place] = self.trial(steps, place)
+            tried[place] = self.runs.trial(few, steps, place)
             worse = place
             if self._score(place, tried[place]) < self._score(best, tried[best]):
                 best, worse = place, best
             tried[worse].rollout.forget()
-        place, trial = self._walk(steps, tried[usual], best, tried[best], stop)
+        place, trial = self._walk(stages, tried[usual], best, tried[best], stop)
         return replace(place, steps=steps), trial
+
+    def _stages(self) -> list[Objective]:
+        """Objectives on more and more of the search rows, the last on all of them; one where rows are few."""
+        stages = [self.objective]
+        moves = self.problem.fits_coefficients and not self.problem.effort.refines and self.objective.splits
+        while moves and (rows := len(stages[0].reference)) > 2 * _FIRST_ROWS:
+            stages.insert(0, self.objective.leading(max(rows // _GROWTH, _FIRST_ROWS)))
+        return stages
 
     def _far_apart(self) -> Iterator[FamilyPlace]:
         usual = self.runs.usual
@@ -88,28 +102,54 @@ class Race:
         return self.runs.trial(self.objective, steps, place)
 
     def _walk(
-        self, steps: int, usual: Trial, start: FamilyPlace, first: Trial, stop: float
+        self, stages: list[Objective], usual: Trial, start: FamilyPlace, first: Trial, stop: float
     ) -> tuple[FamilyPlace, Trial]:
         """The best run near a start and its place, or the usual one where that is not shown to be worse."""
+        steps, everything = first.steps, stages[-1]
+        if len(stages) > 1:
+            usual.rollout.forget()
+            usual = self.trial(steps, self.runs.usual)
         best, place, columns = first, start, self._columns(steps, stop)
-        if self._moves_every_step(first, stop):
-            prior, floor = FamilyPrior(self.runs, steps), self.problem.sigma_range.sigma_min
-            best = refine_coefficients(self.objective, first, floor, stop - self.problem.budget.spent, prior)
-            if best.coefficients is not None and best is not first:
+        if self._moves_every_step(first, stop, stages):
+            prior = FamilyPrior(self.runs, steps)
+            best = self._every_step(stages, usual, first, stop, prior)
+            if best.coefficients is not None and best.origin != FAMILY_RUN:
                 place = prior.place(best.sigmas, best.coefficients)
-        elif columns >= 2:
-            coordinates = FamilyCoordinates(self.runs, steps, start, columns)
-            best, z = descend(self.objective, self.objective.with_outputs(first), coordinates, stop, self._cost(steps))
-            place = coordinates.at(z)
+        else:
+            if len(stages) > 1:
+                first.rollout.forget()
+                best = first = usual if start == self.runs.usual else self.trial(steps, start)
+            if columns >= 2:
+                coordinates = FamilyCoordinates(self.runs, steps, start, columns)
+                best, z = descend(everything, everything.with_outputs(first), coordinates, stop, self._cost(steps))
+                place = coordinates.at(z)
         gains = (usual.errors / best.errors).log()
         for trial in (usual, first, best):
             trial.rollout.forget()
         shown = len(gains) < 2 or float(gains.mean()) > float(gains.std()) / len(gains) ** 0.5
         return (place, best) if shown else (self.runs.usual, usual)
 
-    def _moves_every_step(self, first: Trial, stop: float) -> bool:
+    def _every_step(
+        self, stages: list[Objective], usual: Trial, first: Trial, stop: float, prior: FamilyPrior
+    ) -> Trial:
+        """The best run with levels and parameters of every step moved, from the first one or the usual one."""
+        budget, floor, best = self.problem.budget, self.problem.sigma_range.sigma_min, first
+        for number, objective in enumerate(stages):
+            last = number == len(stages) - 1
+            if number:
+                best.rollout.forget()
+                best = objective(best.sigmas, None, best.origin, best.coefficients)
+                if last and usual.error < best.error:
+                    best.rollout.forget()
+                    best = usual
+            share = objective.share / sum(each.share for each in stages[number:])
+            allowance = share * (stop - budget.spent)
+            best = refine_coefficients(objective, best, floor, allowance, prior, once=not last)
+        return best
+
+    def _moves_every_step(self, first: Trial, stop: float, stages: list[Objective]) -> bool:
         """Whether a Jacobian of every step's sigma and parameters fits in, where nothing else will move them."""
-        left = (stop - self.problem.budget.spent) / self.objective.share
+        left = (stop - self.problem.budget.spent) / sum(objective.share for objective in stages)
         alone = first.coefficients is not None and not self.problem.effort.refines
         return alone and affordable_knots(first, left) >= _LEAST_KNOTS
 
@@ -134,6 +174,12 @@ def raced_counts(problem: Problem) -> list[int]:
 def family_counts(problem: Problem) -> list[int]:
     """The step counts of a fit for which the family has levels and, where they are run, coefficients."""
     return [count for count in problem.steps if LEAST_STEPS <= count <= MOST_STEPS]
+
+
+def race_alone(problem: Problem) -> Problem:
+    """The problem, its schedules not refined beyond the race where a race has a better use for so few rows."""
+    pulled = problem.fits_coefficients and can_race(problem) and family_counts(problem) == list(problem.steps)
+    return replace(problem, effort=problem.effort.on(problem.search.stop)) if pulled else problem
 
 
 def can_race(problem: Problem) -> bool:

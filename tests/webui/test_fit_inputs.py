@@ -82,3 +82,9 @@ def test_a_quick_fit_has_a_number_of_noises_of_its_own():
     quick = fit_inputs("Sigmasmith Multistep", "5", 16, "quick", 0, "", False)
     assert quick.noises == 6
     assert quick.evaluations * quick.noises <= 100 + 70 * 5
+
+
+def test_a_free_fit_of_coefficients_has_sixteen_noises_at_least():
+    assert fit_inputs("Sigmasmith Multistep", "5", 4, "balanced", 0, "", False).noises == 16
+    assert fit_inputs("Sigmasmith Multistep", "5", 32, "balanced", 0, "", False).noises == 32
+    assert fit_inputs("DPM++ 2M", "5", 4, "balanced", 0, "", False).noises == 4

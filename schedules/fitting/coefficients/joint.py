@@ -106,7 +106,13 @@ class JointCoordinates:
 
 
 def refine_coefficients(
-    objective: Objective, start: Trial, floor: float, allowance: float, prior: FamilyPrior | None = None
+    objective: Objective,
+    start: Trial,
+    floor: float,
+    allowance: float,
+    prior: FamilyPrior | None = None,
+    *,
+    once: bool = False,
 ) -> Trial:
     """The best trial found near `start` for at most about `allowance` evaluations per sample, `start` itself included.
 
@@ -114,6 +120,7 @@ def refine_coefficients(
         start: a trial with coefficients.
         floor: the model's sigma_min.
         prior: what is known of the model; None: nothing.
+        once: whether one Jacobian is enough.
     """
     budget = objective.rollouts.budget
     stop, run_cost, best = budget.spent + allowance, start.steps * objective.share, start
@@ -122,7 +129,7 @@ def refine_coefficients(
         refined, _ = descend(objective, best, coordinates_around(best, knots, floor, prior), stop, run_cost)
         gain = np.log(best.error / refined.error)
         best = refined
-        if gain < _CONVERGED:
+        if once or gain < _CONVERGED:
             break
     return best
 
@@ -143,7 +150,7 @@ def coordinates_around(trial: Trial, knots: int, floor: float, prior: FamilyPrio
         pull = np.diag(np.append(np.zeros(shifts.basis.shape[1]), np.full(len(basis), _PRIOR)))
         return JointCoordinates(shifts, theta, basis, differences, order, (pull, np.zeros(len(pull))))
     moves = _moves(shifts, basis, prior.slopes(trial.sigmas))
-    pulled = moves.T @ prior.precision
+    pulled = moves.T @ prior.pull(len(trial.errors))
     pull_here = pulled @ prior.away(trial.sigmas, trial.coefficients)
     return JointCoordinates(shifts, theta, basis, differences, order, (pulled @ moves, pull_here), near_share=0.0)
 

@@ -27,27 +27,19 @@ def test_calls_bound_a_fit_and_choose_its_rows(calls, sampler):
     assert fit.calls == pytest.approx(model.rows, rel=0.01)
 
 
-def test_more_calls_take_more_noises():
-    rows = [effort_for("fast", (5,), coefficients=True, calls=calls).rows or 0 for calls in (700, 1500, 2800)]
+@pytest.mark.parametrize("steps", [5, 8, 10, 20])
+def test_more_calls_take_more_noises_up_to_forty_eight(steps):
+    budgets = range(150 + 120 * steps, 60_000, 500)
+    rows = [effort_for("fast", (steps,), coefficients=True, calls=calls).rows or 0 for calls in budgets]
     assert rows == sorted(rows)
-    assert rows[0] == 6
-    assert rows[-1] == 23
+    assert (rows[0], rows[-1]) == (6, 48)
 
 
-def test_every_step_is_refined_from_twelve_noises_on():
-    first = next(
-        effort
-        for calls in range(2500, 4000, 10)
-        if (effort := effort_for("fast", (5,), coefficients=True, calls=calls)).refines
-    )
-    assert first.rows == 12
-    assert effort_for("fast", (10,), coefficients=True, calls=10_000).rows == 13
-    assert effort_for("fast", (5,), coefficients=True, calls=10_000).rows == 24
-
-
-def test_every_step_is_refined_where_there_are_calls_for_it():
-    assert not effort_for("fast", (10,), coefficients=True, calls=5_000).refines
-    assert effort_for("fast", (10,), coefficients=True, calls=20_000).refines
+@pytest.mark.parametrize(("effort", "asked", "given"), [("quick", 64, 6), ("fast", 4, 6), ("balanced", 4, 16)])
+def test_hosts_give_a_fit_of_coefficients_the_noises_that_its_effort_is_worth(effort, asked, given):
+    assert effort_for(effort, (8,), coefficients=True).noises(asked) == given
+    assert effort_for("balanced", (8,), coefficients=True).noises(40) == 40
+    assert effort_for("balanced", (8,)).noises(asked) == asked
 
 
 @pytest.mark.parametrize("coefficients", [False, True])

@@ -57,6 +57,16 @@ def test_a_call_costs_its_rows_or_the_whole_batch(splits, share):
     assert len(trial.errors) == 3
 
 
+def test_the_leading_rows_are_scored_as_they_are_among_all_and_remembered_apart():
+    objective = objective_of(mixture(), 8)
+    few = objective.leading(3)
+    trial, everything = few(karras(5)), objective(karras(5))
+    assert torch.allclose(trial.errors, everything.errors[:3])
+    assert few.best[5] is trial
+    assert objective.best[5] is everything
+    assert few.share == 3 / 8 * objective.share
+
+
 def test_rows_are_weighted_so_that_each_ones_log_error_counts_alike():
     residual = torch.tensor([[1.0, 0.0], [0.0, 10.0]], dtype=torch.float64)
     assert flat_weights(residual).tolist() == pytest.approx([1.0, 0.01])

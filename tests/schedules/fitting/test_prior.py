@@ -88,3 +88,9 @@ def test_the_place_of_a_list_far_from_the_family_leaves_its_levels_in_order(limi
         place = prior.place(sigmas, wild)
         assert prior.runs.in_order(place, 8)
         assert prior.runs.in_order(place.at_steps(5), 5)
+
+
+def test_the_more_noises_there_are_the_less_what_is_known_weighs_beside_them():
+    prior = prior_of()
+    for rows in (2, 4, 36):
+        assert np.allclose(prior.pull(rows) * rows, 4.0 * prior.precision)

@@ -13,6 +13,7 @@ from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
 from sigmasmith.schedules.family.schedule import FamilySchedule
 from sigmasmith.schedules.fitting.calibration import Calibration
+from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.report import FITTED
 from sigmasmith.schedules.fitting.teacher_levels import teacher_sigmas
 from sigmasmith.schedules.samplers.by_name import own_sampler
@@ -86,6 +87,22 @@ def test_a_fast_fit_moves_every_step_and_tells_the_place_that_is_nearest():
     assert nearest < other
 
 
+def test_a_fit_on_many_noises_moves_every_step_on_few_of_them_first_then_on_three_times_as_many():
+    model = Counted(mixture())
+    sizes: set[int] = set()
+
+    def denoiser(x: Tensor, sigma: Tensor) -> Tensor:
+        sizes.add(len(x))
+        return model(x, sigma)
+
+    fit = small_fit(denoiser, normal(64), sampler=NAME, steps=8, calls=10_000)
+    judges = fit.report.held_out
+    search = fit.report.samples - judges
+    assert {4, search // 3, search} <= sizes
+    assert 0.7 * 10_000 <= model.rows <= 10_000
+    assert fit.made.method == "family"
+
+
 def family_at(fit: Calibration) -> FamilySchedule:
     """The family at 8 steps where a fit says that it lies."""
     known = fit.made.more["family"]
@@ -153,6 +170,20 @@ def test_a_refined_fit_starts_from_the_family_and_judges_it_too():
     fit = small_fit(mixture(), normal(12), sampler=NAME, steps=5, effort="balanced")
     assert "suits this model at scale" in str(fit.report)
     assert "family" in fit.report.rows[5].errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("noises", "free"), [(10, False), (11, True)])
+def test_a_dear_effort_refines_freely_only_on_nine_noises_and_more(noises, free):
+    fit = small_fit(mixture(), normal(noises), sampler=NAME, steps=5, effort="balanced")
+    assert (fit.made.method == "") == free
+    assert fit.calls <= noises * EFFORTS["balanced"].limit((5,), coefficients=True)
+
+
+@pytest.mark.slow
+def test_a_count_that_the_family_does_not_know_is_refined_on_few_noises_too():
+    fit = small_fit(mixture(), normal(6), sampler=NAME, steps=(8, 40), effort="balanced")
+    assert fit.made.method == ""
 
 
 @pytest.mark.slow
