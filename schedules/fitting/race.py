@@ -109,7 +109,7 @@ class Race:
         if len(stages) > 1:
             usual.rollout.forget()
             usual = self.trial(steps, self.runs.usual)
-        best, place, columns = first, start, self._columns(steps, stop)
+        best, place = first, start
         if self._moves_every_step(first, stop, stages):
             prior = FamilyPrior(self.runs, steps)
             best = self._every_step(stages, usual, first, stop, prior)
@@ -119,7 +119,7 @@ class Race:
             if len(stages) > 1:
                 first.rollout.forget()
                 best = first = usual if start == self.runs.usual else self.trial(steps, start)
-            if columns >= 2:
+            if (columns := self._columns(steps, stop)) >= 2:
                 coordinates = FamilyCoordinates(self.runs, steps, start, columns)
                 best, z = descend(everything, everything.with_outputs(first), coordinates, stop, self._cost(steps))
                 place = coordinates.at(z)
