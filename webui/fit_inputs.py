@@ -129,7 +129,7 @@ def cost_in_words(inputs: FitInputs) -> str:
     images = math.ceil(evaluations * inputs.noises / 20)
     return (
         f"At most {evaluations:.0f} model calls for each of {inputs.noises} noises: about as long as {images} images "
-        "of 20 steps at this size. The time is measured on the first calls and shown while it runs."
+        "of 20 steps at this size."
     )
 
 
@@ -141,3 +141,15 @@ def _number(label: str, value: object) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{label} must be a number, got {value!r}")
     return number
+
+
+def costs_in_words(steps: object, noises: object, effort: str) -> list[str]:
+    """What a fit costs, a sentence for each kind of sampling method: ours, whose steps are fitted too, costs more.
+
+    Raises:
+        ValueError: as `fit_inputs`.
+    """
+    asked = (fit_inputs(sampler, steps, noises, effort, 0, "", False) for sampler in (MULTISTEP, ""))
+    ours, others = map(cost_in_words, asked)
+    words = [ours] if ours == others else [f"{MULTISTEP}: {ours}", f"Other sampling methods: {others}"]
+    return [*words, "The time is measured on the first calls and shown while it runs."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sigmasmith.schedules.presets.names import check_name
-from sigmasmith.webui.fit_inputs import FitInputs, cost_in_words, default_name, fit_inputs
+from sigmasmith.webui.fit_inputs import FitInputs, cost_in_words, costs_in_words, default_name, fit_inputs
 from sigmasmith.webui.panel import inputs
 from sigmasmith.webui.samplers import MULTISTEP
 from sigmasmith.webui.state import CODE, MATCH
@@ -88,3 +88,12 @@ def test_a_free_fit_of_coefficients_has_sixteen_noises_at_least():
     assert fit_inputs("Sigmasmith Multistep", "5", 4, "balanced", 0, "", False).noises == 16
     assert fit_inputs("Sigmasmith Multistep", "5", 32, "balanced", 0, "", False).noises == 32
     assert fit_inputs("DPM++ 2M", "5", 4, "balanced", 0, "", False).noises == 4
+
+
+def test_the_cost_is_told_for_our_sampling_method_and_for_others_where_they_differ():
+    ours, others, _ = costs_in_words("5", 4, "fast")
+    assert ours.startswith("Sigmasmith Multistep: At most 113 model calls for each of 6 noises")
+    assert others.startswith("Other sampling methods: At most 60 model calls for each of 4 noises")
+    assert len(costs_in_words("5", 4, "quick")) == 2
+    with pytest.raises(ValueError, match="Noises"):
+        costs_in_words("5", 2, "fast")

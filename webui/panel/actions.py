@@ -9,7 +9,7 @@ import gradio as gr
 
 from .. import infotext, state
 from ..answers import answer, in_words
-from ..fit_inputs import cost_in_words, fit_inputs
+from ..fit_inputs import costs_in_words
 from ..host.folders import preset_store
 from ..host.identity import latent_shape, loaded_range, model_identity
 from ..host.samplers import ignores_schedulers, known_function, sampler_config, samplers_with_own_table, scheduler_of
@@ -43,7 +43,7 @@ def refreshed(chosen: str) -> Any:
 def cost(steps: Any, noises: Any, effort: str) -> str:
     """The cost of a fit with these inputs in words, or what is wrong with them."""
     try:
-        return html.lines([cost_in_words(fit_inputs("", steps, noises, effort, 0, "", False))])
+        return html.lines(costs_in_words(steps, noises, effort))
     except ValueError as error:
         return html.warned(str(error))
 
