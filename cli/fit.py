@@ -29,6 +29,8 @@ from .show import share_lines, sigma_lines
 from .subjects import PlainSubject, demo_subject, named_sampler, own_subject
 
 TOOL = f"sigmasmith {VERSION}"
+# Of a fit that neither names a number nor lets it follow from --calls.
+_NOISES = 16
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
         check_name(out.name.removesuffix(SUFFIX))
     if len(args.steps) > MAX_SCHEDULES:
         raise ValueError(f"--steps: a preset holds at most {MAX_SCHEDULES} step counts, got {len(args.steps)}")
-    if args.noises < 3:
+    if args.noises is not None and args.noises < 3:
         raise ValueError(f"--noises must be at least 3 (two are held out), got {args.noises}")
     if not 0.0 < args.denoise <= 1.0:
         raise ValueError(f"--denoise must be above 0 and at most 1, got {args.denoise:g}")
@@ -54,13 +56,15 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--journal must be a folder, got {args.journal}")
     subject = chosen_subject(args)
     name, sampler = named_sampler(args.sampler)
-    noise = subject.noise(args.noises, args.seed)
+    effort = effort_for(args.effort, args.steps, coefficients=name == NAME, calls=args.calls)
+    served = effort.rows if args.calls is not None else None
+    noise = subject.noise(args.noises or served or _NOISES, args.seed)
     # Two calls per step: how often a sampler calls the model is not known before it runs.
     size = FitSize(
         noise.shape[1:],
         len(noise),
         args.steps,
-        effort_for(args.effort, args.steps, coefficients=name == NAME, calls=args.calls),
+        effort,
         calls_per_step=2,
         method=args.method,
         coefficients=name == NAME,

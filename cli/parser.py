@@ -90,7 +90,12 @@ example:
     own.add_argument("--flow", action="store_true", help="a rectified-flow model: x = (1 - sigma) x0 + sigma noise")
     run = fit.add_argument_group("the fit")
     _add_sampler_and_steps(run)
-    run.add_argument("--noises", type=whole, default=16, metavar="N", help="start noises, at least 3 (default 16)")
+    run.add_argument(
+        "--noises",
+        type=whole,
+        metavar="N",
+        help="start noises, at least 3 (default 16; with --calls as many as serve)",
+    )
     _add_effort(run)
     run.add_argument(
         "--calls",

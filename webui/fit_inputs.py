@@ -144,7 +144,7 @@ def _number(label: str, value: object) -> float:
 
 
 def costs_in_words(steps: object, noises: object, effort: str) -> list[str]:
-    """What a fit costs, a sentence for each kind of sampling method: ours, whose steps are fitted too, costs more.
+    """The cost of a fit, a sentence for each kind of sampling method: ours, whose steps are fitted too, costs more.
 
     Raises:
         ValueError: as `fit_inputs`.

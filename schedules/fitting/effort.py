@@ -6,11 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..family.learned import LEAST_STEPS, MOST_STEPS
+
 # Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
 GAINS = (1.0, 0.75, 0.5)
-# Rows of a fit that is bounded in calls: the least and the most of a race, the most of others, and those that are
-# better than a dearer effort or than a finer reference (on photographs by flow 64 levels for 48 brought a tenth more).
-_LEAST_ROWS, _RACED_ROWS, _MOST_ROWS, _MANY_ROWS = 6, 48, 24, 8
+# Rows of a fit that is bounded in calls: the least and the most of a race, the least that every step is refined on, the
+# most of others, and those that are better than a dearer effort. _MOST_ROWS are better too than a finer reference: on
+# photographs by flow 64 levels for 48 brought a tenth more.
+_LEAST_ROWS, _RACED_ROWS, _REFINED_ROWS, _MOST_ROWS, _MANY_ROWS = 6, 48, 12, 24, 8
 # Search rows from which on every step and parameter is refined freely: on two such a fit ended .86 as near as effort
 # fast on three networks that the family has not seen, on twelve 1.26 times as near. Hosts give twelve and four judges.
 _LEAST_REFINED, _HOST_ROWS = 9, 16
@@ -150,8 +153,14 @@ def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = Fals
         further = a_row + 2 * longest + longest**2 // 2  # a Jacobian on few rows goes before that on all
         if calls >= _MOST_ROWS * further:
             finer = _LEVELS[2] - effort.teacher_nodes
-            effort, further = replace(effort, teacher_nodes=_LEVELS[2], check_nodes=_LEVELS[2] // 2), further + finer
-        rows = min(max(calls // further, _LEAST_ROWS), _RACED_ROWS)
+            effort = replace(effort, teacher_nodes=_LEVELS[2], check_nodes=_LEVELS[2] // 2)
+            rows = min(max(calls // (further + finer), _MOST_ROWS), _RACED_ROWS)
+        else:
+            rows = max(calls // further, _LEAST_ROWS)
+        refined = a_row + 5 * longest**2
+        if calls >= _REFINED_ROWS * refined and not all(LEAST_STEPS <= count <= MOST_STEPS for count in steps):
+            # A race has nothing for counts that the family does not know.
+            effort, rows = EFFORTS["balanced"], min(calls // refined, _MOST_ROWS)
     else:
         single = SINGLE if len(steps) == 1 and not more else EFFORTS["fast"]
         least = math.ceil(3 * single.limit(steps))

@@ -133,7 +133,7 @@ class Race:
         self, stages: list[Objective], usual: Trial, first: Trial, stop: float, prior: FamilyPrior
     ) -> Trial:
         """The best run with levels and parameters of every step moved, from the first one or the usual one."""
-        budget, floor, best = self.problem.budget, self.problem.sigma_range.sigma_min, first
+        floor, best = self.problem.sigma_range.sigma_min, first
         for number, objective in enumerate(stages):
             last = number == len(stages) - 1
             if number:
@@ -142,14 +142,18 @@ class Race:
                 if last and usual.error < best.error:
                     best.rollout.forget()
                     best = usual
-            share = objective.share / sum(each.share for each in stages[number:])
-            allowance = share * (stop - budget.spent)
+            allowance = self._each_row(stages[number:], first.steps, stop) * objective.share
             best = refine_coefficients(objective, best, floor, allowance, prior, once=not last)
         return best
 
+    def _each_row(self, stages: list[Objective], steps: int, stop: float) -> float:
+        """Model calls for each row of each stage, beside the run that begins a further one."""
+        begun = steps * sum(objective.share for objective in stages[1:])
+        return (stop - self.problem.budget.spent - begun) / sum(objective.share for objective in stages)
+
     def _moves_every_step(self, first: Trial, stop: float, stages: list[Objective]) -> bool:
         """Whether a Jacobian of every step's sigma and parameters fits in, where nothing else will move them."""
-        left = (stop - self.problem.budget.spent) / sum(objective.share for objective in stages)
+        left = self._each_row(stages, first.steps, stop)
         alone = first.coefficients is not None and not self.problem.effort.refines
         return alone and affordable_knots(first, left) >= _LEAST_KNOTS
 

@@ -29,10 +29,16 @@ def test_calls_bound_a_fit_and_choose_its_rows(calls, sampler):
 
 @pytest.mark.parametrize("steps", [5, 8, 10, 20])
 def test_more_calls_take_more_noises_up_to_forty_eight(steps):
-    budgets = range(150 + 120 * steps, 60_000, 500)
+    budgets = range(150 + 120 * steps, 60_000, 50)
     rows = [effort_for("fast", (steps,), coefficients=True, calls=calls).rows or 0 for calls in budgets]
     assert rows == sorted(rows)
     assert (rows[0], rows[-1]) == (6, 48)
+
+
+@pytest.mark.parametrize("steps", [(2, 8), (8, 40)])
+def test_calls_refine_counts_that_a_race_has_nothing_for(steps):
+    assert effort_for("fast", steps, coefficients=True, calls=200_000).refines
+    assert not effort_for("fast", (8, 30), coefficients=True, calls=200_000).refines
 
 
 @pytest.mark.parametrize(("effort", "asked", "given"), [("quick", 64, 6), ("fast", 4, 6), ("balanced", 4, 16)])
