@@ -133,16 +133,6 @@ def cost_in_words(inputs: FitInputs) -> str:
     )
 
 
-def _number(label: str, value: object) -> float:
-    try:
-        number = float(value)  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{label} must be a number, got {value!r}")
-    return number
-
-
 def costs_in_words(steps: object, noises: object, effort: str) -> list[str]:
     """The cost of a fit, a sentence for each kind of sampling method: ours, whose steps are fitted too, costs more.
 
@@ -153,3 +143,13 @@ def costs_in_words(steps: object, noises: object, effort: str) -> list[str]:
     ours, others = map(cost_in_words, asked)
     words = [ours] if ours == others else [f"{MULTISTEP}: {ours}", f"Other sampling methods: {others}"]
     return [*words, "The time is measured on the first calls and shown while it runs."]
+
+
+def _number(label: str, value: object) -> float:
+    try:
+        number = float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{label} must be a number, got {value!r}")
+    return number

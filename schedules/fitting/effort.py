@@ -14,8 +14,9 @@ GAINS = (1.0, 0.75, 0.5)
 # most of others, and those that are better than a dearer effort. _MOST_ROWS are better too than a finer reference: on
 # photographs by flow 64 levels for 48 brought a tenth more.
 _LEAST_ROWS, _RACED_ROWS, _REFINED_ROWS, _MOST_ROWS, _MANY_ROWS = 6, 48, 12, 24, 8
-# Search rows from which on every step and parameter is refined freely: on two such a fit ended .86 as near as effort
-# fast on three networks that the family has not seen, on twelve 1.26 times as near. Hosts give twelve and four judges.
+# Search rows from which on every step and parameter is refined freely: on two such a fit ended .87 as near as effort
+# fast on three networks that the family has not seen, on twelve 1.26 times as near on four. Hosts give twelve, and four
+# that judge.
 _LEAST_REFINED, _HOST_ROWS = 9, 16
 # Levels of a race's reference: so many, so many a step, and at most so many.
 _LEVELS = (20, 2, 64)

@@ -105,7 +105,7 @@ class Race:
         self, stages: list[Objective], usual: Trial, start: FamilyPlace, first: Trial, stop: float
     ) -> tuple[FamilyPlace, Trial]:
         """The best run near a start and its place, or the usual one where that is not shown to be worse."""
-        steps, everything = first.steps, stages[-1]
+        steps = first.steps
         if len(stages) > 1:
             usual.rollout.forget()
             usual = self.trial(steps, self.runs.usual)
@@ -121,7 +121,8 @@ class Race:
                 best = first = usual if start == self.runs.usual else self.trial(steps, start)
             if (columns := self._columns(steps, stop)) >= 2:
                 coordinates = FamilyCoordinates(self.runs, steps, start, columns)
-                best, z = descend(everything, everything.with_outputs(first), coordinates, stop, self._cost(steps))
+                begun = self.objective.with_outputs(first)
+                best, z = descend(self.objective, begun, coordinates, stop, self._cost(steps))
                 place = coordinates.at(z)
         gains = (usual.errors / best.errors).log()
         for trial in (usual, first, best):
