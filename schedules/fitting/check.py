@@ -64,12 +64,12 @@ def held_out_check(
         rivals = [trial for name, trial in trials.items() if name in hosts]
         switched = {name: mode_switches(trial.rollout.end, objective.reference) for name, trial in trials.items()}
         # Unchecked, the fitted schedule stands, or the host's that looked best along the teacher.
-        best = winner(trials, problem.sampler_name) if trials else next(iter(entries))
+        best = winner(trials, count, problem.sampler_name) if trials else next(iter(entries))
         chosen[count] = entries[best]
         gain = None
         if rivals and best in trials and best not in hosts:
             rival = min(rivals, key=lambda trial: trial.error)
-            gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, least)
+            gain = claimed_gain(trials[best].errors, rival.errors, problem.sampler_name, count, least)
         end = trials[best].rollout.end.cpu() if best in trials else None
         pictures = trials if has_detail(problem.shape) else {}
         fine = {name: _fine_error(trial, objective) for name, trial in pictures.items()}
@@ -107,7 +107,7 @@ def _fine_error(trial: Trial, objective: Objective) -> float:
     return geometric_mean(sample_errors(fine_part(trial.rollout.end), fine_part(objective.reference)))
 
 
-def winner(trials: Mapping[str, Trial], sampler: str = "") -> str:
+def winner(trials: Mapping[str, Trial], steps: int, sampler: str = "") -> str:
     """The fitted schedule, unless another beats it on the held-out rows: by the mean and on most of the samples.
 
     On a few rows one sample that changed mode can decide the mean alone, against a schedule that is better on all the
@@ -115,14 +115,14 @@ def winner(trials: Mapping[str, Trial], sampler: str = "") -> str:
     many host schedules looks good on few rows. Without a fitted schedule, the smallest mean.
 
     Args:
-        sampler: name of the sampler that was fitted for.
+        steps, sampler: of the runs; name of the sampler that was fitted for.
     """
     names = sorted(trials, key=lambda name: trials[name].error)
     fitted = trials.get(FITTED)
     if fitted is None:
         return names[0]
     for name in names[: names.index(FITTED)]:
-        shown = name in OURS or claimed_gain(fitted.errors, trials[name].errors, sampler).high < 1.0
+        shown = name in OURS or claimed_gain(fitted.errors, trials[name].errors, sampler, steps).high < 1.0
         if shown and int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
             return name
     return FITTED

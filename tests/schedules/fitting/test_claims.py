@@ -11,7 +11,7 @@ from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.presets.preset import Preset
 
-FITTED = "sigmasmith_multistep"
+FITTED, STEPS = "sigmasmith_multistep", 5
 MODEL = ModelIdentity(sigma_min=0.03, sigma_max=14.6, flow=False)
 
 
@@ -22,28 +22,36 @@ def errors(gain, rows, spread=0.3, seed=0):
 
 def test_many_rows_are_believed():
     fitted, host = errors(3.0, 400)
-    gain = claimed_gain(fitted, host, FITTED)
+    gain = claimed_gain(fitted, host, FITTED, STEPS)
     assert gain.mean == pytest.approx(3.0, rel=0.06)
     assert gain.high / gain.low < 1.15
 
 
 def test_two_lucky_rows_are_not():
     fitted, host = errors(8.0, 2, spread=0.0)
-    gain = claimed_gain(fitted, host, "dpmpp_2m")
+    gain = claimed_gain(fitted, host, "dpmpp_2m", STEPS)
     assert gain.mean < 4.0
     assert gain.low < gain.mean < gain.high
 
 
+def test_the_same_two_rows_are_believed_the_more_the_more_steps_there_are():
+    fitted, host = errors(4.0, 2, spread=0.0)
+    at_5, at_10, at_20 = (claimed_gain(fitted, host, FITTED, steps).mean for steps in (5, 10, 20))
+    assert at_5 < at_10 == pytest.approx(4.0, rel=0.1)
+    assert at_10 < at_20 < 4.0
+    assert claimed_gain(fitted, host, FITTED, 2).mean == claimed_gain(fitted, host, FITTED, 4).mean
+
+
 def test_a_loss_on_many_rows_is_called_one():
     fitted, host = errors(0.8, 200)
-    gain = claimed_gain(fitted, host, FITTED)
+    gain = claimed_gain(fitted, host, FITTED, STEPS)
     assert gain.high < 1.0
     assert gain_in_words(gain).startswith("no gain shown")
 
 
 def test_an_interval_that_holds_1_shows_no_gain():
     fitted, host = errors(1.05, 4)
-    assert gain_in_words(claimed_gain(fitted, host, "euler")).startswith("no gain shown")
+    assert gain_in_words(claimed_gain(fitted, host, "euler", STEPS)).startswith("no gain shown")
 
 
 def test_nine_of_ten_intervals_hold_the_truth_where_models_are_as_assumed():
@@ -52,7 +60,7 @@ def test_nine_of_ten_intervals_hold_the_truth_where_models_are_as_assumed():
         draw = torch.Generator().manual_seed(seed)
         truth = float((0.4 + 0.35 * torch.randn((), generator=draw)).exp())
         fitted, host = errors(truth, 4, spread=0.35, seed=1000 + seed)
-        gain = claimed_gain(fitted, host, FITTED)
+        gain = claimed_gain(fitted, host, FITTED, STEPS)
         held += gain.low <= truth <= gain.high
     assert 255 <= held <= 285
 
