@@ -1,25 +1,38 @@
-"""Scale and stretch for models of which nothing is known: chosen over the models that taught, for the worst of them."""
+"""Scale and stretch for models of which nothing is known: chosen over the models that taught, for the worst of them.
+
+    python -P -m sigmasmith.benchmarks.family.choose                   schedules/family/family_1.json, both spaces
+    python -P -m sigmasmith.benchmarks.family.choose FILE --space flow --without letters --pixels 16
+
+chooses them anew beside those of the file, on noises that taught nothing: on its own four noises a family is better
+than it is, and the worst case of few noises is chance. `learn` ends with it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import numpy as np
+import torch
 
 from ...schedules.core.noise_space import Array
 from ...schedules.core.types import SamplerFunction
-from ...schedules.family.learned import Family
+from ...schedules.family.learned import Family, family_of
 from ...schedules.family.placing import whole_hundredths
 from ...schedules.family.schedule import family_coefficients, family_sigmas
 from ...schedules.family.typical import WIDE, shift_factor
 from ...schedules.samplers.by_name import own_sampler
 from ..cases import host_lists
 from .columns import run
-from .subjects import Rows
+from .data_file import DATA_FILE, read, write
+from .sets import add_selection, selected, training_set
+from .subjects import Rows, Training
 
+ROWS, SEED, STEPS = 16, 5_000, (5, 8, 10)
 # A grid that is even in log scale; what stands far from all models of the zoo is not tried.
 SCALES = tuple(np.exp(np.arange(-4, 11) * 0.15).round(4).tolist())
 STRETCHES = (0.9, 1.0, 1.1, 1.25)
@@ -46,6 +59,18 @@ class PairErrors:
         return typical_error(self.host) / typical_error(self.family[pair])
 
 
+def chosen_on_new_noises(
+    family: Family, which: Sequence[Training], steps: Sequence[int], near: Mapping[str, Sequence[float]]
+) -> dict[str, Pair]:
+    """(scale, stretch) by kind of range, walked to from `near` until none beside them is better."""
+    models = [Rows(model, ROWS, SEED) for model in which]
+    while True:
+        pairs = typical_pairs(family, models, steps, near)
+        if all(pairs[kind] == tuple(near[kind]) for kind in pairs):
+            return pairs
+        near = pairs
+
+
 def typical_pairs(
     family: Family, models: Sequence[Rows], steps: Sequence[int], near: Mapping[str, Sequence[float]]
 ) -> dict[str, Pair]:
@@ -60,13 +85,14 @@ def typical_pairs(
         kinds.setdefault("flow" if rows.sigma_range.flow else "wide" if wide else "ve", []).append(rows)
     return {
         kind: best_for_the_worst(
-            [cell_of(family, rows, count, list(_grid(near.get(kind)))) for rows in group for count in steps]
+            [cell_of(family, rows, count, list(grid_beside(near.get(kind)))) for rows in group for count in steps]
         )
         for kind, group in kinds.items()
     }
 
 
-def _grid(near: Sequence[float] | None) -> Iterator[Pair]:
+def grid_beside(near: Sequence[float] | None) -> Iterator[Pair]:
+    """The pairs of the grid that lie beside one and itself, all for None."""
     for scale, stretch in product(SCALES, STRETCHES):
         if near is None or (abs(math.log(scale / near[0])) < 0.2 and abs(stretch - near[1]) < 0.16):
             yield scale, stretch
@@ -114,3 +140,23 @@ def family_errors(family: Family, rows: Rows, steps: int, pair: Pair) -> Array:
 def typical_error(errors: Array) -> float:
     """Geometric mean over rows, as reports of fits have it: no row that changed its mode decides alone."""
     return float(np.exp(np.log(errors).mean()))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("file", type=Path, nargs="?", default=DATA_FILE)
+    add_selection(parser)
+    parser.add_argument("--steps", type=int, nargs="+", default=list(STEPS))
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    content = read(args.file)
+    for space in args.space:
+        chosen = selected(training_set(space == "flow"), args)
+        pairs = chosen_on_new_noises(family_of(content), chosen, args.steps, content["typical"])
+        print(f"{space}: typical {pairs}, before { ({kind: content['typical'][kind] for kind in pairs}) }", flush=True)
+        content["typical"] |= pairs
+        write(content, args.file)
+
+
+if __name__ == "__main__":
+    main()

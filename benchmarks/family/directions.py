@@ -16,7 +16,6 @@ set of numbers moves every step count.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -29,11 +28,12 @@ import torch
 from numpy.typing import NDArray
 
 from ...schedules.core.noise_space import Array
-from ...schedules.family.learned import ORDER, VERSION, Family, Learned, family_of
+from ...schedules.family.learned import ORDER, Family, Learned, family_of
 from ...schedules.family.typical import typical_scale
 from ...schedules.samplers.parameters import features
 from .columns import run
-from .learn import normal_equations, write
+from .data_file import DATA_FILE, read, write
+from .learn import normal_equations
 from .sets import add_selection, selected, training_set
 from .subjects import Rows
 from .unknowns import Layout, Unknowns, basis_of, layout_of
@@ -126,12 +126,11 @@ def _weighed(changed: Learned) -> Array:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    default = Path(f"schedules/family/family_{VERSION}.json")
-    parser.add_argument("file", type=Path, nargs="?", default=default)
+    parser.add_argument("file", type=Path, nargs="?", default=DATA_FILE)
     add_selection(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    content = json.loads(args.file.read_text("utf-8"))
+    content = read(args.file)
     family = replace(family_of(content), directions={})
     for space in args.space:
         deviations: list[dict[int, Learned]] = []

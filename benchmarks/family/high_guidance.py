@@ -11,7 +11,6 @@ and what is learned up to 3 and drawn on in a straight line overshoots (docs/fam
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,9 +18,10 @@ from pathlib import Path
 
 import torch
 
-from ...schedules.family.learned import VERSION, Family, family_of
+from ...schedules.family.learned import Family, family_of
 from ...schedules.family.typical import typical_scale
-from .learn import COUNTS, SEED, learn, space_content, write
+from .data_file import DATA_FILE, read, write
+from .learn import COUNTS, SEED, learn, space_content
 from .sets import add_selection, guided_set, selected
 from .subjects import Rows
 from .unknowns import Unknowns, first_guess
@@ -42,13 +42,12 @@ def with_high_guidance(family: Family, models: Sequence[Rows], steps: Sequence[i
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    default = Path(f"schedules/family/family_{VERSION}.json")
-    parser.add_argument("file", type=Path, nargs="?", default=default)
+    parser.add_argument("file", type=Path, nargs="?", default=DATA_FILE)
     add_selection(parser)
     parser.add_argument("--steps", type=int, nargs="+", default=list(COUNTS))
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    content = json.loads(args.file.read_text("utf-8"))
+    content = read(args.file)
     for space in args.space:
         chosen = selected(guided_set(space == "flow"), args)
         print(f"{space}: {len(chosen)} models", flush=True)

@@ -18,7 +18,6 @@ model and every noise counts alike however large its error.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -32,8 +31,9 @@ from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.family.learned import TERMS, VERSION, family_of, guidance_terms
 from ...schedules.family.typical import shift_factor
 from ..zoo.members import MEMBERS
-from .choose import typical_pairs
+from .choose import chosen_on_new_noises, typical_pairs
 from .columns import ends_of, run
+from .data_file import DATA_FILE, read, write
 from .sets import add_selection, selected, training_set
 from .subjects import Rows
 from .unknowns import Places, Unknowns, first_guess, layout_of, rows_of, sigma_list
@@ -205,7 +205,7 @@ def space_content(at: Unknowns) -> dict[str, dict[str, object]]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path(f"schedules/family/family_{VERSION}.json"))
+    parser.add_argument("--out", type=Path, default=DATA_FILE)
     add_selection(parser)
     parser.add_argument("--steps", type=int, nargs="+", default=list(COUNTS))
     parser.add_argument("--rows", type=int, default=ROWS)
@@ -214,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--go-on", action="store_true", help="start from the file; its other step counts stay")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    content = json.loads(args.out.read_text("utf-8")) if args.out.is_file() else {"version": VERSION, "spaces": {}}
+    content = read(args.out) if args.out.is_file() else {"version": VERSION, "spaces": {}}
     for space in args.space:
         began = time.monotonic()
         chosen = selected(training_set(space == "flow"), args)
@@ -237,16 +237,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         spreads = content.setdefault("spreads", {})
         spreads[space] = spread_of([unshifted(at.own[rows.which.key], rows.sigma_range) for rows in networks])
         content["spread"] = np.mean(list(spreads.values()), axis=0).round(3).tolist()
+        family, counts = family_of({"typical": {}, **content}), _typical_counts(args.steps)
         near = content["typical"] if args.go_on else {}
-        usual = typical_pairs(family_of({"typical": {}, **content}), models, _typical_counts(args.steps), near)
+        usual = chosen_on_new_noises(family, chosen, counts, typical_pairs(family, models, counts, near))
         content["typical"] = {**content.get("typical", {}), **usual}
         print(f"{space}: typical {usual}, spread {content['spread']}, {time.monotonic() - began:.0f} s", flush=True)
         write(content, args.out)
-
-
-def write(content: Mapping[str, object], path: Path) -> None:
-    """The data file."""
-    path.write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _places_of(models: Mapping[str, tuple[float, float]]) -> Places:
