@@ -32,7 +32,7 @@ from .data_file import DATA_FILE, read, write
 from .sets import add_selection, selected, training_set
 from .subjects import Rows, Training
 
-ROWS, SEED, STEPS = 16, 5_000, (5, 8, 10)
+ROWS, SEED, STEPS = 48, 5_000, (5, 8, 10)
 # A grid that is even in log scale; what stands far from all models of the zoo is not tried.
 SCALES = tuple(np.exp(np.arange(-4, 11) * 0.15).round(4).tolist())
 STRETCHES = (0.9, 1.0, 1.1, 1.25)
@@ -59,36 +59,47 @@ class PairErrors:
         return typical_error(self.host) / typical_error(self.family[pair])
 
 
+class FamilyErrors(dict[Pair, Array]):
+    """(scale, stretch) -> (rows,) errors of the family there, run when they are asked for at first."""
+
+    def __init__(self, family: Family, rows: Rows, steps: int) -> None:
+        super().__init__()
+        self._of = family, rows, steps
+
+    def __missing__(self, pair: Pair) -> Array:
+        errors = self[pair] = family_errors(*self._of, pair)
+        return errors
+
+
 def chosen_on_new_noises(
     family: Family, which: Sequence[Training], steps: Sequence[int], near: Mapping[str, Sequence[float]]
 ) -> dict[str, Pair]:
     """(scale, stretch) by kind of range, walked to from `near` until none beside them is better."""
-    models = [Rows(model, ROWS, SEED) for model in which]
+    cells = cells_by_kind(family, [Rows(model, ROWS, SEED) for model in which], steps)
     while True:
-        pairs = typical_pairs(family, models, steps, near)
+        pairs = typical_pairs(cells, near)
         if all(pairs[kind] == tuple(near[kind]) for kind in pairs):
             return pairs
         near = pairs
 
 
-def typical_pairs(
-    family: Family, models: Sequence[Rows], steps: Sequence[int], near: Mapping[str, Sequence[float]]
-) -> dict[str, Pair]:
-    """(scale, stretch) by kind of range: "ve", "wide", "flow", those that have models.
+def cells_by_kind(family: Family, models: Sequence[Rows], steps: Sequence[int]) -> dict[str, list[PairErrors]]:
+    """Every model at every step count by kind of range: "ve", "wide", "flow", those that have models."""
+    cells: dict[str, list[PairErrors]] = {}
+    for rows in models:
+        wide = not rows.sigma_range.flow and rows.sigma_range.sigma_max > WIDE
+        kind = "flow" if rows.sigma_range.flow else "wide" if wide else "ve"
+        cells.setdefault(kind, []).extend(cell_of(family, rows, count) for count in steps)
+    return cells
+
+
+def typical_pairs(cells: Mapping[str, Sequence[PairErrors]], near: Mapping[str, Sequence[float]]) -> dict[str, Pair]:
+    """(scale, stretch) by kind of range.
 
     Args:
         near: pairs beside which alone is looked, by kind of range.
     """
-    kinds: dict[str, list[Rows]] = {}
-    for rows in models:
-        wide = not rows.sigma_range.flow and rows.sigma_range.sigma_max > WIDE
-        kinds.setdefault("flow" if rows.sigma_range.flow else "wide" if wide else "ve", []).append(rows)
-    return {
-        kind: best_for_the_worst(
-            [cell_of(family, rows, count, list(grid_beside(near.get(kind)))) for rows in group for count in steps]
-        )
-        for kind, group in kinds.items()
-    }
+    return {kind: best_for_the_worst(group, grid_beside(near.get(kind))) for kind, group in cells.items()}
 
 
 def grid_beside(near: Sequence[float] | None) -> Iterator[Pair]:
@@ -98,23 +109,20 @@ def grid_beside(near: Sequence[float] | None) -> Iterator[Pair]:
             yield scale, stretch
 
 
-def best_for_the_worst(cells: Sequence[PairErrors]) -> Pair:
+def best_for_the_worst(cells: Sequence[PairErrors], pairs: Iterable[Pair]) -> Pair:
     """The pair whose ratios are best, the worst of them counting most."""
 
     def score(pair: Pair) -> float:
         logs = np.log([cell.ratio(pair) for cell in cells])
         return -float(np.log(np.mean(np.exp(-_LEAN * logs))))
 
-    return max(cells[0].family, key=score)
+    return max(pairs, key=score)
 
 
-def cell_of(family: Family, rows: Rows, steps: int, pairs: Iterable[Pair]) -> PairErrors:
+def cell_of(family: Family, rows: Rows, steps: int) -> PairErrors:
     """The errors of one model at one step count."""
     hosts = host_errors(rows, steps, {"dpmpp_2m": own_sampler("dpmpp_2m")})
-    return PairErrors(
-        min(hosts.values(), key=typical_error),
-        {pair: family_errors(family, rows, steps, pair) for pair in pairs},
-    )
+    return PairErrors(min(hosts.values(), key=typical_error), FamilyErrors(family, rows, steps))
 
 
 def host_errors(rows: Rows, steps: int, samplers: Mapping[str, SamplerFunction]) -> dict[tuple[str, str], Array]:

@@ -31,7 +31,7 @@ from ...schedules.core.noise_space import Array, SigmaRange
 from ...schedules.family.learned import TERMS, VERSION, family_of, guidance_terms
 from ...schedules.family.typical import shift_factor
 from ..zoo.members import MEMBERS
-from .choose import chosen_on_new_noises, typical_pairs
+from .choose import cells_by_kind, chosen_on_new_noises, typical_pairs
 from .columns import ends_of, run
 from .data_file import DATA_FILE, read, write
 from .sets import add_selection, selected, training_set
@@ -239,7 +239,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         content["spread"] = np.mean(list(spreads.values()), axis=0).round(3).tolist()
         family, counts = family_of({"typical": {}, **content}), _typical_counts(args.steps)
         near = content["typical"] if args.go_on else {}
-        usual = chosen_on_new_noises(family, chosen, counts, typical_pairs(family, models, counts, near))
+        first = typical_pairs(cells_by_kind(family, models, counts), near)
+        usual = chosen_on_new_noises(family, chosen, counts, first)
         content["typical"] = {**content.get("typical", {}), **usual}
         print(f"{space}: typical {usual}, spread {content['spread']}, {time.monotonic() - began:.0f} s", flush=True)
         write(content, args.out)
