@@ -47,7 +47,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_every_job_is_made_once_and_a_second_run_makes_no_call(tmp_path, capsys):
-    with FakeComfy() as one, FakeComfy() as two:
+    with FakeComfy(seconds=0.3) as one, FakeComfy(seconds=0.3) as two:
         jobs = jobs_file(tmp_path, [one, two])
         assert fleet(jobs, tmp_path / "out") == 0
         assert sorted(one.ended + two.ended) == [f"set/{n}" for n in range(6)]
