@@ -39,7 +39,7 @@ from .subjects import Rows
 from .unknowns import Places, Unknowns, first_guess, layout_of, rows_of, sigma_list
 
 COUNTS = (3, 4, 5, 6, 8, 10, 14, 20)
-ROWS, SEED, ROUNDS = 4, 100, 8
+ROWS, SEED, ROUNDS = 12, 100, 8
 # Differences: large enough to stand out of float32 outputs, small enough to be straight.
 _LEVEL, _PARAMETER = 0.03, 0.05
 _RIDGE, _PULL, _SCALE_SPREAD, _STRETCH_SPREAD = 2e-3, 0.5, 0.7, 0.15
