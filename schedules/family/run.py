@@ -17,8 +17,9 @@ from .placing import SCALES, STRETCHES, certainty, unplaced, whole_hundredths
 from .schedule import family_coefficients, family_sigmas
 from .typical import most_untuned_steps, typical_scale
 
-# A list printed with five digits is still the family's; one of similar shape, with a scale of its own, is not.
-_SAME_SIGMA = 1e-4
+# A list printed with five digits is still the family's; one of similar shape, with a scale of its own, is not. Near a
+# flow model's 1 a step in scale hardly moves a level, but digits there are finer too.
+_SAME_SIGMA, _FINEST = 1e-4, 0.1
 
 
 class FamilyCoefficients:
@@ -72,7 +73,7 @@ class FamilyCoefficients:
             family = self._family(version, count)
             known = family_sigmas(family, count, *pair, self.sigma_range)
             first = int((known - sigmas[0]).abs().argmin())
-            if _same(known[first : first + len(sigmas)], sigmas):
+            if _same(known[first : first + len(sigmas)], sigmas, self.sigma_range.flow):
                 return family, known, first
         return None
 
@@ -94,14 +95,15 @@ def recognised(family: Family, sigmas: Tensor, sigma_range: SigmaRange) -> Tenso
         return None
     for log_scale, stretch in _near(family, sigmas, sigma_range):
         known = family_sigmas(family, steps, log_scale, stretch, sigma_range)
-        if _same(known, sigmas):
+        if _same(known, sigmas, sigma_range.flow):
             return known
     return None
 
 
-def _same(known: Tensor, sigmas: Tensor) -> bool:
+def _same(known: Tensor, sigmas: Tensor, flow: bool) -> bool:
     """Whether a list is a known one, within printing."""
-    return len(known) == len(sigmas) and bool(((known - sigmas).abs() <= _SAME_SIGMA * known).all())
+    size = known.minimum((1.0 - known).clamp_min(_FINEST)) if flow else known
+    return len(known) == len(sigmas) and bool(((known - sigmas).abs() <= _SAME_SIGMA * size).all())
 
 
 def _near(family: Family, sigmas: Tensor, sigma_range: SigmaRange) -> Iterator[tuple[float, float]]:

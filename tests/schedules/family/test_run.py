@@ -50,10 +50,12 @@ def test_a_list_of_the_family_runs_its_coefficients_whatever_scale_and_stretch(s
     assert torch.equal(rows, schedule.coefficients)
 
 
-def test_a_list_that_was_printed_with_five_digits_is_still_the_familys():
-    schedule = made(6, RANGES[0])
+@pytest.mark.parametrize("scale", [None, 4.0])
+@pytest.mark.parametrize("limits", [RANGES[0], RANGES[2]])
+def test_a_list_that_was_printed_with_five_digits_is_still_the_familys(limits, scale):
+    schedule = made(6, limits, scale=scale)
     printed = torch.tensor([float(f"{sigma:.5g}") for sigma in schedule.sigmas.tolist()])
-    rows = FamilyCoefficients(RANGES[0]).rows(printed)
+    rows = FamilyCoefficients(limits).rows(printed)
     assert rows is not None
     assert schedule.coefficients is not None
     assert torch.equal(rows, schedule.coefficients)
