@@ -12,7 +12,6 @@ share of the gain without.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor
 
 from ...schedules.core.frequencies import fine_part
-from ...schedules.family.learned import Family, family_of
+from ...schedules.family.learned import Family
 from ...schedules.family.placing import whole_hundredths
 from ...schedules.family.schedule import family_coefficients, family_sigmas
 from ...schedules.family.typical import typical_scale
@@ -32,6 +31,7 @@ from ...schedules.samplers.loop import sample_linear
 from ..field.host_samplers import host_samplers
 from ..promises.rounding import ROUNDINGS, rounded
 from .choose import typical_error
+from .data_file import read_family
 from .judge import LEVELS, SEED, training_of
 from .subjects import Rows, Training
 
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 8, 10])
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    family = family_of(json.loads(args.file.read_text("utf-8")))
+    family = read_family(args.file)
     reached: list[float] = []
     for which in args.models:
         exact = Rows(which, _ROWS, SEED, LEVELS)

@@ -161,7 +161,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for space in args.space:
         chosen = selected(training_set(space == "flow"), args)
         pairs = chosen_on_new_noises(family_of(content), chosen, args.steps, content["typical"])
-        print(f"{space}: typical {pairs}, before { ({kind: content['typical'][kind] for kind in pairs}) }", flush=True)
+        before = {kind: content["typical"][kind] for kind in pairs}
+        print(f"{space}: typical {pairs}, before {before}", flush=True)
         content["typical"] |= pairs
         write(content, args.file)
 

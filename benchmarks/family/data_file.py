@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...schedules.family.learned import VERSION
+from ...schedules.family.learned import VERSION, Family, family_of
 
 DATA_FILE = Path(f"schedules/family/family_{VERSION}.json")
 
@@ -16,6 +16,11 @@ def read(path: Path) -> dict[str, Any]:
     """The content of a data file, as learned.family_of takes it."""
     content: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return content
+
+
+def read_family(path: Path) -> Family:
+    """The family of a data file."""
+    return family_of(read(path))
 
 
 def write(content: Mapping[str, object], path: Path) -> None:

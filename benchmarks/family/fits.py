@@ -11,7 +11,6 @@ that the fit compared, and *true* the same ratio on those noises.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from ...cli.subjects import PlainSubject
 from ...schedules.core.metrics import Ratio
-from ...schedules.family.learned import Family, family_of
+from ...schedules.family.learned import Family
 from ...schedules.fitting.calibrate import solve_schedules
 from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.direct import DirectRun
@@ -30,6 +29,7 @@ from ...schedules.hosts.schedules import host_schedules
 from ...schedules.samplers.fitted import NAME
 from ..asked import average
 from .choose import host_errors, typical_error
+from .data_file import read_family
 from .judge import LEVELS, SEED, deterministic_samplers, training_of
 from .subjects import Rows, Training
 
@@ -160,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    family = None if args.family is None else family_of(json.loads(args.family.read_text("utf-8")))
+    family = None if args.family is None else read_family(args.family)
     judged: list[FitVerdict] = []
     for which in args.models:
         asked = args.steps, args.effort, args.noises, args.seeds, args.sampler, args.calls

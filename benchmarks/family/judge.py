@@ -11,7 +11,6 @@ the best in hindsight.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,12 +22,13 @@ import torch
 
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import SamplerFunction
-from ...schedules.family.learned import Family, family_of
+from ...schedules.family.learned import Family
 from ...schedules.family.typical import shift_factor, typical_scale
 from ..asked import average
 from ..field.host_samplers import host_samplers
 from ..zoo.members import MEMBERS
 from .choose import SCALES, STRETCHES, Pair, PairErrors, family_errors, host_errors, typical_error
+from .data_file import read_family
 from .subjects import Rows, Training
 
 ROWS, SEED, LEVELS = 64, 9_000, 64
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--stretch", type=float, default=1.05)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    family = family_of(json.loads(args.file.read_text("utf-8")))
+    family = read_family(args.file)
     if args.scale is not None:
         family = replace(family, typical=dict.fromkeys(("ve", "wide", "flow"), (args.scale, args.stretch)))
     print(HEADER)

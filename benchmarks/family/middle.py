@@ -10,7 +10,6 @@ same levels, and than `dpmpp_2m` on `karras` and `simple` cut at that level, as 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from ...cli.subjects import PlainSubject
 from ...schedules.core.types import SamplerFunction
-from ...schedules.family.learned import Family, family_of
+from ...schedules.family.learned import Family
 from ...schedules.family.placing import whole_hundredths
 from ...schedules.family.schedule import family_coefficients, family_sigmas
 from ...schedules.family.typical import typical_scale
@@ -29,6 +28,7 @@ from ...schedules.samplers.loop import sample_linear
 from ..asked import average
 from ..promises.figures import host_cuts, noised
 from .choose import typical_error
+from .data_file import read_family
 from .judge import SEED, training_of
 from .subjects import Rows, Training
 
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", type=training_of, required=True)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    family = family_of(json.loads(args.file.read_text("utf-8")))
+    family = read_family(args.file)
     columns: dict[str, list[float]] = {}
     for which in args.models:
         for start, against in gains(family, which):

@@ -10,7 +10,6 @@ Optimal Stepsize as published, run for `dpmpp_2m`. Geometric averages over model
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...schedules.family.learned import Family, family_of
+from ...schedules.family.learned import Family
 from ...schedules.samplers.by_name import own_sampler
 from ...schedules.samplers.fitted import NAME
 from ..asked import average
 from ..cases import host_lists
 from ..family.choose import host_errors, typical_error
+from ..family.data_file import read_family
 from ..family.fits import ends_of, fit_on
 from ..family.judge import LEVELS, SEED, training_of
 from ..family.subjects import Rows, Training
@@ -136,7 +136,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    family = None if args.family is None else family_of(json.loads(args.family.read_text("utf-8")))
+    family = None if args.family is None else read_family(args.family)
     points: list[Point] = []
     for which in args.models:
         case = CallsCase(which, args.steps, family)

@@ -10,7 +10,6 @@ each, the converged samples on top.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,9 +17,10 @@ import torch
 from torch import Tensor
 
 from ...demo.models.weights import load_classifier
-from ...schedules.family.learned import Family, family_of
+from ...schedules.family.learned import Family
 from ..cases import host_lists
 from ..family.choose import host_errors, typical_error
+from ..family.data_file import read_family
 from ..family.fits import ends_of, fit_on
 from ..family.judge import LEVELS, deterministic_samplers, training_of
 from ..family.subjects import Rows, Training
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, help="folder for the sheets")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    family = None if args.family is None else family_of(json.loads(args.family.read_text("utf-8")))
+    family = None if args.family is None else read_family(args.family)
     for which in args.models:
         looked_at(which, family, args.out, args.rows)
     return 0

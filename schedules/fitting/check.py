@@ -115,7 +115,8 @@ def winner(trials: Mapping[str, Trial], steps: int, sampler: str = "") -> str:
     many host schedules looks good on few rows. Without a fitted schedule, the smallest mean.
 
     Args:
-        steps, sampler: of the runs; name of the sampler that was fitted for.
+        steps: of the runs.
+        sampler: name of the sampler that was fitted for.
     """
     names = sorted(trials, key=lambda name: trials[name].error)
     fitted = trials.get(FITTED)
