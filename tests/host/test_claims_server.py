@@ -94,6 +94,7 @@ def test_nine_of_ten_claims_hold_what_compare_measures_on_new_seeds(server):
         if claim is None:
             assert not re.search(rf"^ +{steps}  fitted", report, re.M), f"a claim that was not read:\n{report}"
             lines.append(f"{checkpoint:<10}{steps:>3} steps, cfg {cfg:g}: a host's schedule returned\n{report}")
+            print(lines[-1], flush=True)
             held += 1  # nothing is claimed
             continue
         mean, error = measured(server, checkpoint, steps, cfg, name, claim.host)
@@ -105,5 +106,5 @@ def test_nine_of_ten_claims_hold_what_compare_measures_on_new_seeds(server):
             f"{claim.high:.2f}), measured {math.exp(mean):.2f} ({math.exp(low):.2f} to {math.exp(high):.2f}) "
             f"of {claim.host}{'' if agrees else '  NOT'}"
         )
-    print(*lines, sep="\n")
+        print(lines[-1], flush=True)  # of the hour that this takes, what was measured so far
     assert held >= 9, "\n".join(lines)
