@@ -183,9 +183,10 @@ def _calibrated(
             guidance=guidance_of(p) or 1.0,
         )
     except OutOfTimeError:
+        fewer = "Noises, " if request.could_be_fewer else ""
         raise ValueError(
             f"Minutes: {request.minutes:g} do not suffice for the reference solution and one run; give more, or lower "
-            "Noises, width or height"
+            f"{fewer}width or height"
         ) from None
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..schedules.core.words import parse_steps
-from ..schedules.fitting.effort import effort_for
+from ..schedules.fitting.effort import Effort, effort_for
 from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
@@ -67,9 +67,16 @@ class FitInputs:
         """Model evaluations per noise that the fit stays under."""
         if self.effort == PILOT_EFFORT:
             return PILOT_CALLS + (2.0 + len(PILOT_COMPARED)) * sum(self.steps)
-        coefficients = self.sampler == MULTISTEP
-        effort = effort_for(self.effort, self.running, coefficients=coefficients)
-        return effort.limit(self.running, coefficients=coefficients)
+        return self._effort.limit(self.running, coefficients=self.sampler == MULTISTEP)
+
+    @property
+    def could_be_fewer(self) -> bool:
+        """Whether the fit would have fewer noises if the panel asked for fewer."""
+        return self._effort.could_be_fewer(self.noises)
+
+    @property
+    def _effort(self) -> Effort:
+        return effort_for(self.effort, self.running, coefficients=self.sampler == MULTISTEP)
 
 
 def fit_inputs(

@@ -37,17 +37,23 @@ def say_memory(size: FitSize, runs: GuiderRuns | ExpertRuns, page: NodePage) -> 
     )
     page.say(said, quiet=True)
     if kept > free_memory():
-        page.say(
-            Phrase(
-                "{free} of the computer's memory are free, fewer than the fit may keep ({kept}); lower noises, the "
-                "step counts or the size of the latent if it slows down",
-                free=in_bytes(free_memory()),
-                kept=in_bytes(kept),
-            ),
-            warning=True,
-            quiet=True,
-        )
+        page.say(_memory_is_short(size, kept), warning=True, quiet=True)
     return said
+
+
+def _memory_is_short(size: FitSize, kept: int) -> Phrase:
+    free = {"free": in_bytes(free_memory()), "kept": in_bytes(kept)}
+    if size.effort.could_be_fewer(size.rows):
+        return Phrase(
+            "{free} of the computer's memory are free, fewer than the fit may keep ({kept}); lower noises, the "
+            "step counts or the size of the latent if it slows down",
+            **free,
+        )
+    return Phrase(
+        "{free} of the computer's memory are free, fewer than the fit may keep ({kept}); lower the step counts "
+        "or the size of the latent if it slows down",
+        **free,
+    )
 
 
 def fit_in_words(request: FitRequest, calibration: Calibration, notes: list[str]) -> str:

@@ -136,7 +136,8 @@ def _calibrated(
                 runs, runs.noise, sampling, plan.searching, cost, records, suspects_in_words(request.guiders)
             )
     except OutOfTimeError:
+        fewer = "noises or " if plan.effort.could_be_fewer(request.noises) else ""
         raise ValueError(
             f"minutes: {request.minutes:g} do not suffice for the reference solution and one run; "
-            "give more, or lower noises or the size of the latent"
+            f"give more, or lower {fewer}the size of the latent"
         ) from None

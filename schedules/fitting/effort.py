@@ -24,6 +24,10 @@ _LEVELS = (20, 2, 64)
 TOLERANCE = 0.05
 
 
+# Noises that the hosts' inputs take at least: two to search on, two that judge.
+LEAST_ASKED = 4
+
+
 @dataclass(frozen=True)
 class Effort:
     """A budget of model evaluations per sample, known before the fit starts.
@@ -67,6 +71,10 @@ class Effort:
     def noises(self, asked: int) -> int:
         """Noises of a fit in a host, of as many as were asked for."""
         return self.rows or max(asked, self.least_rows)
+
+    def could_be_fewer(self, noises: int) -> bool:
+        """Whether a host's fit of so many noises would have fewer if fewer were asked for."""
+        return self.noises(LEAST_ASKED) < noises
 
     def on(self, rows: int) -> Effort:
         """The effort for so many search rows that a race has a pull for: on few of them nothing is refined freely."""

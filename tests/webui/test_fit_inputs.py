@@ -97,3 +97,11 @@ def test_the_cost_is_told_for_our_sampling_method_and_for_others_where_they_diff
     assert len(costs_in_words("5", 4, "quick")) == 2
     with pytest.raises(ValueError, match="Noises"):
         costs_in_words("5", 2, "fast")
+
+
+@pytest.mark.parametrize(
+    ("sampler", "effort", "noises", "could"),
+    [(MULTISTEP, "fast", 4, False), ("DPM++ 2M", "fast", 4, False), ("DPM++ 2M", "fast", 8, True)],
+)
+def test_fewer_noises_are_advised_only_where_the_fit_would_have_fewer(sampler, effort, noises, could):
+    assert request(sampler=sampler, effort=effort, noises=noises).could_be_fewer == could

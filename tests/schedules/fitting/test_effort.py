@@ -48,6 +48,21 @@ def test_hosts_give_a_fit_of_coefficients_the_noises_that_its_effort_is_worth(ef
     assert effort_for("balanced", (8,)).noises(asked) == asked
 
 
+@pytest.mark.parametrize(
+    ("effort", "noises", "coefficients", "could"),
+    [
+        ("quick", 6, True, False),
+        ("fast", 6, True, False),
+        ("balanced", 16, True, False),
+        ("balanced", 24, True, True),
+        ("fast", 8, False, True),
+        ("fast", 4, False, False),
+    ],
+)
+def test_fewer_noises_are_no_advice_where_the_effort_has_its_own_number(effort, noises, coefficients, could):
+    assert effort_for(effort, (8,), coefficients=coefficients).could_be_fewer(noises) == could
+
+
 @pytest.mark.parametrize("coefficients", [False, True])
 def test_too_few_calls_say_how_many_are_needed(coefficients):
     with pytest.raises(ValueError, match=r"calls must be at least \d+ for up to 8 steps, got 20"):
