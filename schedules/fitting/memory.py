@@ -76,7 +76,7 @@ class FitSize:
 
     @property
     def memory(self) -> int:
-        """Bytes that the fit keeps at most, and as much again for what an allocator keeps of what was freed."""
+        """Bytes that the fit keeps at most, with room for what an allocator keeps of what was freed."""
         searched = self.rows - max(2, self.rows // 4)
         latent, most, nodes = _FLOAT32 * self._values, max(self.steps), self.effort.teacher_nodes
         held = searched if self.splits else self.rows
