@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..schedules.core.words import parse_steps
-from ..schedules.fitting.effort import Effort, effort_for
+from ..schedules.fitting.effort import LEAST_ASKED, Effort, effort_for
 from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.
@@ -102,8 +102,8 @@ def fit_inputs(
     if limit < 0.0:
         raise ValueError(f"Minutes must be 0 (no limit) or more, got {limit:g}")
     rows = _number("Noises", noises)
-    if rows != int(rows) or not 4 <= rows <= 64:
-        raise ValueError(f"Noises must be a whole number from 4 to 64, got {rows:g}")
+    if rows != int(rows) or not LEAST_ASKED <= rows <= 64:
+        raise ValueError(f"Noises must be a whole number from {LEAST_ASKED} to 64, got {rows:g}")
     rows = int(rows)
     if effort != PILOT_EFFORT:
         rows = effort_for(effort, counts, coefficients=sampler == MULTISTEP).noises(rows)

@@ -9,7 +9,7 @@ their mean and variance, the gain is taken as normal with
 mu and tau are what fits of other models gained, s_0 how much their rows differed, counted as k rows. Two rows say
 little by themselves: their variance can be anything, and their best host schedule is the luckiest of several. Fits of
 sigmasmith_multistep gain the more the more steps there are, about .35 N, up to 11 steps: over the seven left-out models
-of docs/family.md 1.7, 2.8 and 3.5 at 5, 8 and 10 steps, 3.75 at 20.
+of docs/family.md 1.7, 2.8 and 3.5 at 5, 8 and 10 steps, 3.9 at 20.
 """
 
 from __future__ import annotations

@@ -22,8 +22,6 @@ _LEAST_REFINED, _HOST_ROWS = 9, 16
 _LEVELS = (20, 2, 64)
 # Share of the distance between samples by which two solutions of one model may differ.
 TOLERANCE = 0.05
-
-
 # Noises that the hosts' inputs take at least: two to search on, two that judge.
 LEAST_ASKED = 4
 
