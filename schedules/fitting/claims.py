@@ -1,21 +1,28 @@
 """The gain that a fit may claim, from a few rows that chose nothing.
 
 With d_b the log of how many times nearer the fit ends than the best host schedule compared, in row b of n, and m, s^2
-their mean and variance, the gain is taken as normal with
+their mean and variance, the log gain is taken as normal with
 
-    precision = n / v + 1 / tau^2,    mean = (m n / v + mu / tau^2) / precision,
+    precision = n / v + w,    mean = (m n / v + mu w) / precision,    w = (1 + 1 / q) / (tau^2 + (mean - mu)^2 / q),
     v = (k s_0^2 + (n - 1) s^2) / (k + n - 1)
 
 mu and tau are what fits of other models gained, s_0 how much their rows differed, counted as k rows. Two rows say
-little by themselves: their variance can be anything, and their best host schedule is the luckiest of several. Fits of
-sigmasmith_multistep gain the more the more steps there are, about .35 N, up to 11 steps: over the seven left-out models
-of docs/family.md 1.7, 2.8 and 3.5 at 5, 8 and 10 steps, 3.9 at 20.
+little by themselves: their variance can be anything, and their best host schedule is the luckiest of several. w is
+the pull of Student's t with q degrees of freedom (Lange et al. 1989): a model far from all others is pulled less than
+in proportion; fits for samplers of a host never gain much, and q is infinite. Fits of sigmasmith_multistep gain the
+more the more steps there are, about .35 N, up to 11 steps: over the seven left-out models of docs/family.md 1.7, 2.8
+and 3.5 at 5, 8 and 10 steps, 3.9 at 20.
+
+The reference that errors e are measured against has one of its own, e_ref. No gain is counted below it: mean and
+lower end are of max(e, e_ref). But it adds to an error rather than takes from it, so the truth may be better than
+what is measured: the upper end is of sqrt(e^2 - e_ref^2), at least e / 2.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,10 +37,21 @@ GAIN = "gain"
 # Of the normal distribution, for an interval that holds nine of ten.
 _QUANTILE = 1.645
 _ROW_SPREAD, _ROWS_WORTH = 0.38, 4.0
-# What fits gained on models that no choice was made on: at N steps this times N, between these step counts; the spread
-# of its logarithm between models; and average and spread of the logarithm for samplers of a host.
-_GAIN_A_STEP, _FEWEST, _MOST, _SPREAD = 0.35, 4, 11, 0.5
-_OTHER_SAMPLERS = (0.1, 0.25)
+# What fits gained on models that no choice was made on: at N steps this times N, between these step counts.
+_GAIN_A_STEP, _FEWEST, _MOST = 0.35, 4, 11
+# Rounds that settle how much a model far from all others is pulled.
+_ROUNDS = 20
+
+
+class _Usual(NamedTuple):
+    """What fits of other models gained: mu, tau and 1 / q of the log gain."""
+
+    mean: float
+    spread: float
+    tail: float
+
+
+_OTHER_SAMPLERS = _Usual(0.1, 0.25, 0.0)
 
 
 def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: float = 0.0) -> Ratio:
@@ -46,23 +64,37 @@ def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: 
         least: the reference's own error: what lies below it is no gain.
     """
     floor = max(least, 1e-12) if least == least else 1e-12  # NaN where it is not known
-    logs = (host.clamp_min(floor) / fitted.clamp_min(floor)).log().double()
-    rows, mean = len(logs), float(logs.mean())
-    around = float((logs - logs.mean()).square().sum())
-    variance = (_ROWS_WORTH * _ROW_SPREAD**2 + around) / (_ROWS_WORTH + rows - 1)
-    usual, spread = _usual_gain(sampler, steps)
-    precision = rows / variance + 1.0 / spread**2
-    centre = (mean * rows / variance + usual / spread**2) / precision
-    half = _QUANTILE / math.sqrt(precision)
-    low, middle, high = torch.tensor([centre - half, centre, centre + half], dtype=torch.float64).exp().tolist()
+    usual = _usual_gain(sampler, steps)
+    sure = _interval((host.clamp_min(floor) / fitted.clamp_min(floor)).log(), usual)
+    best = _interval((_less(host, floor) / _less(fitted, floor)).log(), usual)
+    low, middle, high = torch.tensor([*sure[:2], max(sure[2], best[2])], dtype=torch.float64).exp().tolist()
     return Ratio(middle, low, high)
 
 
-def _usual_gain(sampler: str, steps: int) -> tuple[float, float]:
-    """Average and spread of the log gain of fits on other models."""
+def _interval(logs: Tensor, usual: _Usual) -> tuple[float, float, float]:
+    """(low, mean, high) of the log gain, from those of the rows and of other models."""
+    rows, mean = len(logs), float(logs.double().mean())
+    around = float((logs.double() - mean).square().sum())
+    told = rows / ((_ROWS_WORTH * _ROW_SPREAD**2 + around) / (_ROWS_WORTH + rows - 1))
+    centre = precision = mean
+    for _ in range(_ROUNDS):
+        pull = (1.0 + usual.tail) / (usual.spread**2 + usual.tail * (centre - usual.mean) ** 2)
+        precision = told + pull
+        centre = (told * mean + pull * usual.mean) / precision
+    half = _QUANTILE / math.sqrt(precision)
+    return centre - half, centre, centre + half
+
+
+def _less(errors: Tensor, reference: float) -> Tensor:
+    """Errors without the reference's own."""
+    squares = errors.double().square()
+    return (squares - reference**2).maximum(squares / 4.0).clamp_min(1e-24).sqrt()
+
+
+def _usual_gain(sampler: str, steps: int) -> _Usual:
     if sampler != NAME:
         return _OTHER_SAMPLERS
-    return math.log(_GAIN_A_STEP * min(max(steps, _FEWEST), _MOST)), _SPREAD
+    return _Usual(math.log(_GAIN_A_STEP * min(max(steps, _FEWEST), _MOST)), 0.4, 0.25)
 
 
 def gain_facts(gain: Ratio) -> list[float]:
