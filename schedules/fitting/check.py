@@ -43,7 +43,7 @@ def held_out_check(
         objective: of the held-out rows.
         fitted: steps -> results of the search, by the report's names, FITTED first; missing where there are none.
         hosts: names of the host schedules to compare.
-        least: the reference's own error, below which there is no gain.
+        least: the reference's own error; NaN where it is not known.
     Returns:
         steps -> the winner, and steps -> StepReport.
     """

@@ -13,9 +13,9 @@ in proportion; fits for samplers of a host never gain much, and q is infinite. F
 more the more steps there are, about .35 N, up to 11 steps: over the seven left-out models of docs/family.md 1.7, 2.8
 and 3.5 at 5, 8 and 10 steps, 3.9 at 20.
 
-The reference that errors e are measured against has one of its own, e_ref. No gain is counted below it: mean and
-lower end are of max(e, e_ref). But it adds to an error rather than takes from it, so the truth may be better than
-what is measured: the upper end is of sqrt(e^2 - e_ref^2), at least e / 2.
+The reference that errors e are measured against has one of its own, e_ref, which adds to an error rather than takes
+from it. So a gain is of sqrt(max(e^2 - e_ref^2, e_ref^2 / 2)): below e_ref little is known, and little is counted.
+The upper end may also be of sqrt(max(e^2 - e_ref^2, e^2 / 4)).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..samplers.fitted import NAME
 GAIN = "gain"
 # Of the normal distribution, for an interval that holds nine of ten.
 _QUANTILE = 1.645
-_ROW_SPREAD, _ROWS_WORTH = 0.38, 4.0
+_ROW_SPREAD, _ROWS_WORTH = 0.42, 4.0
 # What fits gained on models that no choice was made on: at N steps this times N, between these step counts.
 _GAIN_A_STEP, _FEWEST, _MOST = 0.35, 4, 11
 # Rounds that settle how much a model far from all others is pulled.
@@ -61,20 +61,28 @@ def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: 
     Args:
         fitted, host: (rows,) errors of the same rows.
         sampler, steps: name of the sampler that was fitted for, and of how many steps.
-        least: the reference's own error: what lies below it is no gain.
+        least: the reference's own error; NaN where it is not known.
     """
-    floor = max(least, 1e-12) if least == least else 1e-12  # NaN where it is not known
-    usual = _usual_gain(sampler, steps)
-    sure = _interval((host.clamp_min(floor) / fitted.clamp_min(floor)).log(), usual)
-    best = _interval((_less(host, floor) / _less(fitted, floor)).log(), usual)
-    low, middle, high = torch.tensor([*sure[:2], max(sure[2], best[2])], dtype=torch.float64).exp().tolist()
-    return Ratio(middle, low, high)
+    usual, own = _usual_gain(sampler, steps), 0.0 if math.isnan(least) else least
+    low, mean, high = _interval(_log_gains(fitted, host, own, 0.5 * own**2), usual)
+    high = max(high, _interval(_log_gains(fitted, host, own), usual)[2])
+    return Ratio(*torch.tensor([mean, low, high], dtype=torch.float64).exp().tolist())
+
+
+def _log_gains(fitted: Tensor, host: Tensor, own: float, least: float | None = None) -> Tensor:
+    """(rows,) of errors without the reference's own, whose squares are at least `least`, or a quarter of before."""
+    squares = []
+    for errors in (host, fitted):
+        given = errors.double().square()
+        known = given / 4.0 if least is None else torch.full_like(given, least)
+        squares.append((given - own**2).maximum(known).clamp_min(1e-24))
+    return 0.5 * (squares[0] / squares[1]).log()
 
 
 def _interval(logs: Tensor, usual: _Usual) -> tuple[float, float, float]:
     """(low, mean, high) of the log gain, from those of the rows and of other models."""
-    rows, mean = len(logs), float(logs.double().mean())
-    around = float((logs.double() - mean).square().sum())
+    rows, mean = len(logs), float(logs.mean())
+    around = float((logs - mean).square().sum())
     told = rows / ((_ROWS_WORTH * _ROW_SPREAD**2 + around) / (_ROWS_WORTH + rows - 1))
     centre = precision = mean
     for _ in range(_ROUNDS):
@@ -83,12 +91,6 @@ def _interval(logs: Tensor, usual: _Usual) -> tuple[float, float, float]:
         centre = (told * mean + pull * usual.mean) / precision
     half = _QUANTILE / math.sqrt(precision)
     return centre - half, centre, centre + half
-
-
-def _less(errors: Tensor, reference: float) -> Tensor:
-    """Errors without the reference's own."""
-    squares = errors.double().square()
-    return (squares - reference**2).maximum(squares / 4.0).clamp_min(1e-24).sqrt()
 
 
 def _usual_gain(sampler: str, steps: int) -> _Usual:

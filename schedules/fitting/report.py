@@ -134,7 +134,7 @@ class Report:
             return ""
         return (
             f"The reference is itself only known to about {self.reference_error:.3g} (with fewer levels it ends "
-            f"{self.teacher_error:.3g} away), so no gain is counted below that."
+            f"{self.teacher_error:.3g} away): gains are of errors without that, and little is counted below it."
         )
 
     def _sentences(self) -> list[str]:

@@ -26,8 +26,8 @@ STOCHASTIC_TOLERANCE = 0.15
 # Two that differ by up to so many times that are a hard model's, for which more levels help; a distilled one's are far
 # apart at any number of levels. They may take this share of what the fit may spend.
 _NEAR, _MORE_LEVELS = 4.0, 0.3
-# Share by which they may differ where no more levels can be had: the finer one's own error is a part of that, and no
-# gain is counted below it.
+# Share by which they may differ where no more levels can be had: the finer one's own error is a part of that, and
+# little gain is counted below it.
 _ROUGH = 0.2
 
 

@@ -43,21 +43,19 @@ def test_the_same_two_rows_are_believed_the_more_the_more_steps_there_are():
 
 
 def test_a_gain_far_beyond_those_of_other_models_is_pulled_no_more_than_a_near_one():
-    for gain, pull in ((3.0, 1.06), (20.0, 1.04)):
+    for gain, pull in ((3.0, 1.07), (20.0, 1.05)):
         fitted, host = errors(gain, 4, spread=0.0)
         assert gain / claimed_gain(fitted, host, FITTED, STEPS).mean == pytest.approx(pull, abs=0.01)
 
 
-def test_the_reference_s_own_error_counts_against_the_gain_but_does_not_bound_it():
-    reference = 0.008
+def test_a_gain_is_of_errors_without_the_reference_s_own():
+    reference = 0.004
     fitted, host = errors(10.0, 4)
-    fitted, host = fitted / 2.0, host / 2.0
-    measured = [(own.square() + reference**2).sqrt() for own in (fitted, host)]
+    measured = [(own.square() + reference**2).sqrt() for own in (fitted / 2.0, host / 2.0)]
     alone = claimed_gain(*measured, FITTED, 8)
     gain = claimed_gain(*measured, FITTED, 8, reference)
-    assert gain.mean == alone.mean
-    assert gain.low == alone.low
-    assert alone.high < 10.0 < gain.high < 16.0
+    assert alone.mean < gain.mean < 10.0
+    assert gain.low < 10.0 < gain.high
 
 
 def test_two_errors_below_the_reference_s_own_show_no_gain_and_exclude_none():
