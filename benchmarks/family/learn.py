@@ -212,6 +212,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--keep-places", action="store_true", help="the models stay where the file has them")
     parser.add_argument("--go-on", action="store_true", help="start from the file; its other step counts stay")
+    parser.add_argument("--start-from", type=int, help="with --go-on: from what the file has at this count, stretched")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     content = read(args.out) if args.out.is_file() else {"version": VERSION, "spaces": {}}
@@ -224,7 +225,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.keep_places or args.go_on:
             start = start.at_places(_places_of(content["models"][space]), held=args.keep_places)
         if args.go_on:
-            start = start.as_learned(family_of({"typical": {}, **content}), flow=space == "flow")
+            family, flow = family_of({"typical": {}, **content}), space == "flow"
+            near = args.start_from
+            start = start.as_at(family.at(near, flow=flow)) if near else start.as_learned(family, flow=flow)
         at = learn(models, start, args.rounds)
         learned = space_content(at)
         content["spaces"][space] = content["spaces"][space] | learned if args.keep_places or args.go_on else learned
@@ -238,8 +241,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         spreads[space] = spread_of([unshifted(at.own[rows.which.key], rows.sigma_range) for rows in networks])
         content["spread"] = np.mean(list(spreads.values()), axis=0).round(3).tolist()
         family, counts = family_of({"typical": {}, **content}), _typical_counts(args.steps)
-        near = content["typical"] if args.go_on else {}
-        first = typical_pairs(cells_by_kind(family, models, counts), near)
+        known = content["typical"] if args.go_on else {}
+        first = typical_pairs(cells_by_kind(family, models, counts), known)
         usual = chosen_on_new_noises(family, chosen, counts, first)
         content["typical"] = {**content.get("typical", {}), **usual}
         print(f"{space}: typical {usual}, spread {content['spread']}, {time.monotonic() - began:.0f} s", flush=True)

@@ -120,7 +120,7 @@ class Family:
             return known[steps]
         most = max(known)
         if steps > most:
-            return _beyond(known[most], steps)
+            return stretched(known[most], steps)
         below = max(count for count in known if count < steps)
         above = min(count for count in known if count > steps)
         share = math.log(steps / below) / math.log(above / below)
@@ -138,6 +138,11 @@ def guidance_terms(guidance: float) -> Array:
     """
     factors = math.log(min(max(guidance, 1.0), _MOST_GUIDANCE)) / _GUIDANCE_UNIT
     return np.array([1.0, factors, max(factors - 1.0, 0.0)])
+
+
+def stretched(learned: Learned, steps: int) -> Learned:
+    """What was learned at one step count, for another one; above, its parameters fade."""
+    return _beyond(learned, steps) if steps > len(learned.levels) + 1 else _resampled(learned, steps)
 
 
 def _resampled(learned: Learned, steps: int) -> Learned:
