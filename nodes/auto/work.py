@@ -11,9 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules.core.words import Phrase
-from ...schedules.family.learned import LEAST_STEPS
+from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.family.schedule import family_schedule
-from ...schedules.family.typical import most_untuned_steps
 from ...schedules.hosting import LOGGER_NAME
 from ...schedules.presets.preset import Preset
 from ...schedules.samplers.fitted import NAME
@@ -206,15 +205,14 @@ class Auto:
                     sampler=facts.samplers[0],
                 ),
             )
-        most = most_untuned_steps(flow=facts.identity.flow)
-        if not LEAST_STEPS <= run.steps <= most:
+        if not LEAST_STEPS <= run.steps <= MOST_STEPS:
             return _as_set(
                 run,
                 Phrase(
                     "{reason}; the family is for {least} to {most} steps",
                     reason=reason,
                     least=LEAST_STEPS,
-                    most=most,
+                    most=MOST_STEPS,
                 ),
             )
         said = Phrase(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...schedules.core.words import Phrase
-from ...schedules.family.learned import LEAST_STEPS
+from ...schedules.family.learned import LEAST_STEPS, MOST_STEPS
 from ...schedules.family.schedule import family_schedule
-from ...schedules.family.typical import most_untuned_steps
 from ...schedules.samplers.fitted import NAME
 from ..auto.library import RunFacts, choice_in_words, choice_of, matching
 from ..graph import NodeValues, RunningModel
@@ -71,14 +70,13 @@ def _family(node: NodeValues, facts: RunFacts, model: RunningModel) -> Drawn:
         raise ValueError(
             Phrase("There is no preset for {sampler} yet: the next run tunes one", sampler=facts.samplers[0])
         )
-    most = most_untuned_steps(flow=model.identity.flow)
-    if not LEAST_STEPS <= facts.steps <= most:
+    if not LEAST_STEPS <= facts.steps <= MOST_STEPS:
         raise ValueError(
             Phrase(
                 "Untuned, {steps} steps stay as they are set: the family is for {least} to {most}",
                 steps=facts.steps,
                 least=LEAST_STEPS,
-                most=most,
+                most=MOST_STEPS,
             )
         )
     ends = model.identity.sigma_range

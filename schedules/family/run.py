@@ -15,7 +15,7 @@ from .learned import LEAST_STEPS, MOST_STEPS, Family, known_versions, load_famil
 from .place import FamilyPlace
 from .placing import SCALES, STRETCHES, certainty, unplaced, whole_hundredths
 from .schedule import family_coefficients, family_sigmas
-from .typical import most_untuned_steps, typical_scale
+from .typical import typical_scale
 
 # A list printed with five digits is still the family's; one of similar shape, with a scale of its own, is not. Near a
 # flow model's 1 a step in scale hardly moves a level, but digits there are finer too.
@@ -79,10 +79,9 @@ class FamilyCoefficients:
 
     def why_not(self, sigmas: Tensor) -> str:
         """One sentence on why `rows` has no answer."""
-        most = MOST_STEPS if self.place else most_untuned_steps(flow=self.sigma_range.flow)
         return (
-            f"the family's coefficients belong to lists of sigmasmith_optimal with {LEAST_STEPS} to {most} steps, and "
-            f"these {len(sigmas) - 1} steps follow another list"
+            f"the family's coefficients belong to lists of sigmasmith_optimal with {LEAST_STEPS} to {MOST_STEPS} "
+            f"steps, and these {len(sigmas) - 1} steps follow another list"
         )
 
 

@@ -20,7 +20,7 @@ from ..samplers.fitted import NAME, PresetCoefficients, sample_sigmasmith_multis
 from ..samplers.parameters import coefficients_of, dpmpp_2m_parameters, late_start
 from .learned import LEAST_STEPS, MOST_STEPS, ORDER, VERSION, Family, load_family
 from .placing import placed, whole_hundredths
-from .typical import WIDE, most_untuned_steps, typical_scale
+from .typical import WIDE, typical_scale
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def family_schedule(
     sigma_range, family = SigmaRange(sigma_min, sigma_max, flow), load_family(version)
     if not math.isfinite(guidance):
         raise ValueError(f"guidance must be finite, got {guidance}")
-    usual, tuned = typical_scale(family, sigma_range), scale is not None or stretch is not None or bool(numbers)
+    usual = typical_scale(family, sigma_range)
     log_scale, stretch = whole_hundredths(
         usual[0] if scale is None else scale, usual[1] if stretch is None else stretch
     )
@@ -98,7 +98,7 @@ def family_schedule(
         own_sampler(sampler)  # an unknown name is an error here, not in the run
     family = family.moved(numbers, flow=flow)
     place = math.exp(log_scale), stretch, version, sampler, tuple(numbers)
-    stock = _stock_name(steps, sigma_range, tuned=tuned)
+    stock = _stock_name(steps, sigma_range)
     if stock:
         return FamilySchedule(_stock_sigmas(steps, sigma_range), None, *place, stock)
     sigmas = family_sigmas(family, steps, log_scale, stretch, sigma_range)
@@ -115,7 +115,7 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     """
     if steps == 1:
         return finish_sigmas([sigma_range.sigma_max])
-    if _stock_name(steps, sigma_range, tuned=True):
+    if _stock_name(steps, sigma_range):
         return _stock_sigmas(steps, sigma_range)
     levels = family.at(min(max(steps, LEAST_STEPS), MOST_STEPS), flow=sigma_range.flow).levels
     if steps < LEAST_STEPS:
@@ -129,9 +129,9 @@ def family_sigmas(family: Family, steps: int, log_scale: float, stretch: float, 
     return finish_sigmas(np.minimum.accumulate(positive))
 
 
-def _stock_name(steps: int, sigma_range: SigmaRange, *, tuned: bool) -> str:
+def _stock_name(steps: int, sigma_range: SigmaRange) -> str:
     """The stock schedule that stands in where the family does not serve; "" where it does."""
-    if steps <= (MOST_STEPS if tuned else most_untuned_steps(flow=sigma_range.flow)):
+    if steps <= MOST_STEPS:
         return ""
     if sigma_range.flow:
         return "simple"

@@ -10,15 +10,12 @@ scales of 12 and 30, and lists of the same search at 1.4 times the family's own 
 from __future__ import annotations
 
 from ..core.noise_space import SigmaRange, told_shift
-from .learned import MOST_STEPS, Family
+from .learned import Family
 from .placing import SCALES
 
 # A model that starts above this was trained to draw the picture's mean from the first step: EDM, zero terminal SNR.
 WIDE = 40.0
 _SHIFT_POWER = 1.4
-# On flow models that were left out of learning the family as it is ends .35 to .82 times as near at 30 steps as the
-# best host schedule does, on noise prediction 2.2 to 4.3 times (docs/family.md).
-_MOST_UNTUNED_FLOW = 20
 
 
 def typical_scale(family: Family, sigma_range: SigmaRange) -> tuple[float, float]:
@@ -27,11 +24,6 @@ def typical_scale(family: Family, sigma_range: SigmaRange) -> tuple[float, float
         scale, stretch = family.typical["flow"]
         return min(scale * shift_factor(sigma_range), SCALES[1]), stretch
     return family.typical["wide" if sigma_range.sigma_max > WIDE else "ve"]
-
-
-def most_untuned_steps(*, flow: bool) -> int:
-    """Step count up to which the family serves a model of which nothing else is known."""
-    return _MOST_UNTUNED_FLOW if flow else MOST_STEPS
 
 
 def shift_factor(sigma_range: SigmaRange) -> float:

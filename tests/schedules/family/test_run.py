@@ -11,11 +11,10 @@ import torch
 from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.core.sigmas import finish_sigmas
 from sigmasmith.schedules.family import learned
-from sigmasmith.schedules.family.learned import ORDER, load_family
+from sigmasmith.schedules.family.learned import ORDER
 from sigmasmith.schedules.family.place import FamilyPlace
 from sigmasmith.schedules.family.run import FamilyCoefficients
 from sigmasmith.schedules.family.schedule import MOST_STEPS, family_schedule
-from sigmasmith.schedules.family.typical import most_untuned_steps, typical_scale
 from sigmasmith.schedules.hosting.named_curves import CURVES
 from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.samplers.fitted import sample_sigmasmith_multistep
@@ -32,9 +31,6 @@ RANGES = [SigmaRange(0.0292, 14.6146), SigmaRange(0.002, 80.0), SigmaRange(0.003
 
 
 def made(steps, limits, **options):
-    """A schedule of the family; where simple stands in for an untuned one, at the usual place given in words."""
-    if options.get("scale") is None and steps > most_untuned_steps(flow=limits.flow):
-        options["scale"] = typical_scale(load_family(), limits)[0]
     return family_schedule(steps, sigma_min=limits.sigma_min, sigma_max=limits.sigma_max, flow=limits.flow, **options)
 
 
