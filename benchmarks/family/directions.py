@@ -128,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path, nargs="?", default=DATA_FILE)
     add_selection(parser)
+    parser.add_argument("--steps", type=int, nargs="+", help="the step counts that get directions; else all")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     content = read(args.file)
@@ -138,7 +139,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             began, rows = time.monotonic(), Rows(which, ROWS, SEED)
             scale, stretch = content["models"][space].get(which.key) or typical_scale(family, rows.sigma_range)
             own = (math.log(scale), stretch)
-            deviations.append({count: deviation(family, rows, count, own) for count in family.spaces[space]})
+            counts = args.steps or family.spaces[space]
+            deviations.append({count: deviation(family, rows, count, own) for count in counts})
             print(f"{which.key:<42} {time.monotonic() - began:.0f} s", flush=True)
         content.setdefault("directions", {})[space] = directions_of(deviations)
         write(content, args.file)

@@ -114,6 +114,14 @@ def test_a_move_by_one_deviation_along_any_direction_leaves_levels_in_order(fami
             assert all(bool((np.diff(moved.at(steps, flow=flow).levels) < 0).all()) for steps in range(3, 31))
 
 
+@pytest.mark.parametrize("flow", [False, True])
+def test_counts_above_those_that_have_directions_stay_where_they_are(family, flow):
+    most = max(family.directions["flow" if flow else "ve"])
+    moved = family.moved((1.0, -0.5), flow=flow)
+    assert np.array_equal(moved.at(30, flow=flow).parameters, family.at(30, flow=flow).parameters)
+    assert not np.array_equal(moved.at(most, flow=flow).parameters, family.at(most, flow=flow).parameters)
+
+
 def test_more_numbers_than_directions_are_an_error(family):
     with pytest.raises(ValueError, match="numbers must be at most 8, got 9"):
         family.moved([0.0] * 9, flow=False)
