@@ -144,7 +144,7 @@ def guidance_terms(guidance: float) -> Array:
 
 
 def stretched(learned: Learned, steps: int) -> Learned:
-    """What was learned at one step count, for another one; above, its parameters fade."""
+    """The levels and parameters of one step count for another one; above, its parameters fade."""
     return _beyond(learned, steps) if steps > len(learned.levels) + 1 else _resampled(learned, steps)
 
 

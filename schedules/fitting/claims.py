@@ -36,7 +36,7 @@ from ..samplers.fitted import NAME
 GAIN = "gain"
 # Of the normal distribution, for an interval that holds nine of ten.
 _QUANTILE = 1.645
-_ROW_SPREAD, _ROWS_WORTH = 0.42, 4.0
+_ROWS_WORTH = 4.0
 # What fits gained on models that no choice was made on: at N steps this times N, between these step counts.
 _GAIN_A_STEP, _FEWEST, _MOST = 0.35, 4, 11
 # Rounds that settle how much a model far from all others is pulled.
@@ -44,14 +44,15 @@ _ROUNDS = 20
 
 
 class _Usual(NamedTuple):
-    """What fits of other models gained: mu, tau and 1 / q of the log gain."""
+    """Fits of other models: mu, tau and 1 / q of the log gain, and s_0."""
 
     mean: float
     spread: float
     tail: float
+    rows: float
 
 
-_OTHER_SAMPLERS = _Usual(0.1, 0.25, 0.0)
+_OTHER_SAMPLERS = _Usual(0.1, 0.25, 0.0, 0.38)
 
 
 def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: float = 0.0) -> Ratio:
@@ -83,7 +84,7 @@ def _interval(logs: Tensor, usual: _Usual) -> tuple[float, float, float]:
     """(low, mean, high) of the log gain, from those of the rows and of other models."""
     rows, mean = len(logs), float(logs.mean())
     around = float((logs - mean).square().sum())
-    told = rows / ((_ROWS_WORTH * _ROW_SPREAD**2 + around) / (_ROWS_WORTH + rows - 1))
+    told = rows / ((_ROWS_WORTH * usual.rows**2 + around) / (_ROWS_WORTH + rows - 1))
     centre = precision = mean
     for _ in range(_ROUNDS):
         pull = (1.0 + usual.tail) / (usual.spread**2 + usual.tail * (centre - usual.mean) ** 2)
@@ -96,7 +97,7 @@ def _interval(logs: Tensor, usual: _Usual) -> tuple[float, float, float]:
 def _usual_gain(sampler: str, steps: int) -> _Usual:
     if sampler != NAME:
         return _OTHER_SAMPLERS
-    return _Usual(math.log(_GAIN_A_STEP * min(max(steps, _FEWEST), _MOST)), 0.4, 0.25)
+    return _Usual(math.log(_GAIN_A_STEP * min(max(steps, _FEWEST), _MOST)), 0.4, 0.25, 0.42)
 
 
 def gain_facts(gain: Ratio) -> list[float]:
