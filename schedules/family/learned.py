@@ -84,7 +84,7 @@ class Family:
         typical: of "ve", "wide" and "flow" ranges: (scale, stretch) that serve where nothing else is known of a model.
         spread: (of log scale, of stretch) standard deviations between models: the precision of a prior.
         directions: "ve" and "flow", each step count -> how models differ beyond these two; the same numbers move
-            every step count up to the most that is there.
+            every step count.
     """
 
     version: int
@@ -93,10 +93,10 @@ class Family:
     spread: tuple[float, float]
     directions: Mapping[str, Mapping[int, Directions]] = field(default_factory=dict)
 
-    def count_of_directions(self, *, flow: bool, steps: int = LEAST_STEPS) -> int:
-        """Numbers that `moved` takes at most, and that move a step count; 0 above those that have directions."""
+    def count_of_directions(self, *, flow: bool) -> int:
+        """Numbers that `moved` takes at most."""
         known = self.directions.get("flow" if flow else "ve", {})
-        return min((len(each.levels) for each in known.values()), default=0) if steps <= max(known, default=0) else 0
+        return min((len(each.levels) for each in known.values()), default=0)
 
     def moved(self, numbers: Sequence[float], *, flow: bool) -> Family:
         """The family of a model that lies so many standard deviations along each direction; none moves nothing.
@@ -110,10 +110,7 @@ class Family:
             return self
         space = "flow" if flow else "ve"
         ways = self.directions[space]
-        known = {
-            count: old if count > max(ways) else _directions_at(ways, count).moved(old, numbers)
-            for count, old in self.spaces[space].items()
-        }
+        known = {count: _directions_at(ways, count).moved(old, numbers) for count, old in self.spaces[space].items()}
         return replace(self, spaces={**self.spaces, space: known})
 
     def at(self, steps: int, *, flow: bool) -> Learned:

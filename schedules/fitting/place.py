@@ -59,10 +59,11 @@ class FamilyRuns:
             self.family.version, *whole_hundredths(*typical_scale(self.family, self.problem.sigma_range))
         )
 
-    def directions(self, steps: int) -> int:
-        """Numbers beyond scale and stretch that a model can have there: they belong to the coefficients."""
-        problem, flow = self.problem, self.problem.sigma_range.flow
-        return self.family.count_of_directions(flow=flow, steps=steps) if problem.fits_coefficients else 0
+    @property
+    def directions(self) -> int:
+        """Numbers beyond scale and stretch that a model can have: they belong to the coefficients."""
+        problem = self.problem
+        return self.family.count_of_directions(flow=problem.sigma_range.flow) if problem.fits_coefficients else 0
 
     def at(self, place: FamilyPlace) -> Family:
         """The family with its levels and parameters there."""
@@ -84,9 +85,10 @@ class FamilyRuns:
         return np.array([log_scale / self.spread[0], stretch / self.spread[1], *numbers])
 
     def in_order(self, place: FamilyPlace, steps: int) -> bool:
-        """Whether levels fall there, at a step count and at all that have directions of their own."""
+        """Whether levels fall there, at a step count and at all that have directions."""
         flow = self.problem.sigma_range.flow
         family = self.at(place)
+        # Counts without directions of their own take those of others, and few of a place's numbers.
         counts = {steps, *family.directions.get("flow" if flow else "ve", ())}
         return all(bool((np.diff(family.at(count, flow=flow).levels) < -_GAP).all()) for count in counts)
 

@@ -55,7 +55,7 @@ class FamilyPrior:
         width = known.parameters[0].size
         ways = [np.concatenate([np.full(self.steps - 1, self.runs.spread[0]), np.zeros(width)])]
         ways.append(np.concatenate([self.runs.spread[1] * known.levels, np.zeros(width)]))
-        for number in range(self.runs.directions(self.steps)):
+        for number in range(self.runs.directions):
             moved = family.moved((*[0.0] * number, 1.0), flow=flow).at(self.steps, flow=flow)
             levels = usual.stretch * (moved.levels - known.levels)
             ways.append(np.concatenate([levels, (moved.parameters[0] - known.parameters[0]).ravel()]))

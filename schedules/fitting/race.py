@@ -161,7 +161,7 @@ class Race:
     def _columns(self, steps: int, stop: float) -> int:
         """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""
         runs = int((stop - self.problem.budget.spent) / self._cost(steps)) - _RUNS_AFTER
-        return min(runs, 2 + self.runs.directions(steps))
+        return min(runs, 2 + self.runs.directions)
 
     def _cost(self, steps: int) -> float:
         """Evaluations per sample of a run whose first call is known."""

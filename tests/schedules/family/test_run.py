@@ -202,7 +202,4 @@ def test_a_moved_family_recognises_its_own_lists_and_only_with_its_numbers(steps
     )
     assert rows is not None
     assert torch.equal(rows, schedule.coefficients)
-    # Where numbers move nothing, at many steps of a flow model, the list is that of the place without.
-    still = torch.equal(schedule.sigmas, made(steps, limits, scale=1.5, stretch=1.1).sigmas)
-    assert still == (limits.flow and steps == 21)
-    assert (FamilyCoefficients(limits, 3.0).rows(schedule.sigmas) is None) == (not still)
+    assert FamilyCoefficients(limits, 3.0).rows(schedule.sigmas) is None

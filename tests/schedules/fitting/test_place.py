@@ -29,14 +29,8 @@ def runs(flow: bool = False, coefficients: bool = True) -> FamilyRuns:
 
 
 def test_samplers_without_coefficients_have_scale_and_stretch_alone():
-    assert runs().directions(8) == 8
-    assert runs(coefficients=False).directions(8) == 0
-
-
-def test_counts_above_those_that_have_directions_have_none():
-    known = runs(flow=True)
-    most = max(known.family.directions["flow"])
-    assert (known.directions(most), known.directions(most + 1)) == (8, 0)
+    assert runs().directions == 8
+    assert runs(coefficients=False).directions == 0
 
 
 @pytest.mark.parametrize("flow", [False, True])
@@ -85,7 +79,7 @@ def test_numbers_that_are_not_moved_along_stay():
 
 
 @pytest.mark.parametrize("flow", [False, True])
-def test_a_count_that_has_no_directions_holds_no_step_back(flow):
+def test_a_count_that_takes_the_directions_of_others_holds_no_step_back(flow):
     known, space = runs(flow), "flow" if flow else "ve"
     tight = replace(known.family.spaces[space][30], levels=np.linspace(1.0, 0.0, 29))
     spaces = {**known.family.spaces, space: {**known.family.spaces[space], 30: tight}}
@@ -96,4 +90,5 @@ def test_a_count_that_has_no_directions_holds_no_step_back(flow):
         z = np.zeros(10)
         z[direction] = 1.0
         allowed.append(tuple(each.runs.in_order(each.at(z), each.steps) for each in (fitted, late)))
-    assert all(at_eight and at_thirty for at_eight, at_thirty in allowed)
+    assert all(at_eight for at_eight, _ in allowed)
+    assert not all(at_thirty for _, at_thirty in allowed)

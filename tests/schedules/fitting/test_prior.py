@@ -44,7 +44,7 @@ def test_the_family_where_it_usually_lies_is_no_way_from_it(steps, limits, guida
     prior = prior_of(steps, limits, guidance)
     usual = listed(prior, prior.runs.usual)
     assert np.abs(prior.away(*usual)).max() < 2e-4
-    assert prior.place(*usual) == replace(prior.runs.usual, numbers=(0.0,) * prior.runs.directions(steps))
+    assert prior.place(*usual) == replace(prior.runs.usual, numbers=(0.0,) * prior.runs.directions)
 
 
 @pytest.mark.parametrize("limits", RANGES)
