@@ -40,11 +40,12 @@ def imports(path: Path) -> list[tuple[ast.ImportFrom | ast.Import, str, int]]:
     return listed
 
 
-def imported_files(path: Path) -> set[str]:
-    """Files of the project that a file imports; a package stands for its __init__.py."""
+def imported_files(path: Path, *, when_loaded: bool = False) -> set[str]:
+    """Files of the project that a file imports, anywhere or when it is loaded; a package stands for its __init__.py."""
     files: set[str] = set()
+    later = _later(path) if when_loaded else set()
     for statement, module, level in imports(path):
-        if not level or not isinstance(statement, ast.ImportFrom):
+        if not level or not isinstance(statement, ast.ImportFrom) or statement in later:
             continue
         base = path.parents[level - 1].joinpath(*module.split(".")) if module else path.parents[level - 1]
         for alias in statement.names:
@@ -53,6 +54,22 @@ def imported_files(path: Path) -> set[str]:
             if target.is_file():
                 files.add(named(target))
     return files - {named(path)}
+
+
+def _later(path: Path) -> set[ast.AST]:
+    """What a file does not run when it is loaded: functions' bodies, and what only types need."""
+    return {
+        inner
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        for inner in ast.walk(node)
+    }
+
+
+def loaded_with(start: str) -> set[str]:
+    """Files of the project that are loaded with one of them."""
+    return _reachable({named(path): imported_files(path, when_loaded=True) for path in sources()}, start)
 
 
 def file_graph() -> dict[str, set[str]]:

@@ -10,7 +10,18 @@ from collections import defaultdict
 import pytest
 
 from . import shared_lines
-from .import_graph import ROOT, circles, file_graph, folder_graph, function_imports, imports, named, sources, tree_of
+from .import_graph import (
+    ROOT,
+    circles,
+    file_graph,
+    folder_graph,
+    function_imports,
+    imports,
+    loaded_with,
+    named,
+    sources,
+    tree_of,
+)
 
 GRAPH = file_graph()
 CORE_IMPORTS = set(sys.stdlib_module_names) | {"torch", "numpy", "scipy", "safetensors"}
@@ -123,6 +134,12 @@ def test_a_docstring_says_what_comes_out_first():
 
 def test_heavy_imports_are_lazy_in_few_places():
     assert len(function_imports(NODE_FILES)) <= 30
+
+
+def test_a_host_s_start_loads_nothing_of_the_fit():
+    loaded = loaded_with("nodes/extension.py")
+    assert "nodes/fit/node.py" in loaded
+    assert not [name for name in loaded if name.startswith("schedules/fitting/")]
 
 
 def test_few_places_of_the_product_share_lines():
