@@ -51,9 +51,9 @@ def test_a_gain_far_beyond_those_of_other_models_is_pulled_no_more_than_a_near_o
 def test_a_gain_is_of_errors_without_the_reference_s_own():
     reference = 0.004
     fitted, host = errors(10.0, 4)
-    measured = [(own.square() + reference**2).sqrt() for own in (fitted / 2.0, host / 2.0)]
-    alone = claimed_gain(*measured, FITTED, 8)
-    gain = claimed_gain(*measured, FITTED, 8, reference)
+    first, second = ((own.square() + reference**2).sqrt() for own in (fitted / 2.0, host / 2.0))
+    alone = claimed_gain(first, second, FITTED, 8)
+    gain = claimed_gain(first, second, FITTED, 8, reference)
     assert alone.mean < gain.mean < 10.0
     assert gain.low < 10.0 < gain.high
 
