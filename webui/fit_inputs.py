@@ -6,8 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
+from ..schedules.core.run import LEAST_ASKED
 from ..schedules.core.words import parse_steps
-from ..schedules.fitting.effort import LEAST_ASKED, Effort, effort_for
+from ..schedules.fitting.effort import Effort, effort_for
 from .samplers import MULTISTEP
 
 # The seed of the start noises; it has nothing to do with the seed of images, but lets an image repeat a fit's.

@@ -4,6 +4,7 @@
     python -P -m sigmasmith.benchmarks.family.learn --without clipart --pixels 16 --out FILE
     python -P -m sigmasmith.benchmarks.family.learn --steps 30 --keep-places      30 steps added to the file
     python -P -m sigmasmith.benchmarks.family.learn --steps 5 8 --go-on           on from what the file holds
+    python -P -m sigmasmith.benchmarks.family.learn --steps 20 --go-on --start-from 30      on from 30, stretched
 
 Minimised over z, the levels and parameters of every step count N (shared by all models) and each model's scale and
 stretch, with r_mNb the end of a run of model m from noise b minus the teacher's:
@@ -21,7 +22,7 @@ import argparse
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -212,8 +213,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--keep-places", action="store_true", help="the models stay where the file has them")
     parser.add_argument("--go-on", action="store_true", help="start from the file; its other step counts stay")
-    parser.add_argument("--start-from", type=int, help="with --go-on: from what the file has at this count, stretched")
+    parser.add_argument("--start-from", type=int, nargs="+", help="with --go-on: the file's counts to start from")
     args = parser.parse_args(argv)
+    if args.start_from and not args.go_on:
+        parser.error("--start-from goes with --go-on")
     torch.set_num_threads(1)
     content = read(args.out) if args.out.is_file() else {"version": VERSION, "spaces": {}}
     for space in args.space:
@@ -225,9 +228,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.keep_places or args.go_on:
             start = start.at_places(_places_of(content["models"][space]), held=args.keep_places)
         if args.go_on:
-            family, flow = family_of({"typical": {}, **content}), space == "flow"
-            near = args.start_from
-            start = start.as_at(family.at(near, flow=flow)) if near else start.as_learned(family, flow=flow)
+            family = family_of({"typical": {}, **content})
+            if args.start_from:
+                family = replace(family, spaces={space: {n: family.spaces[space][n] for n in args.start_from}})
+            start = start.as_learned(family, flow=space == "flow")
         at = learn(models, start, args.rounds)
         learned = space_content(at)
         content["spaces"][space] = content["spaces"][space] | learned if args.keep_places or args.go_on else learned

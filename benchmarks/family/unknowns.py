@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...schedules.core.noise_space import Array, SigmaRange
-from ...schedules.family.learned import ORDER, TERMS, Family, Learned, stretched
+from ...schedules.family.learned import ORDER, TERMS, Family, Learned
 from ...schedules.family.placing import placed_levels
 from ...schedules.samplers.parameters import allowed, coefficients_of, dpmpp_2m_parameters
 
@@ -130,10 +130,6 @@ class Unknowns:
     def as_learned(self, family: Family, *, flow: bool) -> Unknowns:
         """The point with the levels and parameters of a family."""
         return replace(self, shared={steps: family.at(steps, flow=flow) for steps in self.shared})
-
-    def as_at(self, learned: Learned) -> Unknowns:
-        """The point with what was learned at another step count, stretched."""
-        return replace(self, shared={steps: stretched(learned, steps) for steps in self.shared})
 
     @property
     def in_order(self) -> bool:

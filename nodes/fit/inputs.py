@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ...schedules.core.run import LEAST_ASKED
 from ...schedules.samplers.fitted import NAME
 from ..inputs import noise_seed_input, sampler_name_input
 from ..schema import PresetType, advanced, choice, number, switch, text, whole
@@ -30,7 +31,7 @@ def settings() -> list[io.Input]:
             whole(
                 "noises",
                 4,
-                (4, 64),  # effort.LEAST_ASKED, which a host's start does not load
+                (LEAST_ASKED, 64),
                 "How many start noises the fit is made on; a quarter of them, at least 2, only judge the result. "
                 "More take longer and give a schedule that is surer to hold for other seeds.",
             )

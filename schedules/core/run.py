@@ -11,6 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+# Noises that the hosts' inputs take at least: two to search on, two that judge.
+LEAST_ASKED = 4
+
 
 class RunSampler(Protocol):
     """A sampler function as a run starts it, with k-diffusion's signature.

@@ -114,13 +114,14 @@ class Family:
         return replace(self, spaces={**self.spaces, space: known})
 
     def at(self, steps: int, *, flow: bool) -> Learned:
-        """The family at 3 to 30 steps: as learned, between its neighbours, or faded out above the most learned."""
+        """The family at 3 to 30 steps: as learned, between its neighbours, or stretched beyond them; above, fading."""
         known = self.spaces["flow" if flow else "ve"]
         if steps in known:
             return known[steps]
-        most = max(known)
-        if steps > most:
-            return stretched(known[most], steps)
+        if steps > max(known):
+            return _beyond(known[max(known)], steps)
+        if steps < min(known):
+            return _resampled(known[min(known)], steps)
         below = max(count for count in known if count < steps)
         above = min(count for count in known if count > steps)
         share = math.log(steps / below) / math.log(above / below)
@@ -138,11 +139,6 @@ def guidance_terms(guidance: float) -> Array:
     """
     factors = math.log(min(max(guidance, 1.0), _MOST_GUIDANCE)) / _GUIDANCE_UNIT
     return np.array([1.0, factors, max(factors - 1.0, 0.0)])
-
-
-def stretched(learned: Learned, steps: int) -> Learned:
-    """The levels and parameters of one step count for another one; above, its parameters fade."""
-    return _beyond(learned, steps) if steps > len(learned.levels) + 1 else _resampled(learned, steps)
 
 
 def _resampled(learned: Learned, steps: int) -> Learned:

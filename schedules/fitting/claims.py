@@ -24,7 +24,6 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from ..core.metrics import Ratio
@@ -64,24 +63,16 @@ def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: 
         sampler, steps: name of the sampler that was fitted for, and of how many steps.
         least: the reference's own error; NaN where it is not known.
     """
-    usual, own = _usual_gain(sampler, steps), 0.0 if math.isnan(least) else least
-    low, mean, high = _interval(_log_gains(fitted, host, own, 0.5 * own**2), usual)
-    high = max(high, _interval(_log_gains(fitted, host, own), usual)[2])
-    return Ratio(*torch.tensor([mean, low, high], dtype=torch.float64).exp().tolist())
+    usual, own = _usual_gain(sampler, steps), 0.0 if math.isnan(least) else least**2
+    first, second = (errors.double().square().clamp_min(1e-24) for errors in (host, fitted))
+    low, mean, high = _interval((first - own).clamp_min(own / 2.0), (second - own).clamp_min(own / 2.0), usual)
+    _, _, best = _interval((first - own).maximum(first / 4.0), (second - own).maximum(second / 4.0), usual)
+    return Ratio(*(math.exp(end) for end in (mean, low, max(high, best))))
 
 
-def _log_gains(fitted: Tensor, host: Tensor, own: float, least: float | None = None) -> Tensor:
-    """(rows,) of errors without the reference's own, whose squares are at least `least`, or a quarter of before."""
-    squares = []
-    for errors in (host, fitted):
-        given = errors.double().square()
-        known = given / 4.0 if least is None else torch.full_like(given, least)
-        squares.append((given - own**2).maximum(known).clamp_min(1e-24))
-    return 0.5 * (squares[0] / squares[1]).log()
-
-
-def _interval(logs: Tensor, usual: _Usual) -> tuple[float, float, float]:
-    """(low, mean, high) of the log gain, from those of the rows and of other models."""
+def _interval(host: Tensor, fitted: Tensor, usual: _Usual) -> tuple[float, float, float]:
+    """(low, mean, high) of the log gain, from squared errors of the rows and what other models gained."""
+    logs = 0.5 * (host / fitted).log()
     rows, mean = len(logs), float(logs.mean())
     around = float((logs - mean).square().sum())
     told = rows / ((_ROWS_WORTH * usual.rows**2 + around) / (_ROWS_WORTH + rows - 1))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..core.run import LEAST_ASKED
 from ..family.learned import LEAST_STEPS, MOST_STEPS
 
 # Constant gains tried before any is measured: 1 forwards errors to the end, 0 forgets them. No single one wins.
@@ -22,8 +23,6 @@ _LEAST_REFINED, _HOST_ROWS = 9, 16
 _LEVELS = (20, 2, 64)
 # Share of the distance between samples by which two solutions of one model may differ.
 TOLERANCE = 0.05
-# Noises that the hosts' inputs take at least: two to search on, two that judge.
-LEAST_ASKED = 4
 
 
 @dataclass(frozen=True)

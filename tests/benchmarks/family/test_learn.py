@@ -40,14 +40,3 @@ def test_learning_goes_on_from_what_is_known(digits):
     start = first_guess([STEPS, 5], [key, "another"]).as_learned(family, flow=False)
     assert start.shared == {steps: family.at(steps, flow=False) for steps in (STEPS, 5)}
     assert start.at_places({key: (0.3, 1.1)}, held=False).own == {key: (0.3, 1.1), "another": (0.0, 1.0)}
-
-
-def test_a_count_starts_from_another_one_stretched(digits):
-    known = load_family().at(8, flow=False)
-    start = first_guess([STEPS, 8, 30], [digits.which.key]).as_at(known)
-    few, same, many = (start.shared[steps] for steps in (STEPS, 8, 30))
-    assert same.levels.tolist() == known.levels.tolist()
-    assert same.parameters.tolist() == known.parameters.tolist()
-    assert few.levels.tolist() == [known.levels[0], known.levels[-1]]
-    assert len(many.levels) == 29
-    assert not many.parameters.any()  # above, they fade to those of DPM++ 2M

@@ -45,11 +45,21 @@ def test_a_count_between_two_learned_ones_lies_between_them(family, flow):
     assert bool((between.parameters[:, -1] <= last.max(0) + 1e-12).all())
 
 
+def test_a_count_below_or_above_all_that_were_learned_is_the_nearest_one_stretched(family):
+    known = family.at(8, flow=False)
+    alone = learned.Family(family.version, {"ve": {8: known}}, family.typical, family.spread)
+    few, many = alone.at(3, flow=False), alone.at(30, flow=False)
+    assert few.levels.tolist() == [known.levels[0], known.levels[-1]]
+    assert few.parameters[:, -1, -1].tolist() == known.parameters[:, -1, -1].tolist()
+    assert len(many.levels) == 29
+    assert not many.parameters.any()  # above, they fade to those of DPM++ 2M
+
+
 @pytest.mark.parametrize("flow", [False, True])
 def test_neighbouring_counts_do_not_jump(family, flow):
     for steps in range(3, 20):
         first, second = (family.at(count, flow=flow).levels for count in (steps, steps + 1))
-        most = 6.0 * np.log((steps + 1) / steps)  # levels of the ends go about as a power of the step count
+        most = 4.0 * np.log((steps + 1) / steps)  # levels of the ends go about as a power of the step count
         assert abs(first[0] - second[0]) < most
         assert abs(first[-1] - second[-1]) < most
 

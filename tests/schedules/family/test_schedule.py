@@ -60,8 +60,9 @@ def test_beyond_them_lists_are_what_suits_dpmpp_2m_best(steps):
     sd, shifted = SigmaRange(**SD), SigmaRange(0.003 / 1.002, 1.0, flow=True)
     assert torch.equal(family_schedule(steps, **SD).sigmas, host_schedules(sd)["karras"](steps))
     assert family_schedule(steps, **SD).stock == "karras"
-    flow = family_schedule(steps, sigma_min=shifted.sigma_min, sigma_max=1.0, flow=True).sigmas
-    assert torch.allclose(flow, host_schedules(shifted)["simple"](steps), atol=2e-3)
+    flow = family_schedule(steps, sigma_min=shifted.sigma_min, sigma_max=1.0, flow=True)
+    assert (flow.stock, flow.coefficients) == ("simple", None)
+    assert torch.allclose(flow.sigmas, host_schedules(shifted)["simple"](steps), atol=2e-3)
 
 
 @pytest.mark.parametrize("steps", [21, 25, MOST_STEPS])
