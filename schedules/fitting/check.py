@@ -13,7 +13,7 @@ from ..core.metrics import geometric_mean, mode_switches, sample_errors
 from ..core.sigmas import check_sigmas
 from ..hosts.schedules import DEFAULT_HOST
 from .budget import OutOfTimeError
-from .claims import claimed_gain
+from .claims import claimed_gain, host_is_nearer
 from .objective import Objective, Trial
 from .problem import Problem
 from .report import FITTED, OURS, StepReport
@@ -123,7 +123,7 @@ def winner(trials: Mapping[str, Trial], steps: int, sampler: str = "") -> str:
     if fitted is None:
         return names[0]
     for name in names[: names.index(FITTED)]:
-        shown = name in OURS or claimed_gain(fitted.errors, trials[name].errors, sampler, steps).high < 1.0
+        shown = name in OURS or host_is_nearer(fitted.errors, trials[name].errors, sampler, steps)
         if shown and int((trials[name].errors < fitted.errors).sum()) * 2 > len(fitted.errors):
             return name
     return FITTED

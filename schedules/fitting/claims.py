@@ -1,17 +1,16 @@
 """The gain that a fit may claim, from a few rows that chose nothing.
 
 With d_b the log of how many times nearer the fit ends than the best host schedule compared, in row b of n, and m, s^2
-their mean and variance, the log gain is taken as normal with
+their mean and variance, the log gain g is what Bayes' rule leaves of two of Student's t,
 
-    precision = n / v + w,    mean = (m n / v + mu w) / precision,    w = (1 + 1 / q) / (tau^2 + (mean - mu)^2 / q),
-    v = (k s_0^2 + (n - 1) s^2) / (k + n - 1)
+    p(g | d) ~ t_q((g - mu) / tau) t_f((m - g) / sqrt(v / n)),   f = k + n - 1,   v = (k s_0^2 + (n - 1) s^2) / f
 
-mu and tau are what fits of other models gained, s_0 how much their rows differed, counted as k rows. Two rows say
-little by themselves: their variance can be anything, and their best host schedule is the luckiest of several. w is
-the pull of Student's t with q degrees of freedom (Lange et al. 1989): a model far from all others is pulled less than
-in proportion; fits for samplers of a host never gain much, and q is infinite. Fits of sigmasmith_multistep gain the
-more the more steps there are, about .35 N, up to 11 steps: over the seven left-out models of docs/family.md 1.7, 2.8
-and 3.5 at 5, 8 and 10 steps, 5.2 at 20.
+mu and tau are what fits of other models gained, s_0 how much their rows differed, counted as k rows. Claimed is the
+median, and the interval leaves out a twentieth on either side. Two rows say little by themselves: their variance can be
+anything, and their best host schedule is the luckiest of several. With q degrees of freedom a model far from all others
+is pulled less than in proportion; fits for samplers of a host never gain much, and q is infinite. Those of
+sigmasmith_multistep gain the more the more steps there are, about .35 N, up to 11 steps: over the seven left-out models
+of docs/family.md 1.7, 2.8 and 3.5 at 5, 8 and 10 steps, 5.2 at 20.
 
 The reference that errors e are measured against has one of its own, e_ref, which adds to an error rather than takes
 from it. So a gain is of sqrt(max(e^2 - e_ref^2, e_ref^2 / 2)): below e_ref little is known, and little is counted.
@@ -24,6 +23,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ..core.metrics import Ratio
@@ -33,13 +33,15 @@ from ..samplers.fitted import NAME
 
 # Key of the gains in a preset: step count -> gain and the ends of its interval.
 GAIN = "gain"
-# Of the normal distribution, for an interval that holds nine of ten.
-_QUANTILE = 1.645
+# Of an interval that holds nine of ten, and the median.
+_QUANTILES = (0.05, 0.5, 0.95)
+# How sure it must be that a host's schedule ends nearer for it to stand in place of the fit: four to one.
+_SHOWN = 0.8
 _ROWS_WORTH = 4.0
 # What fits gained on models that no choice was made on: at N steps this times N, between these step counts.
 _GAIN_A_STEP, _FEWEST, _MOST = 0.35, 4, 11
-# Rounds that settle how much a model far from all others is pulled.
-_ROUNDS = 20
+# Points that the distribution of a gain is laid out on, and how many deviations beyond what is known they reach.
+_POINTS, _WIDTHS = 4001, 8.0
 
 
 class _Usual(NamedTuple):
@@ -65,24 +67,44 @@ def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: 
     """
     usual, own = _usual_gain(sampler, steps), 0.0 if math.isnan(least) else least**2
     first, second = (errors.double().square().clamp_min(1e-24) for errors in (host, fitted))
-    low, mean, high = _interval((first - own).clamp_min(own / 2.0), (second - own).clamp_min(own / 2.0), usual)
+    low, middle, high = _interval((first - own).clamp_min(own / 2.0), (second - own).clamp_min(own / 2.0), usual)
     _, _, best = _interval((first - own).maximum(first / 4.0), (second - own).maximum(second / 4.0), usual)
-    return Ratio(*(math.exp(end) for end in (mean, low, max(high, best))))
+    return Ratio(*(math.exp(end) for end in (middle, low, max(high, best))))
+
+
+def host_is_nearer(fitted: Tensor, host: Tensor, sampler: str, steps: int) -> bool:
+    """Whether rows, and what fits of other models gained, show that the host schedule ends nearer; as claimed_gain."""
+    first, second = (errors.double().square().clamp_min(1e-24) for errors in (host, fitted))
+    gains, below = _distribution(first, second, _usual_gain(sampler, steps))
+    return bool(below[gains < 0.0][-1:].sum() > _SHOWN)
 
 
 def _interval(host: Tensor, fitted: Tensor, usual: _Usual) -> tuple[float, float, float]:
-    """(low, mean, high) of the log gain, from squared errors of the rows and what other models gained."""
+    """(low, median, high) of the log gain, from squared errors of the rows and what other models gained."""
+    gains, below = _distribution(host, fitted, usual)
+    low, median, high = gains[torch.searchsorted(below, below.new_tensor(_QUANTILES))].tolist()
+    return low, median, high
+
+
+def _distribution(host: Tensor, fitted: Tensor, usual: _Usual) -> tuple[Tensor, Tensor]:
+    """Log gains, and how probable it is that the gain is no larger."""
     logs = 0.5 * (host / fitted).log()
     rows, mean = len(logs), float(logs.mean())
-    around = float((logs - mean).square().sum())
-    told = rows / ((_ROWS_WORTH * usual.rows**2 + around) / (_ROWS_WORTH + rows - 1))
-    centre = precision = mean
-    for _ in range(_ROUNDS):
-        pull = (1.0 + usual.tail) / (usual.spread**2 + usual.tail * (centre - usual.mean) ** 2)
-        precision = told + pull
-        centre = (told * mean + pull * usual.mean) / precision
-    half = _QUANTILE / math.sqrt(precision)
-    return centre - half, centre, centre + half
+    freedom = _ROWS_WORTH + rows - 1
+    variance = (_ROWS_WORTH * usual.rows**2 + float((logs - mean).square().sum())) / freedom / rows
+    wide = _WIDTHS * max(usual.spread, math.sqrt(variance))
+    gains = torch.linspace(min(mean, usual.mean) - wide, max(mean, usual.mean) + wide, _POINTS, dtype=torch.float64)
+    told = _log_student((gains - mean) ** 2 / variance, 1.0 / freedom)
+    usually = _log_student(((gains - usual.mean) / usual.spread) ** 2, usual.tail)
+    return gains, (told + usually).softmax(0).cumsum(0)
+
+
+def _log_student(squares: Tensor, tail: float) -> Tensor:
+    """Log density at squared deviates of Student's t with 1 / tail degrees of freedom, but for a constant; of the
+    normal distribution for 0."""
+    if tail == 0.0:
+        return -0.5 * squares
+    return -0.5 * (1.0 + 1.0 / tail) * (tail * squares).log1p()
 
 
 def _usual_gain(sampler: str, steps: int) -> _Usual:
