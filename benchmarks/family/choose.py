@@ -35,7 +35,7 @@ from .subjects import Rows, Training
 ROWS, SEED, STEPS = 48, 5_000, (5, 8, 10)
 # A grid that is even in log scale; what stands far from all models of the zoo is not tried.
 SCALES = tuple(np.exp(np.arange(-4, 11) * 0.15).round(4).tolist())
-STRETCHES = (0.9, 1.0, 1.1, 1.25)
+STRETCHES = (0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.25)
 # How far the mean over cases leans to the worst one: 0 is the plain mean of log ratios.
 _LEAN = 4.0
 

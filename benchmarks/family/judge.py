@@ -27,11 +27,13 @@ from ...schedules.family.typical import shift_factor, typical_scale
 from ..asked import average
 from ..field.host_samplers import host_samplers
 from ..zoo.members import MEMBERS
-from .choose import SCALES, STRETCHES, Pair, PairErrors, family_errors, host_errors, typical_error
+from .choose import SCALES, Pair, PairErrors, family_errors, host_errors, typical_error
 from .data_file import read_family
 from .subjects import Rows, Training
 
 ROWS, SEED, LEVELS = 64, 9_000, 64
+# Stretches of a race, which four noises tell apart.
+_STRETCHES = (0.9, 1.0, 1.1, 1.25)
 # The prior of a race: what a pair costs for each spread that it lies from the typical one, in log error.
 _PRIOR = 0.015
 
@@ -66,7 +68,7 @@ def verdicts(family: Family, which: Training, steps: Sequence[int], rows: int = 
     known = Rows(which, rows, SEED, LEVELS)
     usual = typical_scale(family, known.sigma_range)
     usual = usual[0] / shift_factor(known.sigma_range), usual[1]
-    pairs = [*product(SCALES, STRETCHES), usual]
+    pairs = [*product(SCALES, _STRETCHES), usual]
     for count in steps:
         hosts = host_errors(known, count, deterministic_samplers(known.sigma_range))
         own = {key: errors for key, errors in hosts.items() if key[0] == "dpmpp_2m"}
