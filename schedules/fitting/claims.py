@@ -37,7 +37,7 @@ GAIN = "gain"
 _QUANTILES = (0.05, 0.5, 0.95)
 # How sure it must be that a host's schedule ends nearer for it to stand in place of the fit: four to one.
 _SHOWN = 0.8
-_ROWS_WORTH = 4.0
+_ROWS_WORTH = 8.0
 # What fits gained on models that no choice was made on: at N steps this times N, between these step counts.
 _GAIN_A_STEP, _FEWEST, _MOST = 0.35, 4, 11
 # Points that the distribution of a gain is laid out on, and how many deviations beyond what is known they reach.
@@ -53,7 +53,7 @@ class _Usual(NamedTuple):
     rows: float
 
 
-_OTHER_SAMPLERS = _Usual(0.1, 0.25, 0.0, 0.38)
+_OTHER_SAMPLERS = _Usual(0.1, 0.25, 0.0, 0.33)
 
 
 def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: float = 0.0) -> Ratio:
@@ -110,7 +110,7 @@ def _log_student(squares: Tensor, tail: float) -> Tensor:
 def _usual_gain(sampler: str, steps: int) -> _Usual:
     if sampler != NAME:
         return _OTHER_SAMPLERS
-    return _Usual(math.log(_GAIN_A_STEP * min(max(steps, _FEWEST), _MOST)), 0.4, 0.25, 0.42)
+    return _Usual(math.log(_GAIN_A_STEP * min(max(steps, _FEWEST), _MOST)), 0.4, 0.25, 0.36)
 
 
 def gain_facts(gain: Ratio) -> list[float]:
