@@ -88,7 +88,8 @@ def calibrate(
         run: the runs of a host (core/run.py), in place of `denoiser`, `x` and `extra_args`.
         minutes: wall-clock limit; the best schedules so far are returned.
         calls: limit on model calls in all, rows counted, in place of the effort's: the fit decides what they are spent
-            on, and takes as many rows of the noise as serve. `Calibration.calls` says how many were made.
+            on, and takes as many rows of the noise as serve. Several samplers share them. `Calibration.calls` says how
+            many were made.
         journal: folder for records of the unfinished fit: the same fit started again goes on where it stopped, if the
             model answers as it did. Removed when the fit is done; those of a Records stay until its `clear`.
         seed: of the Brownian paths that stochastic samplers are fitted on.
@@ -117,7 +118,7 @@ def calibrate(
     if x is not None and x.shape != noise.shape:
         raise ValueError(f"x must have the shape of noise, {tuple(noise.shape)}, got {tuple(x.shape)}")
     functions = samplers_by_name(sampler)
-    most = effort_for(effort, counts, coefficients=NAME in functions, calls=calls).rows
+    most = effort_for(effort, counts, coefficients=NAME in functions, calls=calls, samplers=len(functions)).rows
     if run is None and most is not None and len(noise) > most:
         first = slice(0, most)
         extra_args = {name: rows_of(value, first, len(noise)) for name, value in (extra_args or {}).items()}
@@ -181,7 +182,12 @@ def solve_schedules(
     identity = _identity(batch, sampling, searching)
     more = sampling.draws_noise or searching.method != "gauss_newton"
     effort = effort_for(
-        searching.effort, sampling.steps, coefficients=sampling.fits_coefficients, more=more, calls=cost.calls
+        searching.effort,
+        sampling.steps,
+        coefficients=sampling.fits_coefficients,
+        more=more,
+        calls=cost.calls,
+        samplers=len(sampling.samplers),
     )
     if effort.rows is not None and run.splits:  # others would pay for all rows anyhow
         rows = min(rows, effort.rows)

@@ -19,8 +19,8 @@ _LEAST_ROWS, _RACED_ROWS, _REFINED_ROWS, _MOST_ROWS, _MANY_ROWS = 6, 48, 12, 24,
 # fast on three networks that the family has not seen, on twelve 1.26 times as near on four. Hosts give twelve, and four
 # that judge.
 _LEAST_REFINED, _HOST_ROWS = 9, 16
-# Levels of a race's reference: so many, so many a step, and at most so many.
-_LEVELS = (20, 2, 64)
+# Levels of a race's reference: so many, so many a step, and at most so many; of a row's evaluations at most this share.
+_LEVELS, _LEVELS_SHARE = (20, 2, 64), 0.55
 # Share of the distance between samples by which two solutions of one model may differ.
 TOLERANCE = 0.05
 
@@ -117,7 +117,13 @@ RACED = Effort(44, 22, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(80.0, 12
 
 
 def effort_for(
-    name: str, steps: Sequence[int], *, coefficients: bool = False, more: bool = False, calls: int | None = None
+    name: str,
+    steps: Sequence[int],
+    *,
+    coefficients: bool = False,
+    more: bool = False,
+    calls: int | None = None,
+    samplers: int = 1,
 ) -> Effort:
     """The effort of a fit of these step counts; ValueError with the known names.
 
@@ -125,9 +131,10 @@ def effort_for(
         coefficients: whether they are fitted too.
         more: whether more is asked than a schedule by refinement: a path of noise, the recursive search.
         calls: model calls in all, which decide in the name's place where they are given; see effort_within.
+        samplers: how many are chosen among, which share the calls; an effort by name is for each.
     """
     if calls is not None:
-        return effort_within(calls, steps, coefficients=coefficients, more=more)
+        return effort_within(calls, steps, coefficients=coefficients, more=more, samplers=samplers)
     effort = effort_named(name)
     if name == "quick" or (name == "fast" and coefficients):
         return _with_levels(effort if name == "quick" else RACED, max(steps))
@@ -137,21 +144,25 @@ def effort_for(
 
 
 def _with_levels(effort: Effort, longest: int) -> Effort:
-    """A race whose reference has levels enough for so many steps: else its own error decides, not the steps'."""
+    """A race whose reference has levels enough for so many steps, else its own error decides, not the steps'; and for
+    one or two steps, far from any reference, no more than leave a race its calls."""
     nodes = max(effort.teacher_nodes, min(_LEVELS[0] + _LEVELS[1] * longest, _LEVELS[2]))
+    nodes = min(nodes, int(_LEVELS_SHARE * effort.limit((longest,))))
     return replace(effort, teacher_nodes=nodes, check_nodes=nodes // 2)
 
 
-def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = False, more: bool = False) -> Effort:
+def effort_within(
+    calls: int, steps: Sequence[int], *, coefficients: bool = False, more: bool = False, samplers: int = 1
+) -> Effort:
     """The effort, and the noises, that so many model calls in all are best spent on.
 
     With coefficients first the family's numbers on six noises, then every step near them on as many and more; for
-    another sampler the dearest effort that eight noises can have.
+    another sampler the dearest effort that eight noises can have. Of several samplers each has its share.
 
     Raises:
         ValueError: too few calls.
     """
-    longest = max(steps)
+    total, calls, longest = calls, calls // samplers, max(steps)
     if coefficients:
         least = 150 + 30 * longest
         a_row = 17 + 20 * longest
@@ -174,8 +185,9 @@ def effort_within(calls: int, steps: Sequence[int], *, coefficients: bool = Fals
         effort = next((each for each in dearest if calls >= _MANY_ROWS * each.limit(steps)), single)
         rows = min(int(calls // effort.limit(steps)), _MOST_ROWS)
     if calls < least:
-        raise ValueError(f"calls must be at least {least} for up to {longest} steps, got {calls}")
-    return replace(effort, calls=None, total=float(calls), rows=rows)
+        several = f" and {samplers} samplers" if samplers > 1 else ""
+        raise ValueError(f"calls must be at least {least * samplers} for up to {longest} steps{several}, got {total}")
+    return replace(effort, calls=None, total=float(total), rows=rows)
 
 
 def effort_named(name: str) -> Effort:

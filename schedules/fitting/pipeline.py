@@ -59,8 +59,11 @@ def solve(problems: Sequence[Problem], suspects: str = "") -> Solution:
     problems = _tested(problems, suspects)
     first, each = problems[0], budget.limit
     reference = make_reference(first)
-    each -= budget.spent
-    budget.limit += each * (len(problems) - 1)
+    if first.effort.total is None:
+        each -= budget.spent
+        budget.limit += each * (len(problems) - 1)
+    else:
+        each = budget.left / len(problems)
     searches = [Search(problem, problem.objective(reference.end, problem.search), reference) for problem in problems]
     if reference.converged:
         for number, search in enumerate(searches, start=1):

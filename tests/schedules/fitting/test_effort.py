@@ -27,6 +27,24 @@ def test_calls_bound_a_fit_and_choose_its_rows(calls, sampler):
     assert fit.calls == pytest.approx(model.rows, rel=0.01)
 
 
+@pytest.mark.parametrize(("effort", "base", "a_step"), [("quick", 100, 70), ("fast", 100, 120)])
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_a_race_makes_no_more_calls_than_are_promised(effort, base, a_step, steps):
+    model = Counted(mixture())
+    small_fit(model, normal(32), sampler=NAME, steps=steps, effort=effort)
+    assert 0.7 * (base + a_step * steps) <= model.rows <= base + a_step * steps
+
+
+@pytest.mark.parametrize("samplers", [("dpmpp_2m", "euler"), ("dpmpp_2m", "euler", NAME)])
+def test_several_samplers_share_the_calls(samplers):
+    model = Counted(mixture())
+    fit = small_fit(model, normal(32), sampler=samplers, calls=1500)
+    assert 600 <= model.rows <= 1500
+    assert fit.calls == pytest.approx(model.rows, rel=0.01)
+    with pytest.raises(ValueError, match=r"calls must be at least \d+ for up to 5 steps and 3 samplers, got 400"):
+        small_fit(model, normal(32), sampler=("dpmpp_2m", "euler", "ddim"), steps=5, calls=400)
+
+
 @pytest.mark.parametrize("steps", [5, 8, 10, 20])
 def test_more_calls_take_more_noises_up_to_forty_eight(steps):
     budgets = range(150 + 120 * steps, 60_000, 50)
