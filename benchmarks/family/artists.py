@@ -30,6 +30,7 @@ from ...schedules.samplers.by_name import own_sampler
 from ...schedules.samplers.loop import sample_linear
 from ..field.host_samplers import host_samplers
 from ..promises.rounding import ROUNDINGS, rounded
+from ..zoo.members import MEMBERS
 from .choose import typical_error
 from .data_file import read_family
 from .judge import LEVELS, SEED, training_of
@@ -83,7 +84,8 @@ def best_stock(rows: Rows, steps: int) -> Tensor:
 def rounded_rows(which: Training, rounding: str) -> Rows:
     """Rows whose model hands over rounded outputs; the teacher's ends are the exact model's."""
     rows = Rows(which, _ROWS, SEED, LEVELS)
-    rows.subject = replace(rows.subject, denoiser=rounded(rows.subject.denoiser, rounding))
+    prediction = None if which.flow else MEMBERS[which.member].prediction
+    rows.subject = replace(rows.subject, denoiser=rounded(rows.subject.denoiser, rounding, prediction))
     return rows
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...schedules.presets.identity import Prediction
+
 # Largest value of the 8-bit format with 4 exponent and 3 mantissa bits.
 _FP8_MAX = 448.0
 
@@ -30,12 +32,22 @@ def exact(values: Tensor) -> Tensor:
 ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {"exact": exact, "bf16": to_bf16, "fp8-like": to_fp8}
 
 
-def rounded(denoiser: Callable[..., Tensor], rounding: str) -> Callable[..., Tensor]:
-    """The denoiser of a model whose own output, noise or velocity, (x - denoised) / sigma, is rounded."""
+def rounded(
+    denoiser: Callable[..., Tensor], rounding: str, prediction: Prediction | None = None
+) -> Callable[..., Tensor]:
+    """The denoiser of a model whose own output is rounded.
+
+    Args:
+        prediction: "v": x / (sigma^2 + 1) less the denoised, over sigma / sqrt(sigma^2 + 1), which stays of the
+            picture's size where sigma is thousands; any other: noise or velocity, (x - denoised) / sigma.
+    """
     grid = ROUNDINGS[rounding]
 
     def inexact(x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
         level = sigma.reshape(-1, *[1] * (x.ndim - 1))
-        return x - level * grid((x - denoiser(x, sigma, **extra_args)) / level)
+        kept, scale = x, level
+        if prediction == "v":
+            kept, scale = x / (level**2 + 1.0), level / (level**2 + 1.0).sqrt()
+        return kept - scale * grid((kept - denoiser(x, sigma, **extra_args)) / scale)
 
     return inexact

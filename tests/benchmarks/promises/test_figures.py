@@ -79,8 +79,17 @@ def test_rounding_is_relative_and_per_sample():
     assert torch.allclose(to_fp8(values), values, rtol=2**-4, atol=1e-3)
     assert torch.allclose(to_fp8(values[:1]), to_fp8(torch.cat([values[:1], 100 * values[1:]]))[:1])
     x, sigma = values, torch.full((4,), 2.0)
-    exact = rounded(lambda x, sigma: 0.5 * x, "exact")(x, sigma)
-    assert torch.allclose(exact, 0.5 * x, atol=1e-6)
+    for prediction in ("eps", "v"):
+        exact = rounded(lambda x, sigma: 0.5 * x, "exact", prediction)(x, sigma)
+        assert torch.allclose(exact, 0.5 * x, atol=1e-6)
+
+
+def test_at_a_sigma_of_thousands_a_rounded_velocity_keeps_the_picture_and_rounded_noise_does_not():
+    clean, sigma = torch.randn(4, 8, generator=torch.Generator().manual_seed(0)), torch.full((4,), 4518.0)
+    x = 4518.0 * torch.randn(4, 8, generator=torch.Generator().manual_seed(1))
+    of_v, of_noise = (rounded(lambda x, sigma: clean, "bf16", kind)(x, sigma) for kind in ("v", "eps"))
+    assert torch.allclose(of_v, clean, atol=0.02)
+    assert float((of_noise - clean).abs().max()) > 1.0
 
 
 def test_an_unknown_case_is_named(capsys):
