@@ -29,8 +29,8 @@ class FitInputs:
     Args:
         sampler: the host's name of the sampler to fit for.
         steps: step counts as the page has them.
-        noises: rows of the fit; a quarter of them, at least 2, only judge the result. quick and fast have
-            a number of their own, others take at least 16 for sigmasmith_multistep.
+        noises: rows of the fit; a quarter of them, at least 2, only judge the result. sigmasmith_multistep has six at
+            quick and fast and at least 16 at others, any other sampler as many as its calls pay for, eight and more.
         effort: "quick", "fast", "balanced", "thorough" or PILOT_EFFORT.
         minutes: wall-clock limit, None for none.
         name: of the preset; "" for the checkpoint's and the sampler's.

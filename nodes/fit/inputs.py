@@ -32,7 +32,8 @@ def settings() -> list[io.Input]:
                 "noises",
                 4,
                 (LEAST_ASKED, 64),
-                "How many start noises the fit is made on; a quarter of them, at least 2, only judge the result. "
+                "How many start noises the fit is made on at least; a quarter of them, 2 and more, only judge the "
+                "result. "
                 "More take longer and give a schedule that is surer to hold for other seeds.",
             )
         ),

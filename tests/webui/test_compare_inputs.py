@@ -58,6 +58,7 @@ def test_the_ticket_of_a_click_says_which_job_is_asked_for():
 
 
 def test_more_prompts_than_noises_are_refused():
-    args = [MATCH, "", inputs.HOST_SLICING, True, *FIT_FIELDS, *OPTIONS, [], ["Karras"], "4", 3, "a\nb\nc\nd"]
+    prompts = "\n".join("abcdefghijklmnop")
+    args = [MATCH, "", inputs.HOST_SLICING, True, *FIT_FIELDS, *OPTIONS, [], ["Karras"], "4", 3, prompts]
     with pytest.raises(ValueError, match="Further prompts"):
         inputs.read(args).request("Euler")

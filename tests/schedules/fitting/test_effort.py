@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sigmasmith.schedules.fitting.effort import EFFORTS, RACED, effort_for
 from sigmasmith.schedules.samplers.fitted import NAME
@@ -12,7 +14,7 @@ from .fits import Counted, mixture, normal, small_fit
 def test_fast_races_where_coefficients_are_fitted():
     assert effort_for("fast", (5,), coefficients=True) == RACED
     assert effort_for("fast", (20,), coefficients=True).teacher_nodes == 60
-    assert effort_for("fast", (5, 8)) is EFFORTS["fast"]
+    assert replace(effort_for("fast", (5, 8)), least_rows=0) == EFFORTS["fast"]
     assert RACED.limit((5,)) * 6 == pytest.approx(680)
     assert RACED.limit((5, 10)) * 6 == pytest.approx(1.5 * RACED.limit((10,)) * 6)
 
@@ -59,11 +61,23 @@ def test_calls_refine_counts_that_a_race_has_nothing_for(steps):
     assert not effort_for("fast", (8, 30), coefficients=True, calls=200_000).refines
 
 
+@pytest.mark.parametrize(
+    ("effort", "steps", "given"),
+    [("fast", (5,), 11), ("fast", (10,), 16), ("fast", (20,), 13), ("fast", (5, 8, 10), 8), ("balanced", (8,), 8)],
+)
+def test_hosts_give_a_sampler_of_theirs_the_noises_that_the_calls_of_a_default_fit_pay_for(effort, steps, given):
+    of_host = effort_for(effort, steps)
+    assert of_host.noises(4) == given
+    assert of_host.noises(24) == 24
+    if effort == "fast" and len(steps) == 1:
+        assert 0.85 * (100 + 120 * steps[0]) <= given * of_host.limit(steps) <= 100 + 120 * steps[0]
+
+
 @pytest.mark.parametrize(("effort", "asked", "given"), [("quick", 64, 6), ("fast", 4, 6), ("balanced", 4, 16)])
 def test_hosts_give_a_fit_of_coefficients_the_noises_that_its_effort_is_worth(effort, asked, given):
     assert effort_for(effort, (8,), coefficients=True).noises(asked) == given
     assert effort_for("balanced", (8,), coefficients=True).noises(40) == 40
-    assert effort_for("balanced", (8,)).noises(asked) == asked
+    assert effort_for("balanced", (8,)).noises(asked) == max(asked, 8)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +87,8 @@ def test_hosts_give_a_fit_of_coefficients_the_noises_that_its_effort_is_worth(ef
         ("fast", 6, True, False),
         ("balanced", 16, True, False),
         ("balanced", 24, True, True),
-        ("fast", 8, False, True),
-        ("fast", 4, False, False),
+        ("fast", 16, False, True),
+        ("fast", 14, False, False),
     ],
 )
 def test_fewer_noises_are_no_advice_where_the_effort_has_its_own_number(effort, noises, coefficients, could):
