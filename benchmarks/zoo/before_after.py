@@ -175,7 +175,11 @@ EXAMPLES: dict[str, Callable[[], bytes]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.zoo.before_after", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sigmasmith.benchmarks.zoo.before_after",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--readme", type=Path, help="file of the README's picture")
     parser.add_argument("--examples", type=Path, help="folder of the examples' pictures")
     parser.add_argument("--only", default="", help="words that an example's title must hold")

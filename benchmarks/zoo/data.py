@@ -88,7 +88,11 @@ def load_pictures(name: str, size: int, part: Part) -> tuple[Tensor, Tensor]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.zoo.data", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sigmasmith.benchmarks.zoo.data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--root", type=Path, default=Path("/"), help="where the packages' files lie, default %(default)s"
     )
@@ -99,7 +103,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sizes = PICTURE_SETS[name].sizes
         pixels, labels, sources = PICTURE_SETS[name].make(args.root, max(sizes))
         if not len(pixels):
-            raise SystemExit(f"{name}: no picture under {args.root}; it needs {PICTURE_SETS[name].packages}")
+            needs = " and ".join(PICTURE_SETS[name].packages)
+            raise SystemExit(f"{name}: no picture under {args.root}, it needs {needs}; --sets makes others alone")
         for size in sizes:
             small = _block_means(pixels, max(sizes) // size)
             np.savez(ARRAYS / f"{name}_{size}.npz", pixels=small, labels=labels, sources=sources)

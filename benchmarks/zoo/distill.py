@@ -34,7 +34,11 @@ _LARGEST_WEIGHT = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.zoo.distill", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sigmasmith.benchmarks.zoo.distill",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("name", choices=[name for name, recipe in RECIPES.items() if recipe.teacher])
     name = parser.parse_args(argv).name
     torch.set_num_threads(1)

@@ -22,7 +22,11 @@ _PIXELS = 64
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.zoo.sheet", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sigmasmith.benchmarks.zoo.sheet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("name", choices=tuple(MEMBERS))
     parser.add_argument("--out", type=Path, default=None, help="default out/zoo/NAME.png")
     parser.add_argument("--steps", type=int, default=40)

@@ -40,7 +40,11 @@ class Samples:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m sigmasmith.benchmarks.zoo.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sigmasmith.benchmarks.zoo.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("name", choices=[name for name, recipe in RECIPES.items() if recipe.teacher is None])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--iterations", type=int, default=None, help="default: the recipe's")
