@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..schedules.core.words import Phrase, duration, in_words, parse_steps, plain_list, plot_sentence
+from ..schedules.core.words import Phrase, duration, in_words, parse_steps, plain_list
 
 __all__ = [
     "duration",
@@ -16,7 +16,6 @@ __all__ = [
     "parse_settings",
     "parse_steps",
     "plain_list",
-    "plot_sentence",
     "sentence_of",
     "translatable",
     "will_run",

@@ -111,7 +111,7 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
     if slicing.denoise > 0.9999:
         return preset_run(preset, slicing.total)[0]
     if mode == "steps" and preset.denoise > 0.9999:
-        return preset.sigmas(slicing.total)
+        return preset_run(preset, slicing.total)[0]
     tail = preset.sigmas(slicing.runs, slicing.denoise, mode=mode)
     unused = slicing.total - slicing.runs
     if unused <= 0:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..schedules.adaptive.equidistribution import frozen_sigmas, order_of
 from ..schedules.adaptive.pilot import Pilot, run_pilot
 from ..schedules.core.metrics import geometric_mean, sample_errors
-from ..schedules.core.words import plot_sentence
+from ..schedules.hosting.library_card import count_sentence
 from ..schedules.presets.made import PILOT, HowMade
 from ..schedules.presets.preset import FITTED, Preset
 from .fit_inputs import FIT_SEED, PILOT_CALLS, PILOT_COMPARED, FitInputs, default_name
@@ -115,7 +115,7 @@ def _in_words(request: FitInputs, preset: Preset, order: int, stochastic: bool) 
     ]
     for count in request.steps:
         errors = preset.errors.get(count, {})
-        lines.append(plot_sentence(count, preset.origin.get(count, FITTED), errors) + ".")
+        lines.append(count_sentence(preset, count) + ".")
         lines += [f"  {key:<12} {error:.4g}" for key, error in sorted(errors.items(), key=lambda pair: pair[1])]
     if stochastic:
         lines.append(f"Not compared with the host's: {request.sampler} draws noise, the pilot run does not.")

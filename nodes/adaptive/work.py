@@ -16,7 +16,9 @@ from ...schedules.core.metrics import geometric_mean, sample_errors
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.types import Baselines
 from ...schedules.fitting.self_test.verdict import check_sampler_facts, named, sampler_on
+from ...schedules.hosting.library_card import count_sentence
 from ...schedules.hosting.lists import usable
+from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.made import PILOT
 from ...schedules.presets.preset import FITTED, Preset
@@ -31,7 +33,7 @@ from ..host.samplers import check_sampler, draws_noise, fit_sampler
 from ..host.subject import Subject, subject_of
 from ..host.tested import facts_of, try_model
 from ..presets.written import note_written
-from ..text import parse_steps, plot_sentence
+from ..text import parse_steps
 
 # Frozen without a call of the model, so they are always in the preset: hosts ask for other counts than were typed.
 EVERY_PRESET = (4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)
@@ -75,7 +77,7 @@ def freeze(request: Freeze) -> FitResult:
             save_preset(path, preset, overwrite=True)
         note_written(path)
     plots = [_plot(preset, count, baselines) for count in steps]
-    return FitResult(preset, preset.sigmas(steps[0]), report, tuple(plots))
+    return FitResult(preset, preset_run(preset, steps[0])[0], report, tuple(plots))
 
 
 def _frozen(request: Freeze, steps: tuple[int, ...], subject: Subject, baselines: Baselines) -> tuple[Preset, str]:
@@ -172,8 +174,11 @@ def _progress(runs: GuiderRuns, total: int, node_id: Any) -> Callable[[], None]:
 
 
 def _plot(preset: Preset, count: int, baselines: Baselines) -> tuple[str, Tensor, Mapping[str, Tensor]]:
-    title = plot_sentence(count, preset.origin.get(count, "fitted"), preset.errors.get(count, {}))
-    return title, preset.sigmas(count), {name: made(count) for name, made in baselines.items()}
+    return (
+        count_sentence(preset, count),
+        preset_run(preset, count)[0],
+        {name: made(count) for name, made in baselines.items()},
+    )
 
 
 def in_words(
@@ -195,7 +200,7 @@ def in_words(
     for count in steps:
         errors = preset.errors.get(count, {})
         listed = ", ".join(f"{name} {error:.3g}" for name, error in sorted(errors.items(), key=lambda pair: pair[1]))
-        lines.append(plot_sentence(count, preset.origin.get(count, "fitted"), errors) + ".")
+        lines.append(count_sentence(preset, count) + ".")
         if listed:
             lines.append(f"  Distance to the end of the pilot run, on its own noises: {listed}.")
     if not checked:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from ...schedules.core.words import Phrase
 from ...schedules.fitting.report import FREQUENCY_WEIGHT
+from ...schedules.hosting.library_card import count_sentence
 from ...schedules.presets.file import load_preset
 from ...schedules.presets.preset import Preset
 from ..edits import same_guidance
 from ..host.subject import Subject
-from ..text import in_words, plot_sentence
+from ..text import in_words
 from .request import FitRequest
 
 
@@ -75,11 +76,7 @@ class Existing:
         said = []
         if missing and preset.denoise == request.denoise:
             counts = {"held": preset.counts_in_words, "missing": in_words(list(map(str, missing)))}
-            said.append(
-                Phrase("It holds {held}; {missing} is interpolated.", **counts)
-                if len(missing) == 1
-                else Phrase("It holds {held}; {missing} are interpolated.", **counts)
-            )
+            said.append(Phrase("It holds {held}, not {missing}.", **counts))
         counted = preset.made.more.get(FREQUENCY_WEIGHT, 1.0)
         if counted != request.frequency_weight:
             numbers = {"fitted": f"{counted:g}", "asked": f"{request.frequency_weight:g}"}
@@ -105,10 +102,7 @@ class Existing:
             f"The preset {self.request.name} exists and fits this model: no model call was made. "
             "Turn on refit to fit anew.",
             *self.edits,
-            *(
-                plot_sentence(count, preset.origin.get(length, "fitted"), preset.errors.get(length, {})) + "."
-                for count, length in full.items()
-            ),
+            *(count_sentence(preset, length, count) + "." for count, length in full.items()),
             *choice,
             *switches,
         ]

@@ -10,6 +10,8 @@ from ...schedules.fitting.calibration import Calibration
 from ...schedules.fitting.claims import gain_in_words
 from ...schedules.fitting.memory import FitSize
 from ...schedules.fitting.report import FITTED, StepReport
+from ...schedules.hosting.library_card import count_sentence
+from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.hosts.schedules import DEFAULT_HOST
 from ...schedules.presets.preset import Preset
 from ..host import folders
@@ -17,7 +19,7 @@ from ..host.experts import ExpertRuns
 from ..host.messages import NodePage
 from ..host.progress import free_memory
 from ..host.runs import GuiderRuns
-from ..text import duration, plot_sentence
+from ..text import duration
 from .request import FitRequest, FitResult
 
 
@@ -119,11 +121,11 @@ def result_of(
         rows: of a new fit's report.
         notes: sentences below the table.
     """
-    lists = {count: preset.sigmas(length)[-(count + 1) :].clone() for count, length in full.items()}
+    lists = {count: preset_run(preset, length)[0][-(count + 1) :].clone() for count, length in full.items()}
     plots = []
     for count, length in full.items():
         errors = dict(preset.errors.get(length, {}))
-        title = plot_sentence(count, preset.origin.get(length, "fitted"), errors)
+        title = count_sentence(preset, length, count)
         # The best first: the plot shows only so many, and of equal curves the better one.
         shown = sorted((name for name in baselines if name in errors), key=lambda name: errors[name])
         shown = shown or list(baselines)[:4]

@@ -17,6 +17,7 @@ from ...schedules.fitting.experts import switch_sentences
 from ...schedules.fitting.journal import Records
 from ...schedules.fitting.record_folder import prune_records
 from ...schedules.fitting.settings import Cost, Sampling
+from ...schedules.hosting.whole_runs import preset_run
 from ...schedules.presets.checks import PresetError
 from ...schedules.presets.file import save_preset
 from ...schedules.presets.preset import Preset
@@ -50,7 +51,7 @@ def fit(request: FitRequest) -> FitResult:
         return _fit_anew(plan)
     for sentence in existing.edits:
         plan.page.say(sentence, quiet=True)
-    lists = {count: existing.preset.sigmas(length) for count, length in plan.full.items()}
+    lists = {count: preset_run(existing.preset, length)[0] for count, length in plan.full.items()}
     report = existing.in_words(plan.full, switch_sentences(lists, plan.subject.boundary))
     return result_of(existing.preset, plan.full, baselines, report, notes=existing.edits)
 

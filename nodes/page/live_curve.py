@@ -125,7 +125,7 @@ def _of_preset(
         run = sigmas[cut:]
     else:
         run, said = preset_run(preset, steps, denoise, mode)  # pyright: ignore[reportArgumentType]
-        sigmas = preset.sigmas(full) if cut else run
+        sigmas = preset_run(preset, full)[0] if cut else run
     summary = schedule_info(preset, run, said)
     return Drawn(
         sigmas=sigmas,

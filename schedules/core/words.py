@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,17 +104,6 @@ def duration(seconds: float) -> Phrase:
     if seconds < 5400.0:
         return Phrase("{count} minutes", count=round(seconds / 60.0))
     return Phrase("{count} hours", count=f"{seconds / 3600.0:.1f}")
-
-
-def plot_sentence(steps: int, chosen: str, errors: Mapping[str, float]) -> str:
-    """Title of a plot: the step count and what was returned, with its gain where one is known."""
-    hosts = {name: error for name, error in errors.items() if name != "fitted"}
-    if chosen != "fitted":
-        return f"{steps} steps: the host's {chosen} was best"
-    if not hosts or not errors.get("fitted"):
-        return f"{steps} steps: fitted"
-    best = min(hosts, key=lambda name: hosts[name])
-    return f"{steps} steps: fitted, error {hosts[best] / errors['fitted']:.2f}x below {best}"
 
 
 def in_bytes(count: float) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..core.words import Phrase, picture_size
 from ..fitting.claims import told_gain
 from ..presets.preset import FITTED, Preset
+from .whole_runs import preset_run
 
 _THUMBNAIL_POINTS = 32
 
@@ -63,6 +64,31 @@ def gain(preset: Preset, steps: int) -> str:
     if ratio <= 1.0:
         return Phrase("no gain over {host}", host=best)
     return Phrase("error {ratio}x below {host}", ratio=f"{ratio:.2f}", host=best)
+
+
+def count_sentence(preset: Preset, full: int, steps: int | None = None) -> str:
+    """A step count of a preset in words, with its gain as the library says it: the title of a plot.
+
+    Args:
+        full: steps of its list.
+        steps: of them that run; None for those that were fitted.
+    """
+    runs, origin = preset.running(full) if steps is None else steps, preset.origin.get(full, FITTED)
+    if full not in preset.schedules:
+        return f"{runs} steps: {preset_run(preset, full)[1] or _between(preset, full)}"
+    if origin != FITTED:
+        return f"{runs} steps: the host's {origin} was best"
+    hosts = {name: error for name, error in preset.errors.get(full, {}).items() if name != FITTED}
+    if hosts and (told := told_gain(preset, full)):
+        return f"{runs} steps: fitted, {told} beside {min(hosts, key=lambda name: hosts[name])}"
+    told = gain(preset, full)
+    return f"{runs} steps: fitted, {told}" if told else f"{runs} steps: fitted"
+
+
+def _between(preset: Preset, full: int) -> str:
+    """How a list follows from those of fitted counts."""
+    inside = min(preset.schedules) < full < max(preset.schedules)
+    return f"{'interpolated' if inside else 'extended'} from {preset.counts_in_words}"
 
 
 def thumbnail(sigmas: Tensor) -> list[list[float]]:

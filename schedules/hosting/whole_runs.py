@@ -1,10 +1,11 @@
-"""The sigmas of a preset for a whole run: the list of a fitted count, and what stands in at other counts.
+"""The sigmas of a preset: the list of a fitted count, and what stands in at other counts.
 
 A preset that knows where the family lies on its model has the family there. Where the host's schedule was returned
 instead of a fit, that schedule goes on. All else is interpolated between the fitted counts and extended beyond them,
 but on flow models not far: fitted for 10 steps for dpmpp_2m and run at 20 and 30, lists are .3 to .7 and .2 to .5
 times as near as the best host schedule there, and 1.3 to 3 times nearer on half of the noise predictions
-(benchmarks/studies/away.py). There the host's schedule runs that was best beside the fit.
+(benchmarks/studies/away.py). There the host's schedule runs that was best beside the fit. A run below denoise 1 is the
+end of such a list, as hosts cut it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ..core.sigmas import steps_before_truncation
 from ..core.types import Schedule
 from ..core.words import Phrase
 from ..family.learned import LEAST_STEPS, MOST_STEPS
@@ -33,12 +35,21 @@ def preset_run(preset: Preset, steps: int, denoise: float = 1.0, mode: DenoiseMo
     """((steps + 1,) sigmas, where they come from in words; "" as Preset.sigmas gives them).
 
     Args:
-        steps, denoise, mode: as of Preset.sigmas, which answers below denoise 1.
+        steps, denoise, mode: as of Preset.sigmas, which answers where a run starts at a noise level.
     Raises:
         ValueError: names the argument; of an exact preset, says which counts it has.
     """
-    if denoise < 1.0 or preset.denoise < 1.0 or preset.exact or steps in preset.schedules or steps < 1:
+    if preset.denoise < 1.0 or preset.exact or steps < 1 or (denoise < 1.0 and mode != "steps"):
         return preset.sigmas(steps, denoise, mode), ""
+    full = steps_before_truncation(steps, denoise)
+    if full in preset.schedules:
+        return preset.sigmas(steps, denoise), ""
+    sigmas, said = _stood_in(preset, full)
+    return sigmas[-(steps + 1) :], said
+
+
+def _stood_in(preset: Preset, steps: int) -> tuple[Tensor, str]:
+    """A whole run at a count that was not fitted."""
     place, model = family_place(preset), preset.model
     if place is not None and LEAST_STEPS <= steps <= MOST_STEPS:
         known = family_schedule(

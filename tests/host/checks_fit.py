@@ -323,7 +323,7 @@ def test_no_ordinary_edit_stops_the_queue_or_costs_a_call():
     for said, words in (
         (again(cfg=7.0), "Fitted at guidance 3, this run uses 7."),
         (again(shape=(1, 4, 12, 8)), "this run has"),
-        (again(steps="9, 12"), "9 and 12 are interpolated"),
+        (again(steps="9, 12"), "It holds 5, 6 steps, not 9 and 12."),
         (again(on=patched), "patch"),
     ):
         assert words in said, said

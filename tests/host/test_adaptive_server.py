@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sigmasmith.schedules.presets.file import load_preset
 
+from .answers import text_of
 from .graphs import Graph, node, text_to_image
 from .server import ComfyServer, PromptRejectedError, Result, find_host, make_tiny_models
 
@@ -201,11 +202,15 @@ def test_bad_settings_of_the_sampler_name_the_input(server, settings, words):
         ({"sampler_name": "dpmp_2m"}, "sampler_name"),
         ({"pilot_calls": 3}, "pilot_calls"),
         ({"name": "../out"}, "name"),
-        ({"steps": "7", "name": "frozen"}, "name"),
     ],
 )
 def test_bad_settings_of_the_schedule_name_the_input(server, settings, word):
-    if word == "name" and settings["name"] == "frozen":
-        ok(server.run(schedule_graph(steps="4", refit=True)))
-        settings = settings | {"steps": "7"}
     assert word in error_of(server, schedule_graph(**settings))
+
+
+def test_another_step_count_runs_the_frozen_preset_and_is_told(server):
+    ok(server.run(schedule_graph(steps="4", refit=True)))
+    said = text_of(ok(server.run(schedule_graph(steps="7"))), "frozen")
+    assert "It holds 4, 5, 6, 8, " in said
+    assert ", not 7." in said
+    assert "7 steps: interpolated from 4, 5, 6, 8, " in said

@@ -14,7 +14,6 @@ from sigmasmith.nodes.text import (
     parse_settings,
     parse_steps,
     plain_list,
-    plot_sentence,
     translatable,
 )
 from sigmasmith.schedules.core.words import Phrase
@@ -68,14 +67,6 @@ def test_durations_are_said_as_people_say_them():
 def test_names_are_joined_in_words():
     assert in_words(["a"]) == "a"
     assert in_words(["a", "b", "c"]) == "a, b and c"
-
-
-def test_plot_title_says_what_was_returned_and_how_much_better_it_is():
-    assert plot_sentence(5, "fitted", {"fitted": 0.1, "simple": 0.3, "beta": 0.2}) == (
-        "5 steps: fitted, error 2.00x below beta"
-    )
-    assert plot_sentence(5, "beta", {"fitted": 0.3, "beta": 0.2}) == "5 steps: the host's beta was best"
-    assert plot_sentence(5, "fitted", {}) == "5 steps: fitted"
 
 
 def test_the_page_is_sent_templates_with_their_values_at_any_depth_and_all_else_as_it_is():

@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from ...schedules.core.noise_space import SigmaRange
-from ...schedules.core.words import in_words, plot_sentence
+from ...schedules.core.words import in_words
+from ...schedules.hosting.library_card import count_sentence
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.plot.plot import Plot, schedule_plot
 from ...schedules.plot.svg import to_svg
@@ -84,11 +85,7 @@ def preset_facts(preset: Preset) -> list[str]:
     if model.loras:
         fitted += f" with {in_words(model.loras)}"
     facts.append(fitted + ".")
-    facts += [
-        plot_sentence(preset.running(full), preset.origin.get(full, "fitted"), preset.errors[full]) + "."
-        for full in preset.schedules
-        if preset.errors.get(full)
-    ]
+    facts += [count_sentence(preset, full) + "." for full in preset.schedules if preset.errors.get(full)]
     by = [text for text in (preset.author, preset.licence) if text]
     notes = preset.made.beside(preset.notes)
     return facts + ([f"By {', '.join(by)}."] if by else []) + ([notes] if notes else [])

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load, save
+from sigmasmith.schedules.fitting.claims import GAIN
 from sigmasmith.schedules.hosting.library import Library, LibraryError
-from sigmasmith.schedules.hosting.library_card import gain, thumbnail
+from sigmasmith.schedules.hosting.library_card import count_sentence, gain, thumbnail
 from sigmasmith.schedules.presets.file import from_bytes, load_preset, save_preset, to_bytes, workflow_of
 from sigmasmith.schedules.presets.identity import ModelIdentity
+from sigmasmith.schedules.presets.made import HowMade
 from sigmasmith.schedules.presets.metadata import preset_json
 from sigmasmith.schedules.presets.share_code import to_share_code
 
@@ -44,6 +46,20 @@ def test_an_added_preset_is_listed_with_what_it_is(library, folder):
     assert card["changeable"]
     assert not card["workflow"]
     assert str(folder) not in json.dumps(card)
+
+
+def test_a_count_is_told_with_the_gain_that_the_fit_claimed_and_where_its_list_comes_from():
+    errors = {8: {"fitted": 0.02, "karras": 0.05, "simple": 0.08}, 10: {"fitted": 0.02, "karras": 0.01}}
+    made = HowMade(more={GAIN: {"8": [1.8, 1.2, 2.7]}})
+    mine = preset(errors=errors, origin={10: "karras"}, made=made)
+    assert count_sentence(mine, 8) == "8 steps: fitted, 1.80x (1.20 to 2.70) beside karras"
+    assert count_sentence(mine, 8, 4) == "4 steps: fitted, 1.80x (1.20 to 2.70) beside karras"
+    assert count_sentence(mine, 10) == "10 steps: the host's karras was best"
+    assert count_sentence(mine, 5) == "5 steps: fitted"
+    assert count_sentence(mine, 7) == "7 steps: interpolated from 5, 8, 10 steps"
+    assert count_sentence(mine, 20) == "20 steps: the host's karras, for no fit was better at 10 steps"
+    assert count_sentence(preset(errors=errors), 8) == "8 steps: fitted, error 2.50x below karras"
+    assert count_sentence(preset(), 20) == "20 steps: extended from 5, 8, 10 steps"
 
 
 def test_presets_that_fit_the_running_model_come_first(library):

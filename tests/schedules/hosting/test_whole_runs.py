@@ -112,9 +112,18 @@ def test_a_list_that_was_never_compared_keeps_its_shape():
     assert said == ""
 
 
-def test_below_denoise_1_the_preset_answers():
-    sigmas, _ = preset_run(preset(), 10, 0.5)
-    assert torch.equal(sigmas, preset().sigmas(10, 0.5))
+@pytest.mark.parametrize(("steps", "denoise"), [(4, 0.5), (5, 0.5), (10, 0.5), (7, 0.35), (12, 0.8)])
+def test_below_denoise_1_the_end_of_the_list_runs_that_a_whole_run_has(steps: int, denoise: float):
+    full = int(steps / denoise)
+    sigmas, said = preset_run(preset(), steps, denoise)
+    whole, said_of_whole = preset_run(preset(), full)
+    assert torch.equal(sigmas, whole[-(steps + 1) :])
+    assert said == said_of_whole
+
+
+def test_where_a_run_starts_at_a_noise_level_the_preset_answers():
+    sigmas, _ = preset_run(preset(), 7, 0.5, "noise_level")
+    assert torch.equal(sigmas, preset().sigmas(7, 0.5, "noise_level"))
 
 
 @pytest.mark.parametrize(
