@@ -79,12 +79,12 @@ def test_the_first_model_is_left_alone_where_its_part_of_a_run_is_known():
         high, low = pair_of()
         run.known = answer
         try:
-            found.append(fitted(high, low=low, name="known", steps="10"))
+            found.append(fitted(high, low=low, name="known", steps="20"))
         finally:
             run.known = known
     without, with_it = (int(re.findall(r"took turns (\d+) times", result.report)[0]) for result in found)
     assert with_it < 0.8 * without
-    assert torch.equal(*(result.preset.sigmas(10) for result in found))
+    assert torch.equal(*(result.preset.sigmas(20) for result in found))
 
 
 def test_no_model_is_called_on_the_others_side():

@@ -41,7 +41,7 @@ def test_fit_runs_on_every_prediction_type():
         assert preset.model.prediction == kind
         assert preset.guidance == 3.0
         assert preset.latent_shape == (4, 8, 8)
-        assert preset.seeds == (3, 4, 5, 6)
+        assert preset.seeds == tuple(range(3, 14))
         sampling = model.get_model_object("model_sampling")
         assert float(result.sigmas[0]) == float(torch.as_tensor(sampling.sigma_max).float())
         errors = preset.errors[5]
@@ -149,8 +149,8 @@ def test_the_memory_is_stated_before_the_first_model_call():
         logger.setLevel(level)
     first = next(entry for entry in said if "Memory: the fit keeps at most" in entry[0])
     assert first[1] == 0
-    assert "4 noises of 4x8x8" in first[0]
-    assert "up to 4 of them through the model at a time" in report
+    assert "11 noises of 4x8x8" in first[0]
+    assert "up to 11 of them through the model at a time" in report
 
 
 def test_a_fit_removes_the_records_of_one_that_nobody_went_on_with():
