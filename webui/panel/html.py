@@ -9,6 +9,7 @@ from typing import Any
 from ...schedules.core.noise_space import SigmaRange
 from ...schedules.core.words import in_words
 from ...schedules.hosting.library_card import count_sentence
+from ...schedules.hosting.whole_runs import family_place
 from ...schedules.hosts.schedules import host_schedules
 from ...schedules.plot.plot import Plot, schedule_plot
 from ...schedules.plot.svg import to_svg
@@ -74,7 +75,8 @@ def plot(schedule: ScheduleAnswer, slicing: Slicing, sigma_range: SigmaRange, *,
 def preset_facts(preset: Preset) -> list[str]:
     """Sentences about a preset: name, model, errors, author, notes."""
     model = preset.model
-    kind = "exact list, never interpolated" if preset.exact else "other counts are interpolated"
+    others = "the family's at this model's scale" if family_place(preset) else "interpolated"
+    kind = "exact list, never interpolated" if preset.exact else f"other counts are {others}"
     where = [text for text in (model.family, model.checkpoint or "") if text]
     facts = [f"{preset.name or 'Without a name'} ({preset.short_hash}): {preset.counts_in_words}; {kind}."]
     fitted = f"Fitted to {' '.join(where)}" if where else "Fitted to a model that it does not name"
