@@ -181,12 +181,13 @@ _CHECKS = ("SigmasmithFit", "SigmasmithFitGuider", "SigmasmithAdaptiveSchedule")
 def fit(cell: Cell) -> tuple[str, str]:
     """(what the report says, what is wrong with the error that it tells)."""
     inputs = fit_inputs(name=f"fit {cell.kind} {cell.name}", sampler_name=cell.sampler, steps=str(STEPS))
-    preset, sigmas, _, report = execute(
+    preset, sigmas, _, report, *_ = execute(
         "SigmasmithFitGuider", guider=cell.guider(), latent=latent(1, *SIZE), **(inputs | {"calibration_seed": SEED})
     )
     if "Nothing was fitted" in report:
         return report, ""
-    rows = (2, 3)  # of four, those held out
+    noises = len(preset.seeds)
+    rows = range(noises - part("schedules.fitting.effort").held_out_of(noises), noises)
     noisy = part("nodes.host.samplers").draws_noise(cell.sampler)
     levels = part("schedules.core.sigmas").finish_sigmas(
         part("schedules.fitting.teacher_levels").teacher_sigmas(40, range_of(cell.runs(1)))
