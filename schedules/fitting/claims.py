@@ -35,8 +35,8 @@ from ..samplers.fitted import NAME
 GAIN = "gain"
 # Of an interval that holds nine of ten, and the median.
 _QUANTILES = (0.05, 0.5, 0.95)
-# How sure it must be that a host's schedule ends nearer for it to stand in place of the fit: four to one.
-_SHOWN = 0.8
+# How sure it must be that a host's schedule ends nearer for it to stand in place of the fit: two to one.
+_SHOWN = 2.0 / 3.0
 _ROWS_WORTH = 8.0
 # What fits gained on models that no choice was made on: at N steps this times N, between these step counts.
 _GAIN_A_STEP, _FEWEST, _MOST = 0.35, 4, 11
