@@ -33,8 +33,7 @@ def settings() -> list[io.Input]:
                 4,
                 (LEAST_ASKED, 64),
                 "How many start noises the fit is made on at least; a quarter of them, 2 and more, only judge the "
-                "result. "
-                "More take longer and give a schedule that is surer to hold for other seeds.",
+                "result. More take longer and give a schedule that is surer to hold for other seeds.",
             )
         ),
         advanced(

@@ -35,8 +35,9 @@ from ..samplers.fitted import NAME
 GAIN = "gain"
 # Of an interval that holds nine of ten, and the median.
 _QUANTILES = (0.05, 0.5, 0.95)
-# Of a choice for a host's schedule: rows that what is known counts as, how much they differ, quantile of the normal.
-_CHOICE_ROWS, _CHOICE_SPREAD, _CHOICE_QUANTILE = 4.0, 0.38, 1.645
+# Of a choice for a host's schedule: rows that what is known counts as, quantile of the normal, and rounds that settle
+# how much a model far from all others is pulled.
+_CHOICE_ROWS, _CHOICE_QUANTILE, _ROUNDS = 4.0, 1.645, 20
 _ROWS_WORTH = 8.0
 # What fits gained on models that no choice was made on: at N steps this times N, between these step counts.
 _GAIN_A_STEP, _FEWEST, _MOST = 0.35, 4, 11
@@ -75,16 +76,20 @@ def claimed_gain(fitted: Tensor, host: Tensor, sampler: str, steps: int, least: 
 def host_is_nearer(fitted: Tensor, host: Tensor, sampler: str, steps: int) -> bool:
     """Whether rows, and what fits of other models gained, show that the host schedule ends nearer.
 
-    A choice, not a claim: the gain is taken as normal, with the variance that four rows like those of others give.
+    A choice, not a claim: gain and rows are taken as normal, which believes two rows that are far from the usual where
+    t and a normal prior do not. The variance of rows is that of their t, s_0^2 k / (k - 2), counted as few of them.
     """
     usual = _usual_gain(sampler, steps)
     logs = (host.double().clamp_min(1e-12) / fitted.double().clamp_min(1e-12)).log()
     rows, mean = len(logs), float(logs.mean())
-    around, differ = float((logs - mean).square().sum()), _CHOICE_ROWS * _CHOICE_SPREAD**2
-    told = rows / ((differ + around) / (_CHOICE_ROWS + rows - 1))
-    pull = (1.0 + usual.tail) / (usual.spread**2 + usual.tail * (mean - usual.mean) ** 2)
-    centre = (told * mean + pull * usual.mean) / (told + pull)
-    return centre + _CHOICE_QUANTILE / math.sqrt(told + pull) < 0.0
+    usually = _CHOICE_ROWS * usual.rows**2 * _ROWS_WORTH / (_ROWS_WORTH - 2.0)
+    told = rows * (_CHOICE_ROWS + rows - 1) / (usually + float((logs - mean).square().sum()))
+    centre, precision = mean, told
+    for _ in range(_ROUNDS):
+        pull = (1.0 + usual.tail) / (usual.spread**2 + usual.tail * (centre - usual.mean) ** 2)
+        precision = told + pull
+        centre = (told * mean + pull * usual.mean) / precision
+    return centre + _CHOICE_QUANTILE / math.sqrt(precision) < 0.0
 
 
 def _interval(host: Tensor, fitted: Tensor, usual: _Usual) -> tuple[float, float, float]:

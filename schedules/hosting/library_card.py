@@ -78,11 +78,11 @@ def count_sentence(preset: Preset, full: int, steps: int | None = None) -> str:
         return f"{runs} steps: {preset_run(preset, full)[1] or _between(preset, full)}"
     if origin != FITTED:
         return f"{runs} steps: the host's {origin} was best"
-    hosts = {name: error for name, error in preset.errors.get(full, {}).items() if name != FITTED}
-    if hosts and (told := told_gain(preset, full)):
-        return f"{runs} steps: fitted, {told} beside {min(hosts, key=lambda name: hosts[name])}"
-    told = gain(preset, full)
-    return f"{runs} steps: fitted, {told}" if told else f"{runs} steps: fitted"
+    if not (told := gain(preset, full)):
+        return f"{runs} steps: fitted"
+    hosts = {name: error for name, error in preset.errors[full].items() if name != FITTED}
+    beside = f" beside {min(hosts, key=lambda name: hosts[name])}" if told_gain(preset, full) else ""
+    return f"{runs} steps: fitted, {told}{beside}"
 
 
 def _between(preset: Preset, full: int) -> str:
