@@ -120,12 +120,12 @@ class Journal:
             return
         self._bytes += len(data)
 
-    def read_calls(self, key: str) -> list[Tensor]:
-        """Model outputs of the run in progress, from its first call to the first that is not on record."""
-        outputs: list[Tensor] = []
-        while self.calls and (record := self.read(f"{key}-{len(outputs)}")) is not None and "denoised" in record:
-            outputs.append(record["denoised"])
-        return outputs
+    def read_calls(self, key: str) -> dict[int, Tensor]:
+        """Number of call -> model output, of the run in progress; not of calls that were shared, or quick."""
+        start = f"-{key}-"
+        numbers = [path.name.removesuffix(RECORD).rpartition("-")[2] for path in self._files(start) if self.calls]
+        records = {int(number): self.read(f"{key}-{number}") for number in numbers if number.isdecimal()}
+        return {number: record["denoised"] for number, record in records.items() if record and "denoised" in record}
 
     def write_call(self, key: str, index: int, denoised: Tensor) -> None:
         """Record one call of the run in progress, unless calls are quick."""

@@ -7,7 +7,7 @@ with any deterministic sampler and without knowing how it works.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -81,7 +81,7 @@ class RecordingModel:
         model: the host's.
         budget, sketch: of the fit.
         base: an earlier run that may share its beginning, or None.
-        recorded: outputs of this very run from an interrupted fit, in order.
+        recorded: number of call -> output, of this very run in an interrupted fit.
         on_call: called with (index, output) after every call that reached the model.
     """
 
@@ -91,7 +91,7 @@ class RecordingModel:
         budget: Budget,
         sketch: Sketch,
         base: Rollout | None,
-        recorded: list[Tensor],
+        recorded: Mapping[int, Tensor],
         on_call: Callable[[int, Tensor], None],
     ) -> None:
         self._model = model
@@ -120,7 +120,7 @@ class RecordingModel:
             return known.denoised.to(x.device)
         if not shared:
             self._reuse = []  # the runs have parted
-        if index < len(self._recorded):
+        if index in self._recorded:
             denoised = self._recorded[index].to(x.device)
         else:
             self._budget.before_call()
@@ -224,7 +224,7 @@ class _StudentRun:
         self.first_calls = 0
         self.ends: list[Tensor] = []
         journal = rollouts.journal if key else None
-        recorded = journal.read_calls(key) if journal is not None else []
+        recorded = journal.read_calls(key) if journal is not None else {}
 
         def on_call(index: int, denoised: Tensor) -> None:
             if journal is not None:

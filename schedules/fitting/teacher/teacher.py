@@ -86,10 +86,10 @@ class _TeacherRun:
     def __call__(
         self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, **_: Any
     ) -> Tensor:
-        recorded = self.journal.read_calls(self.key) if self.journal is not None else []
+        recorded = self.journal.read_calls(self.key) if self.journal is not None else {}
         ones, x, history, first = x.new_ones([x.shape[0]]), x.float(), [], len(self.states)
         for i, sigma in enumerate(self.levels[first : first + len(sigmas) - 1], start=first):
-            if i < len(recorded):
+            if i in recorded:
                 denoised = recorded[i].to(x)
             else:
                 denoised = self._call(model, x, sigmas[i - first] * ones, i, extra_args or {})

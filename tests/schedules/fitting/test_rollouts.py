@@ -18,6 +18,7 @@ from sigmasmith.schedules.samplers.by_name import own_sampler
 from sigmasmith.schedules.samplers.rules import MULTISTEP_RULES
 
 from .fits import DIM, Counted, Rowless, mixture, normal, range_of, rollouts_of
+from .recorded import Counting, Interrupted
 
 STEPS = 6
 SAMPLERS = [*MULTISTEP_RULES, "heun"]
@@ -267,3 +268,26 @@ def test_an_output_that_records_leave_out_is_asked_for_once_and_by_those_who_nee
     assert again_spent == spent
     # Two runs from the second sigma but last on, and the calls before it once.
     assert model.calls == 2 + 2 + (STEPS - 2)
+
+
+def test_a_run_killed_behind_what_it_shares_asks_for_no_call_of_its_own_twice(tmp_path, slow_calls):
+    """Its records begin where it parted from the run before, for what they share was never asked for."""
+    rows, answer, parted = slice(0, 4), torch.ones(1, 4, dtype=torch.float64), STEPS - 3
+    clean = rollouts_of(mixture(), 4)
+    end = clean(moved(schedule(), parted), rows, clean(schedule(), rows)).end
+
+    def run(model) -> torch.Tensor:
+        book = Journal.open(tmp_path, "killed", answer)
+        rollouts = replace(rollouts_of(model, 4), journal=book)
+        try:
+            return rollouts(moved(schedule(), parted), rows, rollouts(schedule(), rows)).end
+        finally:
+            book.close()
+
+    before_the_kill = STEPS + 2
+    with pytest.raises(Interrupted):
+        run(Counting(before_the_kill))
+    rest = Counting()
+    assert torch.equal(run(rest), end)
+    own = STEPS - parted
+    assert rest.calls == parted + own - 2
