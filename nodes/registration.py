@@ -15,11 +15,13 @@ from weakref import WeakSet
 
 from torch import Tensor
 
+from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.words import Phrase
-from ..schedules.family.schedule import FamilySchedule, family_schedule
+from ..schedules.family.schedule import FamilySchedule, untuned_schedule
 from ..schedules.hosting import LOGGER_NAME
 from ..schedules.hosting.lists import at_sigma_max, preset_sigmas
 from ..schedules.hosting.named_curves import CURVES
+from ..schedules.samplers.fitted import NAME
 
 OPTIMAL, COSINE, ADAPTIVE = "sigmasmith_optimal", "sigmasmith_cosine", "sigmasmith_adaptive"
 SCHEDULER_NAMES = (OPTIMAL, COSINE, ADAPTIVE)
@@ -40,6 +42,7 @@ def register_schedulers(
     drops_penultimate: Callable[[str], bool],
     is_flow: Callable[[Any], bool],
     tell: Tell | None = None,
+    runs: Callable[[], str] | None = None,
 ) -> None:
     """Append our names once, in place: the lists that other packs hold stay the same objects.
 
@@ -50,10 +53,13 @@ def register_schedulers(
         drops_penultimate: sampler name -> whether the host's KSampler asks one step more and drops sigmas[-2] for it.
         is_flow: of a model_sampling object.
         tell: takes a sentence on a model that runs without a preset, and whether that is no news; default: the log.
+        runs: the name of the sampler that runs what is asked for now, "" where that is not known.
     """
     for name in SCHEDULER_NAMES:
         if name not in handlers:
-            answer = partial(scheduled, name, drops_penultimate=drops_penultimate, is_flow=is_flow, tell=tell)
+            answer = partial(
+                scheduled, name, drops_penultimate=drops_penultimate, is_flow=is_flow, tell=tell, runs=runs
+            )
             handlers[name] = make_handler(answer, use_ms=True)
         for names in name_lists:
             if name not in names:
@@ -68,6 +74,7 @@ def scheduled(
     drops_penultimate: Callable[[str], bool],
     is_flow: Callable[[Any], bool],
     tell: Tell | None = None,
+    runs: Callable[[], str] | None = None,
 ) -> Tensor:
     """The sigma list (steps + 1,) of one of our scheduler names, float32, CPU."""
     low, high, flow = float(model_sampling.sigma_min), float(model_sampling.sigma_max), is_flow(model_sampling)
@@ -81,17 +88,33 @@ def scheduled(
             "Sigmasmith: %d steps of preset %s (%s)%s", steps, name, preset.short_hash, sentence
         )
         return remember(sigmas)
-    family = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow)
-    _say_once(name, family, model_sampling, flow, tell or _log)
+    sampler = runs() if runs and name == OPTIMAL else ""
+    family = untuned_schedule(steps, SigmaRange(low, high, flow), sampler or NAME)
+    _say_once(name, family, model_sampling, flow and not sampler, tell or _log)
     return remember(at_sigma_max(family.sigmas, high))
 
 
-def _say_once(name: str, family: FamilySchedule, model_sampling: Any, flow: bool, tell: Tell) -> None:
-    """Tell of every list of the family once, and with a notice the first time that a model runs one."""
+def _say_once(name: str, family: FamilySchedule, model_sampling: Any, may_lose: bool, tell: Tell) -> None:
+    """Tell of every list of the family once, and with a notice the first time that a model runs one.
+
+    Args:
+        may_lose: whether a sampler that it does not serve may run it.
+    """
     known = model_sampling in _told
     if known and was_handed_out(family.sigmas):
         return
     _told.add(model_sampling)
+    if not family.served:
+        host = Phrase(
+            "{name} runs {steps} steps of {stock} with {sampler}: untuned, the family of flow models is for the "
+            "sampler sigmasmith_multistep. Sigmasmith Auto or Fit finds what suits this very model.",
+            name=name,
+            steps=len(family.sigmas) - 1,
+            stock=family.stock,
+            sampler=family.sampler,
+        )
+        tell(host, known)
+        return
     if family.stock:
         stock = Phrase(
             "{name} runs {steps} steps as {stock} has them: untuned, the family has no gain at so many. Sigmasmith "
@@ -111,7 +134,7 @@ def _say_once(name: str, family: FamilySchedule, model_sampling: Any, flow: bool
         version=family.version,
         scale=f"{family.scale:.3g}",
         stretch=f"{family.stretch:.3g}",
-        more=Phrase(" On flow models dpmpp_2m and res_multistep do better on simple.") if flow else "",
+        more=Phrase(" On flow models dpmpp_2m and res_multistep do better on simple.") if may_lose else "",
     )
     tell(said, known)
 

@@ -14,13 +14,15 @@ from torch import Tensor
 
 from ..schedules.core.noise_space import SigmaRange
 from ..schedules.core.sigmas import finish_sigmas
-from ..schedules.family.schedule import family_schedule
+from ..schedules.family.schedule import FamilySchedule, untuned_schedule
 from ..schedules.hosting.lists import at_sigma_max, before_drop
 from ..schedules.hosting.named_curves import CURVES
 from ..schedules.hosting.whole_runs import preset_run
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
+from ..schedules.samplers.fitted import NAME
 from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL
+from .samplers import MULTISTEP
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def answer(
     *,
     preset: Preset | None = None,
     mode: DenoiseMode = "steps",
+    sampler: str | None = None,
 ) -> ScheduleAnswer:
     """The answer of one of our scheduler entries.
 
@@ -87,17 +90,19 @@ def answer(
         name: OPTIMAL, COSINE or ADAPTIVE.
         preset: for OPTIMAL and ADAPTIVE; None where there is none.
         mode: below denoise 1, "steps" leaves the host's slicing, "noise_level" starts at the denoise's noise level.
+        sampler: that runs, by its function's name; None where it is not known.
     Raises:
         ValueError: an exact preset lacks the step count.
     """
     used = None if name == COSINE else preset
-    curve = used or curve_preset(name, slicing.total, sigma_range)
+    family = untuned_schedule(slicing.total, sigma_range, sampler if sampler and name == OPTIMAL else NAME)
+    curve = used or curve_preset(name, slicing.total, sigma_range, family)
     sigmas = at_sigma_max(sliced_list(curve, slicing, mode), sigma_range.sigma_max)
     given = before_drop(sigmas) if slicing.drops else sigmas
     if used is not None:
         source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
     else:
-        source = "cosine curve" if name == COSINE else _family_source(slicing.total, sigma_range)
+        source = "cosine curve" if name == COSINE else _family_source(family)
     return ScheduleAnswer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))
 
 
@@ -121,18 +126,19 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
     return torch.cat([finish_sigmas(head)[:-2], tail])
 
 
-def curve_preset(name: str, steps: int, sigma_range: SigmaRange) -> Preset:
-    """A curve of ours at one step count as a preset, so that presets and curves are sliced alike."""
+def curve_preset(name: str, steps: int, sigma_range: SigmaRange, family: FamilySchedule) -> Preset:
+    """A curve of ours, or the family's list, at one step count as a preset, so that both are sliced like presets."""
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
     model = ModelIdentity(sigma_min=low, sigma_max=high, flow=flow)
-    sigmas = CURVES["cosine" if name == COSINE else "family"](steps, low, high, flow=flow)
+    sigmas = CURVES["cosine"](steps, low, high, flow=flow) if name == COSINE else family.sigmas
     return Preset(schedules={steps: sigmas}, sampler="", model=model)
 
 
-def _family_source(steps: int, sigma_range: SigmaRange) -> str:
-    low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
-    stock = family_schedule(steps, sigma_min=low, sigma_max=high, flow=flow).stock
-    return f"schedule {stock}, for untuned the family has no gain at so many" if stock else "family's list"
+def _family_source(family: FamilySchedule) -> str:
+    if not family.stock:
+        return "family's list"
+    why = "has no gain at so many" if family.served else f"of flow models is for {MULTISTEP}"
+    return f"schedule {family.stock}, for untuned the family {why}"
 
 
 def in_words(name: str, schedule: ScheduleAnswer, slicing: Slicing) -> str:

@@ -80,7 +80,7 @@ def labelled(generation: Generation, label: str, steps: int, sampler: Any, p: An
         steps=steps,
     )
     slicing = Slicing(steps, steps, drops=drops_penultimate(sampler.config))
-    result = answer(name, slicing, sigma_range, preset=chosen.preset)
+    result = answer(name, slicing, sigma_range, preset=chosen.preset, sampler=function_name(sampler) or None)
     return Labelled(result.sigmas, result, chosen)
 
 
@@ -133,7 +133,14 @@ def _for_pass(name: str, sigma_range: SigmaRange, generation: Generation, now: S
         steps=now.slicing.total,
         denoise=now.slicing.denoise,
     )
-    result = now.answer = answer(name, now.slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
+    result = now.answer = answer(
+        name,
+        now.slicing,
+        sigma_range,
+        preset=chosen.preset,
+        mode=choice.mode,
+        sampler=now.function or None,
+    )
     text = " ".join([in_words(name, result, now.slicing), chosen.why, *chosen.warnings]).strip()
     # Of a batch of images each asks anew. That the family runs stands in the panel, the log and the infotext already.
     generation.say_once(text, warning=bool(chosen.warnings))

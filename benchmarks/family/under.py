@@ -1,6 +1,7 @@
 """Host samplers under the family's list: how many times nearer than under the better of `simple` and `karras`.
 
     python -P -m sigmasmith.benchmarks.family.under --models clipart16_eps@1 glyphs_flow@3
+    python -P -m sigmasmith.benchmarks.family.under FILE --models glyphs_eps@3          of another data file
 
 The list is made for sigmasmith_multistep and is one for all samplers: a scheduler in a host's dropdown is told the
 steps and nothing else. `uni_pc` stands as the host runs it, which asks one step more and drops the last level but one.
@@ -10,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ...schedules.family.learned import Family, load_family
+from ...schedules.family.learned import Family
 from ...schedules.family.placing import whole_hundredths
 from ...schedules.family.schedule import family_sigmas
 from ...schedules.family.typical import typical_scale
@@ -22,6 +24,7 @@ from ...schedules.hosts.schedules import host_schedules
 from ..asked import average
 from ..field.host_samplers import FieldSampler, host_samplers
 from .choose import typical_error
+from .data_file import DATA_FILE, read_family
 from .judge import LEVELS, SEED, training_of
 from .subjects import Rows, Training
 
@@ -52,12 +55,13 @@ def gains(family: Family, which: Training, steps: int, names: Sequence[str]) -> 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("file", type=Path, nargs="?", default=DATA_FILE)
     parser.add_argument("--models", nargs="+", type=training_of, required=True)
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 8, 10, 20])
     parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS))
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    family = load_family()
+    family = read_family(args.file)
     by_sampler: dict[str, list[float]] = {name: [] for name in args.samplers}
     for which in args.models:
         for steps in args.steps:

@@ -33,6 +33,7 @@ class Contender:
         drops: whether the host's KSampler drops sigmas[-2] for it.
         noisy: whether it draws noise, from a fixed Brownian path of every sample.
         note: what to say about it.
+        name: in the host's dropdown; "" of a connected one.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Contender:
     drops: bool = False
     noisy: bool = False
     note: str = ""
+    name: str = ""
 
 
 def named_runner(name: str, runs: GuiderRuns) -> Contender:
@@ -58,7 +60,7 @@ def named_runner(name: str, runs: GuiderRuns) -> Contender:
     chosen = fit_sampler(name)
     note = f"{name} draws noise that cannot be given to it; it ran without noise (eta 0)." if chosen.note else ""
     noisy = "noise_sampler" in inspect.signature(chosen.function).parameters
-    return Contender(name, _for_rows(chosen.function, noisy, runs), drops_penultimate(name), noisy, note)
+    return Contender(name, _for_rows(chosen.function, noisy, runs), drops_penultimate(name), noisy, note, name)
 
 
 def given_runner(label: str, sampler: Any, runs: GuiderRuns) -> Contender:
@@ -117,8 +119,8 @@ def _fixed_lists(model: Any) -> dict[str, Callable[[int], Tensor]]:
     return published_lists(levels.sigma_range, levels.table)
 
 
-def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tensor:
-    """(steps + 1,) sigmas of a name or of a curve with settings.
+def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool, sampler: str = "") -> Tensor:
+    """(steps + 1,) sigmas of a name or of a curve with settings, as the KSampler runs them with a sampler of this name.
 
     Raises:
         ValueError: names the input `schedules`.
@@ -127,7 +129,7 @@ def chosen_schedule(model: Any, choice: Choice, steps: int, drops: bool) -> Tens
     if choice.settings or choice.name not in schedule_names(model):
         return CURVES[choice.name](steps, levels.sigma_min, levels.sigma_max, flow=levels.flow, **choice.settings)
     lists = _fixed_lists(model)
-    make = lists.get(choice.name) or dropdown_schedule(model_sampling_of(model), choice.name, drops)
+    make = lists.get(choice.name) or dropdown_schedule(model_sampling_of(model), choice.name, drops, sampler)
     try:
         return make(steps)
     except Exception as error:  # another pack's function may raise anything

@@ -131,7 +131,9 @@ def _planned(request: CompareRequest, model: Any, runs: GuiderRuns) -> list[tupl
     plans: list[tuple[Contender, str, Tensor]] = []
     for runner in runners:
         for count in counts:
-            made = {choice.label: chosen_schedule(model, choice, count, runner.drops) for choice in choices}
+            made = {
+                choice.label: chosen_schedule(model, choice, count, runner.drops, runner.name) for choice in choices
+            }
             plans += [(runner, label, sigmas) for label, sigmas in made.items()]
             if request.preset is not None:
                 own, sigmas = _own_runner(runner, request, runs), preset_run(request.preset, count)[0]

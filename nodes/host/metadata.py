@@ -46,6 +46,12 @@ def on_prompt(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def sampler_here() -> str:
+    """The sampler that the node which runs now names beside one of our schedulers; "" where that is not known."""
+    context = messages.executing_context()
+    return "" if context is None else _records.sampler(str(context.prompt_id), str(context.node_id))
+
+
 def _name_packs(graph: Any, classes: Any) -> None:
     """Say once of every pack in a graph that its dropdown lacks our names; a graph is queued all the same."""
     log = logging.getLogger(LOGGER_NAME)

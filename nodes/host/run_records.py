@@ -25,7 +25,7 @@ class RunRecords:
     """The runs that were noted, by prompt; a few thousand prompts back."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[str, tuple[dict[str, Any], dict[str, str]]] = OrderedDict()
+        self._open: OrderedDict[str, tuple[dict[str, Any], dict[str, str], dict[str, str]]] = OrderedDict()
         self._last: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def expect(self, prompt_id: str, graph: Graph) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class RunRecords:
             "format": FORMAT,
             "runs": {node: self._last[digest] for node, digest in digests.items() if digest in self._last},
         }
-        self._open[prompt_id] = entry, digests
+        self._open[prompt_id] = entry, digests, named_samplers(graph)
         while len(self._open) > MAX_PROMPTS:
             self._open.popitem(last=False)
         return entry
@@ -44,13 +44,28 @@ class RunRecords:
         """Facts of a node that runs now; nothing where the prompt is not known."""
         if prompt_id not in self._open:
             return
-        entry, digests = self._open[prompt_id]
+        entry, digests, _ = self._open[prompt_id]
         entry["runs"][node] = facts
         if node in digests:
             self._last[digests[node]] = facts
             self._last.move_to_end(digests[node])
             while len(self._last) > MAX_REMEMBERED:
                 self._last.popitem(last=False)
+
+    def sampler(self, prompt_id: str, node: str) -> str:
+        """The sampler that a node of a queued prompt names beside one of our schedulers; "" where it names none."""
+        return self._open[prompt_id][2].get(node, "") if prompt_id in self._open else ""
+
+
+def named_samplers(graph: Graph) -> dict[str, str]:
+    """Node id -> the sampler that it names beside a scheduler of ours; a linked one is not known before it runs."""
+    named = {}
+    for node, known in graph.items():
+        inputs = known.get("inputs") if isinstance(known, Mapping) else None
+        if isinstance(inputs, Mapping) and str(inputs.get("scheduler", "")).startswith("sigmasmith_"):
+            sampler = inputs.get("sampler_name")
+            named |= {str(node): sampler} if isinstance(sampler, str) else {}
+    return named
 
 
 def run_facts(sigmas: list[float], preset: Any = None, sampler: str = "") -> dict[str, Any]:

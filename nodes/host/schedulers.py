@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import comfy.samplers
@@ -10,7 +11,11 @@ from torch import Tensor
 
 from ...schedules.hosting.lists import as_run
 from . import messages
+from .metadata import sampler_here
 from .noise_levels import is_flow
+
+# Of schedules that are asked for outside a node that names one: our entries are told a model and a step count alone.
+_sampler: ContextVar[str] = ContextVar("sampler", default="")
 
 
 def scheduler_registry() -> tuple[Any, ...]:
@@ -25,6 +30,7 @@ def scheduler_registry() -> tuple[Any, ...]:
         drops_penultimate,
         is_flow,
         messages.say_here,
+        lambda: _sampler.get() or sampler_here(),
     )
 
 
@@ -38,6 +44,19 @@ def dropdown_names() -> list[str]:
     return comfy.samplers.SCHEDULER_NAMES
 
 
-def dropdown_schedule(sampling: Any, name: str, drops: bool) -> Callable[[int], Tensor]:
-    """steps -> sigmas of a dropdown entry as the KSampler runs them; `drops` as drops_penultimate says it."""
-    return lambda steps: as_run(comfy.samplers.calculate_sigmas(sampling, name, steps + drops), steps, drops)
+def dropdown_schedule(sampling: Any, name: str, drops: bool, sampler: str = "") -> Callable[[int], Tensor]:
+    """steps -> sigmas of a dropdown entry as the KSampler runs them with a sampler.
+
+    Args:
+        drops: as drops_penultimate says it.
+        sampler: its name, "" where it is none of the dropdown's.
+    """
+
+    def schedule(steps: int) -> Tensor:
+        before = _sampler.set(sampler)
+        try:
+            return as_run(comfy.samplers.calculate_sigmas(sampling, name, steps + drops), steps, drops)
+        finally:
+            _sampler.reset(before)
+
+    return schedule

@@ -36,6 +36,7 @@ class FamilySchedule:
         sampler: name of the sampler that it is for.
         numbers: along the family's directions; () for none.
         stock: the schedule whose sigmas these are, where the family has none that serve; "" where it has.
+        served: whether the family has lists for this sampler at all.
     """
 
     sigmas: Tensor
@@ -46,6 +47,7 @@ class FamilySchedule:
     sampler: str
     numbers: tuple[float, ...] = ()
     stock: str = ""
+    served: bool = True
 
     def sampler_function(self) -> Callable[..., Any]:
         """A sampler of k-diffusion's signature that runs this schedule; the coefficients where there are any."""
@@ -78,7 +80,8 @@ def family_schedule(
         guidance: classifier-free guidance of the run; changes coefficients alone.
         scale, stretch: of the noise levels, 0.2 .. 60 and 0.5 .. 2, rounded to hundredths (scale in its logarithm);
             None for what serves models of this noise range. The quick race finds a model's own.
-        sampler: a host's sampler name; `coefficients` are for "sigmasmith_multistep" alone.
+        sampler: a host's sampler name; `coefficients` are for "sigmasmith_multistep" alone, and on flow models its
+            lists too: the others have `simple` there.
         version: of the family's data.
         numbers: standard deviations by which the model lies along the first directions in which models differ, as a
             fit finds them.
@@ -86,21 +89,47 @@ def family_schedule(
         ValueError: names the argument and its value.
     Source: own; docs/family.md says how it was learned, placing.py and samplers/parameters.py print the formulas.
     """
+    if sampler != NAME:
+        own_sampler(sampler)  # an unknown name is an error here, not in the run
+    return untuned_schedule(
+        steps,
+        SigmaRange(sigma_min, sigma_max, flow),
+        sampler,
+        guidance=guidance,
+        scale=scale,
+        stretch=stretch,
+        version=version,
+        numbers=numbers,
+    )
+
+
+def untuned_schedule(
+    steps: int,
+    sigma_range: SigmaRange,
+    sampler: str = NAME,
+    *,
+    guidance: float = 1.0,
+    scale: float | None = None,
+    stretch: float | None = None,
+    version: int = VERSION,
+    numbers: Sequence[float] = (),
+) -> FamilySchedule:
+    """As family_schedule, for a sampler of any name: hosts have those of other packs too."""
     check_steps(steps, most=MAX_LIST)
-    sigma_range, family = SigmaRange(sigma_min, sigma_max, flow), load_family(version)
+    family, flow = load_family(version), sigma_range.flow
     if not math.isfinite(guidance):
         raise ValueError(f"guidance must be finite, got {guidance}")
     usual = typical_scale(family, sigma_range)
     log_scale, stretch = whole_hundredths(
         usual[0] if scale is None else scale, usual[1] if stretch is None else stretch
     )
-    if sampler != NAME:
-        own_sampler(sampler)  # an unknown name is an error here, not in the run
     family = family.moved(numbers, flow=flow)
     place = math.exp(log_scale), stretch, version, sampler, tuple(numbers)
-    stock = _stock_name(steps, sigma_range)
+    # On flow models others end up to twice as far under its list as under `simple` (benchmarks/family/under.py).
+    served = sampler == NAME or not flow
+    stock = _stock_name(steps, sigma_range) if served else "simple"
     if stock:
-        return FamilySchedule(_stock_sigmas(steps, sigma_range), None, *place, stock)
+        return FamilySchedule(_stock_sigmas(steps, sigma_range), None, *place, stock, served)
     sigmas = family_sigmas(family, steps, log_scale, stretch, sigma_range)
     coefficients = family_coefficients(family, sigmas, guidance, flow=flow) if sampler == NAME else None
     return FamilySchedule(sigmas, coefficients, *place)

@@ -76,6 +76,16 @@ def test_samplers_that_drop_the_penultimate_sigma_run_as_the_ksampler_runs_them(
     assert torch.allclose(made, k.sigmas)
 
 
+def test_the_dropdowns_untuned_list_is_that_of_the_sampler_that_runs_it():
+    model, names = model_of("flow"), ("dpmpp_2m", "sigmasmith_multistep")
+    choices = [part("nodes.compare.grid").Choice(name) for name in ("sigmasmith_optimal", "simple")]
+    for sampler, alike in zip(names, (True, False)):
+        ours, simple = (
+            part("nodes.compare.runners").chosen_schedule(model, choice, 6, False, sampler) for choice in choices
+        )
+        assert torch.allclose(ours, simple, atol=2e-3) is alike
+
+
 def test_samplers_that_draw_noise_are_measured_from_themselves():
     found = compared(model_of("eps"), samplers="euler, dpmpp_sde", steps="6, 48", schedules="karras").comparison
     assert len(found.targets) == 2

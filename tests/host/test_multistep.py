@@ -74,8 +74,19 @@ def test_a_run_from_the_middle_has_the_familys_coefficients(server):
     assert pictures[0] != pictures[1]
 
 
-def without_preset(sampler: str, scheduler: str = "karras") -> Graph:
+def test_the_dropdown_knows_the_sampler_of_its_node_and_on_flow_models_serves_its_own_alone(server):
+    for sampler, said in (
+        ("dpmpp_2m", "runs 4 steps of simple with dpmpp_2m"),
+        ("sigmasmith_multistep", "runs the family's 4 steps"),
+    ):
+        before = len(server.log())
+        ok(server.run(without_preset(sampler, "sigmasmith_optimal", "tiny_sd3")))
+        assert said in server.log()[before:]
+        assert "do better on simple" not in server.log()[before:]
+
+
+def without_preset(sampler: str, scheduler: str = "karras", model: str = "tiny_sd15") -> Graph:
     """The model as it is loaded."""
-    graph = plain("tiny_sd15", sampler=sampler, scheduler=scheduler)
+    graph = plain(model, sampler=sampler, scheduler=scheduler)
     graph["sample"]["inputs"]["model"] = ["load", 0]
     return graph

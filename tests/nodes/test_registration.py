@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from sigmasmith.nodes import registration
+from sigmasmith.schedules.core.noise_space import SigmaRange
 from sigmasmith.schedules.family.schedule import family_schedule
 from sigmasmith.schedules.hosting.lists import preset_sigmas
 from sigmasmith.schedules.hosting.named_curves import CURVES
+from sigmasmith.schedules.hosts.schedules import host_schedules
 from sigmasmith.schedules.presets.identity import ModelIdentity
 from sigmasmith.schedules.presets.preset import Preset
+from sigmasmith.schedules.samplers.fitted import NAME
 
 
 class Handler(NamedTuple):
@@ -152,16 +155,40 @@ def flow_preset() -> Preset:
     )
 
 
-@pytest.mark.parametrize(("flow", "said"), [(True, True), (False, False)])
-def test_on_flow_models_it_is_said_which_samplers_the_family_does_not_serve(flow, said):
-    texts: list[str] = []
-    sampling = Sampling(0.001, 1.0) if flow else Sampling(0.0292, 14.6146)
-    registration.scheduled(
+def optimal(flow: bool, sampler: str, texts: list[str]) -> torch.Tensor:
+    """Eight steps of sigmasmith_optimal without a preset, run by a sampler; "" for one that the host does not tell."""
+    return registration.scheduled(
         registration.OPTIMAL,
-        sampling,
+        Sampling(0.001, 1.0) if flow else Sampling(0.0292, 14.6146),
         8,
         drops_penultimate=lambda _: False,
         is_flow=lambda _: flow,
         tell=lambda text, _: texts.append(text),
+        runs=lambda: sampler,
     )
+
+
+@pytest.mark.parametrize(("flow", "sampler", "said"), [(True, "", True), (True, NAME, False), (False, "", False)])
+def test_on_flow_models_it_is_said_that_a_sampler_of_which_nothing_is_known_may_not_be_served(flow, sampler, said):
+    texts: list[str] = []
+    optimal(flow, sampler, texts)
     assert any("do better on simple" in text for text in texts) == said
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "euler", "res_2m_of_another_pack"])
+def test_a_sampler_that_the_family_of_flow_models_does_not_serve_runs_simple_and_it_is_said(sampler):
+    texts: list[str] = []
+    sigmas = optimal(True, sampler, texts)
+    # The host takes each from its table of 1,000 timesteps.
+    simple = host_schedules(SigmaRange(0.001, 1.0, flow=True))["simple"](8)
+    assert torch.allclose(sigmas, simple, atol=1e-3)
+    assert f"8 steps of simple with {sampler}" in texts[0]
+    assert "sigmasmith_multistep" in texts[0]
+
+
+def test_on_noise_prediction_and_for_its_own_sampler_the_list_is_the_familys():
+    ve = family_schedule(8, sigma_min=0.0292, sigma_max=14.6146).sigmas
+    assert torch.equal(optimal(False, "dpmpp_2m", []), ve)
+    flow = family_schedule(8, sigma_min=0.001, sigma_max=1.0, flow=True).sigmas
+    assert torch.equal(optimal(True, NAME, []), flow)
+    assert torch.equal(optimal(True, "", []), flow)

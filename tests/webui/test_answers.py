@@ -153,3 +153,12 @@ def test_the_sentence_names_what_runs_of_it():
     assert "the last 6 of 10 steps of the preset 'mine'" in text
     assert mine.short_hash in text
     assert "Sigmasmith Optimal" in text
+
+
+@pytest.mark.parametrize(("sampler", "served"), [("sigmasmith_multistep", True), (None, True), ("dpmpp_2m", False)])
+def test_on_flow_models_only_the_familys_own_sampler_runs_its_list(sampler, served):
+    slicing, limits = Slicing(8, 8), {"sigma_min": FLOW.sigma_min, "sigma_max": FLOW.sigma_max, "flow": True}
+    found = answer(OPTIMAL, slicing, FLOW, sampler=sampler)
+    assert torch.equal(found.sigmas, family_schedule(8, **limits, sampler=sampler or "sigmasmith_multistep").sigmas)
+    said = in_words(OPTIMAL, found, slicing)
+    assert ("schedule simple, for untuned the family of flow models is for Sigmasmith Multistep" in said) != served

@@ -96,7 +96,7 @@ def will_run(
             steps=slicing.total,
             denoise=slicing.denoise,
         )
-        result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode)
+        result = answer(name, slicing, sigma_range, preset=chosen.preset, mode=choice.mode, sampler=known)
     except ValueError as error:
         return html.warned(str(error))
     text = [in_words(name, result, slicing) + f" {chosen.why}", *chosen.warnings]

@@ -87,3 +87,18 @@ def test_only_graphs_that_use_the_pack_get_a_record():
     assert uses_pack({"1": {"class_type": "KSampler", "inputs": {"scheduler": "sigmasmith_cosine"}}})
     for other in ({"1": {"class_type": "KSampler", "inputs": {"scheduler": "karras"}}}, {}, None, [], {"1": 5}):
         assert not uses_pack(other)
+
+
+def test_the_sampler_beside_a_scheduler_of_ours_is_known_of_every_node_that_names_it():
+    records, ours = RunRecords(), {"scheduler": "sigmasmith_optimal"}
+    graph = changed("3", **ours, sampler_name="dpmpp_2m")
+    graph |= {
+        "5": {"class_type": "KSampler", "inputs": {"scheduler": "karras", "sampler_name": "euler"}},
+        "6": {"class_type": "KSampler", "inputs": ours | {"sampler_name": ["1", 0]}},
+        "7": {"class_type": "BasicScheduler", "inputs": ours},
+        "8": "no node",
+    }
+    records.expect("p1", graph)
+    assert records.sampler("p1", "3") == "dpmpp_2m"
+    assert [records.sampler("p1", node) for node in ("1", "5", "6", "7", "8", "none")] == [""] * 6
+    assert records.sampler("p2", "3") == ""

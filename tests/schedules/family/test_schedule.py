@@ -119,3 +119,13 @@ def test_what_cannot_be_is_named(changed, name):
     given = {"steps": 6, **SD} | changed
     with pytest.raises(ValueError, match=name):
         family_schedule(given.pop("steps"), **given)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 8, 30, 31])
+def test_on_flow_models_a_host_sampler_has_simple_and_the_model_its_shift(steps):
+    for sigma_min in (0.001, 0.003):
+        known = family_schedule(steps, sigma_min=sigma_min, sigma_max=1.0, flow=True, sampler="dpmpp_2m")
+        host = host_schedules(SigmaRange(sigma_min, 1.0, flow=True))["simple"](steps)
+        assert torch.allclose(known.sigmas, host, atol=2e-3)
+        assert (known.stock, known.served, known.coefficients) == ("simple", False, None)
+    assert family_schedule(8, **SD, sampler="dpmpp_2m").served
