@@ -57,6 +57,7 @@ class ScheduleAnswer:
         preset: whose schedule it is, None for a curve.
         source: in words: the preset's name and hash, or the curve.
         fallback: whether a preset was wanted and a curve stands in.
+        learned: whether it is the family's own list.
     """
 
     sigmas: Tensor
@@ -64,11 +65,12 @@ class ScheduleAnswer:
     preset: Preset | None
     source: str
     fallback: bool
+    learned: bool = False
 
     @property
     def measured(self) -> bool:
         """Whether runs chose the list: that of a preset which is no pasted list, or the family's."""
-        return self.fallback if self.preset is None else not self.preset.exact
+        return self.learned if self.preset is None else not self.preset.exact
 
     def tail(self, slicing: Slicing) -> Tensor:
         """The (runs + 1,) sigmas that run."""
@@ -103,7 +105,8 @@ def answer(
         source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
     else:
         source = "cosine curve" if name == COSINE else _family_source(family)
-    return ScheduleAnswer(sigmas, given, used, source, fallback=used is None and name in (OPTIMAL, ADAPTIVE))
+    untuned = used is None and name != COSINE
+    return ScheduleAnswer(sigmas, given, used, source, fallback=untuned, learned=untuned and not family.stock)
 
 
 def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:

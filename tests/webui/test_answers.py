@@ -162,3 +162,5 @@ def test_on_flow_models_only_the_familys_own_sampler_runs_its_list(sampler, serv
     assert torch.equal(found.sigmas, family_schedule(8, **limits, sampler=sampler or "sigmasmith_multistep").sigmas)
     said = in_words(OPTIMAL, found, slicing)
     assert ("schedule simple, for untuned the family of flow models is for Sigmasmith Multistep" in said) != served
+    assert found.measured is served
+    assert found.fallback
