@@ -21,7 +21,7 @@ from ..schedules.hosting.whole_runs import preset_run
 from ..schedules.presets.identity import ModelIdentity
 from ..schedules.presets.preset import DenoiseMode, Preset
 from ..schedules.samplers.fitted import NAME
-from .registration import ADAPTIVE, COSINE, LABELS, OPTIMAL
+from .registration import COSINE, LABELS, OPTIMAL
 from .samplers import MULTISTEP
 
 
