@@ -52,7 +52,13 @@ class Journal:
         self._set = "" if head is None else head.path.name.removesuffix(HEAD)
         self._identity = hashlib.sha256(identity.encode()).hexdigest()
         self._writes = head is not None
-        self._bytes = sum(size(path) for path in self._files())
+        self._calls: dict[str, set[int]] = {}  # run in progress -> numbers of its calls that are on record
+        self._bytes = 0
+        for path in self._files():
+            self._bytes += size(path)
+            key, _, number = path.name.removeprefix(f"{self._set}-").removesuffix(RECORD).partition("-")
+            if number.isdecimal():
+                self._calls.setdefault(key, set()).add(int(number))
         self._earlier = 0.0
         self._opened = self._last_call = time.monotonic()
         self.calls = True
@@ -122,9 +128,8 @@ class Journal:
 
     def read_calls(self, key: str) -> dict[int, Tensor]:
         """Number of call -> model output, of the run in progress; not of calls that were shared, or quick."""
-        start = f"-{key}-"
-        numbers = [path.name.removesuffix(RECORD).rpartition("-")[2] for path in self._files(start) if self.calls]
-        records = {int(number): self.read(f"{key}-{number}") for number in numbers if number.isdecimal()}
+        numbers = sorted(self._calls.get(key, ())) if self.calls else ()
+        records = {number: self.read(f"{key}-{number}") for number in numbers}
         return {number: record["denoised"] for number, record in records.items() if record and "denoised" in record}
 
     def write_call(self, key: str, index: int, denoised: Tensor) -> None:
@@ -132,11 +137,13 @@ class Journal:
         now = time.monotonic()
         if self.calls and now - self._last_call >= _SLOW_CALL_SECONDS:
             self.write(f"{key}-{index}", {"denoised": denoised})
+            self._calls.setdefault(key, set()).add(index)
         self._last_call = now
 
     def drop_calls(self, key: str) -> None:
         """Forget the calls of a run that is finished."""
-        for path in self._files(f"-{key}-"):
+        for number in self._calls.pop(key, ()):
+            path = self._path(f"{key}-{number}")
             self._bytes -= size(path)
             remove(path)
 
@@ -159,8 +166,8 @@ class Journal:
     def _path(self, key: str) -> Path:
         return self.folder / f"{self._set}-{key}{RECORD}"
 
-    def _files(self, start: str = "") -> Iterator[Path]:
-        return (path for path in listed(self.folder) if self._set and path.name.startswith(self._set + start))
+    def _files(self) -> Iterator[Path]:
+        return (path for path in listed(self.folder) if self._set and path.name.startswith(self._set))
 
     def _stop(self, why: str) -> None:
         self._writes = False
