@@ -1,7 +1,7 @@
 """Our three names in the host's scheduler dropdown, and what they answer.
 
 A handler is told the model_sampling object and a step count, nothing else. The preset therefore rides on that object,
-where SigmasmithApply put it.
+where SigmasmithApply put it, and which sampler runs is known where the running node of a queued graph names it.
 """
 
 from __future__ import annotations
@@ -104,26 +104,22 @@ def _say_once(name: str, family: FamilySchedule, model_sampling: Any, may_lose: 
     if known and was_handed_out(family.sigmas):
         return
     _told.add(model_sampling)
-    if not family.served:
-        host = Phrase(
-            "{name} runs {steps} steps of {stock} with {sampler}: untuned, the family of flow models is for the "
-            "sampler sigmasmith_multistep. Sigmasmith Auto or Fit finds what suits this very model.",
-            name=name,
-            steps=len(family.sigmas) - 1,
-            stock=family.stock,
-            sampler=family.sampler,
-        )
-        tell(host, known)
-        return
     if family.stock:
-        stock = Phrase(
-            "{name} runs {steps} steps as {stock} has them: untuned, the family has no gain at so many. Sigmasmith "
-            "Auto or Fit finds what suits this very model.",
-            name=name,
-            steps=len(family.sigmas) - 1,
-            stock=family.stock,
-        )
-        tell(stock, known)
+        values = {"name": name, "steps": len(family.sigmas) - 1, "stock": family.stock}
+        if family.served:
+            text = Phrase(
+                "{name} runs {steps} steps as {stock} has them: untuned, the family has no gain at so many. Sigmasmith "
+                "Auto or Fit finds what suits this very model.",
+                **values,
+            )
+        else:
+            text = Phrase(
+                "{name} runs {steps} steps of {stock} with {sampler}: untuned, the family of flow models is for the "
+                "sampler sigmasmith_multistep. Sigmasmith Auto or Fit finds what suits this very model.",
+                sampler=family.sampler,
+                **values,
+            )
+        tell(text, known)
         return
     said = Phrase(
         "{name} runs the family's {steps} steps (version {version}, scale {scale}, stretch {stretch}), for no preset "

@@ -96,17 +96,21 @@ def answer(
     Raises:
         ValueError: an exact preset lacks the step count.
     """
-    used = None if name == COSINE else preset
-    family = untuned_schedule(slicing.total, sigma_range, sampler if sampler and name == OPTIMAL else NAME)
-    curve = used or curve_preset(name, slicing.total, sigma_range, family)
+    used, family = None if name == COSINE else preset, None
+    if used is not None:
+        curve = used
+        source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
+    elif name == COSINE:
+        low, high = sigma_range.sigma_min, sigma_range.sigma_max
+        curve = as_preset(CURVES["cosine"](slicing.total, low, high, flow=sigma_range.flow), sigma_range)
+        source = "cosine curve"
+    else:
+        family = untuned_schedule(slicing.total, sigma_range, sampler if sampler and name == OPTIMAL else NAME)
+        curve, source = as_preset(family.sigmas, sigma_range), _family_source(family)
     sigmas = at_sigma_max(sliced_list(curve, slicing, mode), sigma_range.sigma_max)
     given = before_drop(sigmas) if slicing.drops else sigmas
-    if used is not None:
-        source = f"preset {used.name!r} ({used.short_hash})" if used.name else f"pasted preset ({used.short_hash})"
-    else:
-        source = "cosine curve" if name == COSINE else _family_source(family)
-    untuned = used is None and name != COSINE
-    return ScheduleAnswer(sigmas, given, used, source, fallback=untuned, learned=untuned and not family.stock)
+    learned = family is not None and not family.stock
+    return ScheduleAnswer(sigmas, given, used, source, fallback=family is not None, learned=learned)
 
 
 def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
@@ -129,12 +133,11 @@ def sliced_list(preset: Preset, slicing: Slicing, mode: DenoiseMode) -> Tensor:
     return torch.cat([finish_sigmas(head)[:-2], tail])
 
 
-def curve_preset(name: str, steps: int, sigma_range: SigmaRange, family: FamilySchedule) -> Preset:
-    """A curve of ours, or the family's list, at one step count as a preset, so that both are sliced like presets."""
+def as_preset(sigmas: Tensor, sigma_range: SigmaRange) -> Preset:
+    """A list of ours at its one step count as a preset, so that it is sliced like one."""
     low, high, flow = sigma_range.sigma_min, sigma_range.sigma_max, sigma_range.flow
     model = ModelIdentity(sigma_min=low, sigma_max=high, flow=flow)
-    sigmas = CURVES["cosine"](steps, low, high, flow=flow) if name == COSINE else family.sigmas
-    return Preset(schedules={steps: sigmas}, sampler="", model=model)
+    return Preset(schedules={len(sigmas) - 1: sigmas}, sampler="", model=model)
 
 
 def _family_source(family: FamilySchedule) -> str:

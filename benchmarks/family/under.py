@@ -3,8 +3,9 @@
     python -P -m sigmasmith.benchmarks.family.under --models clipart16_eps@1 glyphs_flow@3
     python -P -m sigmasmith.benchmarks.family.under FILE --models glyphs_eps@3          of another data file
 
-The list is made for sigmasmith_multistep and is one for all samplers: a scheduler in a host's dropdown is told the
-steps and nothing else. `uni_pc` stands as the host runs it, which asks one step more and drops the last level but one.
+The list is made for sigmasmith_multistep. On noise prediction a host's dropdown gives it to every sampler; on flow
+models, where others lose by it, to that one alone, and where the sampler is not told. `uni_pc` stands as the host runs
+it, which asks one step more and drops the last level but one.
 """
 
 from __future__ import annotations

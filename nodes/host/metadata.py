@@ -1,4 +1,5 @@
-"""A look at queued prompts: the record of their runs in saved files, and packs in them that lack our names.
+"""A look at queued prompts: the record of their runs in saved files, the samplers that run our schedulers, and packs
+in them that lack our names.
 
 The record is the PNG text `sigmasmith`, beside the host's own `prompt` and `workflow`.
 """

@@ -1,4 +1,5 @@
-"""Which sigmas and which preset a queued graph ran with, for the metadata of the files that it saves.
+"""Which sigmas and which preset a queued graph ran with, for the metadata of the files that it saves, and which sampler
+its nodes name beside our schedulers.
 
 The host hands one dict per prompt to every node that saves, and writes each of its entries into the file. Ours is put
 there when the prompt is queued and filled while it runs. A node that the host does not run again, because nothing
@@ -11,7 +12,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 FORMAT = 1
 MAX_SIGMAS = 1_001
@@ -21,11 +22,17 @@ MAX_REMEMBERED = 4_096
 Graph = Mapping[str, Any]
 
 
+class _Queued(NamedTuple):
+    entry: dict[str, Any]
+    digests: dict[str, str]
+    samplers: dict[str, str]
+
+
 class RunRecords:
     """The runs that were noted, by prompt; a few thousand prompts back."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[str, tuple[dict[str, Any], dict[str, str], dict[str, str]]] = OrderedDict()
+        self._open: OrderedDict[str, _Queued] = OrderedDict()
         self._last: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def expect(self, prompt_id: str, graph: Graph) -> dict[str, Any]:
@@ -35,7 +42,7 @@ class RunRecords:
             "format": FORMAT,
             "runs": {node: self._last[digest] for node, digest in digests.items() if digest in self._last},
         }
-        self._open[prompt_id] = entry, digests, named_samplers(graph)
+        self._open[prompt_id] = _Queued(entry, digests, named_samplers(graph))
         while len(self._open) > MAX_PROMPTS:
             self._open.popitem(last=False)
         return entry
@@ -54,7 +61,7 @@ class RunRecords:
 
     def sampler(self, prompt_id: str, node: str) -> str:
         """The sampler that a node of a queued prompt names beside one of our schedulers; "" where it names none."""
-        return self._open[prompt_id][2].get(node, "") if prompt_id in self._open else ""
+        return self._open[prompt_id].samplers.get(node, "") if prompt_id in self._open else ""
 
 
 def named_samplers(graph: Graph) -> dict[str, str]:
