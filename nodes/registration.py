@@ -31,6 +31,7 @@ PRESET_ATTRIBUTE = "sigmasmith_preset"
 _handed_out: deque[tuple[float, ...]] = deque()
 _MOST_VALUES = 500_000
 Tell = Callable[[str, bool], None]
+Note = Callable[[Tensor, Any], None]
 # The model_sampling objects of which it was told that they run the family.
 _told: WeakSet[Any] = WeakSet()
 
@@ -43,6 +44,7 @@ def register_schedulers(
     is_flow: Callable[[Any], bool],
     tell: Tell | None = None,
     runs: Callable[[], str] | None = None,
+    note: Note | None = None,
 ) -> None:
     """Append our names once, in place: the lists that other packs hold stay the same objects.
 
@@ -54,12 +56,12 @@ def register_schedulers(
         is_flow: of a model_sampling object.
         tell: takes a sentence on a model that runs without a preset, and whether that is no news; default: the log.
         runs: the name of the sampler that runs what is asked for now, "" where that is not known.
+        note: takes every list that is answered, and the preset that it is of or None.
     """
     for name in SCHEDULER_NAMES:
         if name not in handlers:
-            answer = partial(
-                scheduled, name, drops_penultimate=drops_penultimate, is_flow=is_flow, tell=tell, runs=runs
-            )
+            told = {"drops_penultimate": drops_penultimate, "is_flow": is_flow, "tell": tell, "runs": runs}
+            answer = partial(scheduled, name, **told, note=note)
             handlers[name] = make_handler(answer, use_ms=True)
         for names in name_lists:
             if name not in names:
@@ -75,10 +77,27 @@ def scheduled(
     is_flow: Callable[[Any], bool],
     tell: Tell | None = None,
     runs: Callable[[], str] | None = None,
+    note: Note | None = None,
 ) -> Tensor:
     """The sigma list (steps + 1,) of one of our scheduler names, float32, CPU."""
+    preset = getattr(model_sampling, PRESET_ATTRIBUTE, None) if name != COSINE else None
+    sigmas = _answer(name, model_sampling, steps, preset, drops_penultimate, is_flow, tell, runs)
+    if note is not None:
+        note(sigmas, preset)
+    return sigmas
+
+
+def _answer(
+    name: str,
+    model_sampling: Any,
+    steps: int,
+    preset: Any,
+    drops_penultimate: Callable[[str], bool],
+    is_flow: Callable[[Any], bool],
+    tell: Tell | None,
+    runs: Callable[[], str] | None,
+) -> Tensor:
     low, high, flow = float(model_sampling.sigma_min), float(model_sampling.sigma_max), is_flow(model_sampling)
-    preset = getattr(model_sampling, PRESET_ATTRIBUTE, None)
     if name == COSINE:
         return at_sigma_max(CURVES["cosine"](steps, low, high, flow=flow), high)
     if preset is not None:

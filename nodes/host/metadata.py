@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...schedules.hosting import LOGGER_NAME
+from ...schedules.hosting.lists import as_run
 from ...schedules.presets.preset import Preset
 from . import messages
 from .input_check import look_at
 from .packs import lacking_in_words, packs_lacking
-from .run_records import RunRecords, run_facts, uses_pack
+from .run_records import NamedRun, RunRecords, run_facts, uses_pack
 
 KEY = "sigmasmith"
 _records = RunRecords()
@@ -49,8 +52,27 @@ def on_prompt(data: dict[str, Any]) -> dict[str, Any]:
 
 def sampler_here() -> str:
     """The sampler that the node which runs now names beside one of our schedulers; "" where that is not known."""
+    named = _named_here()
+    return "" if named is None else named.sampler
+
+
+def _named_here() -> NamedRun | None:
     context = messages.executing_context()
-    return "" if context is None else _records.sampler(str(context.prompt_id), str(context.node_id))
+    return None if context is None else _records.named(str(context.prompt_id), str(context.node_id))
+
+
+def note_list(sigmas: Tensor, preset: Preset | None, drops_penultimate: Callable[[str], bool]) -> None:
+    """Note what the node that runs now makes of a list it was handed, where it names its sampler.
+
+    Args:
+        drops_penultimate: of a sampler's name, see registration.py.
+    """
+    named = _named_here()
+    if named is None:
+        return
+    drops = drops_penultimate(named.sampler) and len(sigmas) > 2
+    whole = as_run(sigmas, len(sigmas) - 1 - drops, drops)
+    note_run(torch.tensor(named.part(whole.tolist())), preset, named.sampler)
 
 
 def _name_packs(graph: Any, classes: Any) -> None:

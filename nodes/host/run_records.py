@@ -1,5 +1,5 @@
-"""Which sigmas and which preset a queued graph ran with, for the metadata of the files that it saves, and which sampler
-its nodes name beside our schedulers.
+"""Which sigmas and which preset a queued graph ran with, for the metadata of the files that it saves, and what its
+nodes say beside our schedulers.
 
 The host hands one dict per prompt to every node that saves, and writes each of its entries into the file. Ours is put
 there when the prompt is queued and filled while it runs. A node that the host does not run again, because nothing
@@ -22,10 +22,37 @@ MAX_REMEMBERED = 4_096
 Graph = Mapping[str, Any]
 
 
+class NamedRun(NamedTuple):
+    """What a node says of its run beside a scheduler of ours.
+
+    Attributes:
+        sampler: its name.
+        inputs: of the node, links among them.
+    """
+
+    sampler: str
+    inputs: Mapping[str, Any]
+
+    def part(self, sigmas: list[float]) -> list[float]:
+        """What runs of a whole list: by the host's own inputs for a part, where they are no links."""
+        last, first = self._number("end_at_step"), self._number("start_at_step") or 0
+        if last is not None and last < len(sigmas) - 1:
+            left_over = self.inputs.get("return_with_leftover_noise") == "enable"
+            sigmas = [*sigmas[: int(last)], sigmas[int(last)] if left_over else 0.0]
+        steps, denoise = self._number("steps"), self._number("denoise")
+        if steps is not None and denoise is not None and 0.0 < denoise < 1.0:
+            first = max(len(sigmas) - 1 - int(steps), 0)
+        return sigmas[int(first) :] if first < len(sigmas) - 1 else sigmas
+
+    def _number(self, name: str) -> float | None:
+        value = self.inputs.get(name)
+        return value if isinstance(value, int | float) else None
+
+
 class _Queued(NamedTuple):
     entry: dict[str, Any]
     digests: dict[str, str]
-    samplers: dict[str, str]
+    named: dict[str, NamedRun]
 
 
 class RunRecords:
@@ -42,7 +69,7 @@ class RunRecords:
             "format": FORMAT,
             "runs": {node: self._last[digest] for node, digest in digests.items() if digest in self._last},
         }
-        self._open[prompt_id] = _Queued(entry, digests, named_samplers(graph))
+        self._open[prompt_id] = _Queued(entry, digests, named_runs(graph))
         while len(self._open) > MAX_PROMPTS:
             self._open.popitem(last=False)
         return entry
@@ -59,19 +86,19 @@ class RunRecords:
             while len(self._last) > MAX_REMEMBERED:
                 self._last.popitem(last=False)
 
-    def sampler(self, prompt_id: str, node: str) -> str:
-        """The sampler that a node of a queued prompt names beside one of our schedulers; "" where it names none."""
-        return self._open[prompt_id].samplers.get(node, "") if prompt_id in self._open else ""
+    def named(self, prompt_id: str, node: str) -> NamedRun | None:
+        """What a node of a queued prompt says beside one of our schedulers; None where it names no sampler."""
+        return self._open[prompt_id].named.get(node) if prompt_id in self._open else None
 
 
-def named_samplers(graph: Graph) -> dict[str, str]:
-    """Node id -> the sampler that it names beside a scheduler of ours; a linked one is not known before it runs."""
+def named_runs(graph: Graph) -> dict[str, NamedRun]:
+    """Node id -> what it says beside a scheduler of ours; a linked sampler is not known before it runs."""
     named = {}
     for node, known in graph.items():
         inputs = known.get("inputs") if isinstance(known, Mapping) else None
         if isinstance(inputs, Mapping) and str(inputs.get("scheduler", "")).startswith("sigmasmith_"):
             sampler = inputs.get("sampler_name")
-            named |= {str(node): sampler} if isinstance(sampler, str) else {}
+            named |= {str(node): NamedRun(sampler, inputs)} if isinstance(sampler, str) else {}
     return named
 
 

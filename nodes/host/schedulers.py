@@ -10,8 +10,9 @@ import comfy.samplers
 from torch import Tensor
 
 from ...schedules.hosting.lists import as_run
+from ...schedules.presets.preset import Preset
 from . import messages
-from .metadata import sampler_here
+from .metadata import note_list, sampler_here
 from .noise_levels import is_flow
 
 # Of schedules that are asked for outside a node that names one: our entries are told a model and a step count alone.
@@ -31,7 +32,14 @@ def scheduler_registry() -> tuple[Any, ...]:
         is_flow,
         messages.say_here,
         lambda: _sampler.get() or sampler_here(),
+        _note,
     )
+
+
+def _note(sigmas: Tensor, preset: Preset | None) -> None:
+    """Note a list that a node of the graph asks for to run it; those that are asked for to be looked at are not run."""
+    if not _sampler.get():
+        note_list(sigmas, preset, drops_penultimate)
 
 
 def drops_penultimate(sampler: str) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+import json
 
-from .answers import ok, pixels
+import pytest
+from PIL import Image
+
+from .answers import ok, picture, pixels
 from .graphs import Graph, node
 from .pack_graphs import custom_sampler, fit_graph, use_graph
 from .server import ComfyServer, Result
@@ -83,6 +87,21 @@ def test_the_dropdown_knows_the_sampler_of_its_node_and_on_flow_models_serves_it
         ok(server.run(without_preset(sampler, "sigmasmith_optimal", "tiny_sd3")))
         assert said in server.log()[before:]
         assert "do better on simple" not in server.log()[before:]
+
+
+def test_a_saved_picture_of_a_run_without_a_preset_carries_the_sigmas_that_ran(server):
+    for sampler, settings, levels in (
+        ("sigmasmith_multistep", {}, STEPS + 1),
+        ("dpmpp_2m", {"denoise": 0.5}, STEPS + 1),
+        ("dpm_2", {}, STEPS + 1),
+    ):
+        graph = without_preset(sampler, "sigmasmith_optimal")
+        graph["sample"]["inputs"] |= settings
+        data = picture(server, ok(server.run(graph)))
+        (run,) = json.loads(Image.open(io.BytesIO(data)).info["sigmasmith"])["runs"].values()
+        assert run["sampler"] == sampler
+        assert len(run["sigmas"]) == levels
+        assert (run["sigmas"][0] < 14.0) == ("denoise" in settings)
 
 
 def without_preset(sampler: str, scheduler: str = "karras", model: str = "tiny_sd15") -> Graph:

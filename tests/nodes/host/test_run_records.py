@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from sigmasmith.nodes.host.run_records import MAX_SIGMAS, RunRecords, node_digests, run_facts, uses_pack
+from sigmasmith.nodes.host.run_records import MAX_SIGMAS, NamedRun, RunRecords, node_digests, run_facts, uses_pack
 
 from ..page.page_presets import preset
 
@@ -99,6 +99,21 @@ def test_the_sampler_beside_a_scheduler_of_ours_is_known_of_every_node_that_name
         "8": "no node",
     }
     records.expect("p1", graph)
-    assert records.sampler("p1", "3") == "dpmpp_2m"
-    assert [records.sampler("p1", node) for node in ("1", "5", "6", "7", "8", "none")] == [""] * 6
-    assert records.sampler("p2", "3") == ""
+    known = records.named("p1", "3")
+    assert known is not None
+    assert known.sampler == "dpmpp_2m"
+    assert [records.named("p1", node) for node in ("1", "5", "6", "7", "8", "none")] == [None] * 6
+    assert records.named("p2", "3") is None
+
+
+def test_what_runs_of_a_list_is_the_part_that_the_nodes_own_inputs_leave():
+    whole = [4.0, 3.0, 2.0, 1.0, 0.0]
+    for inputs, part in (
+        ({"steps": 4, "denoise": 1.0}, whole),
+        ({"steps": 2, "denoise": 0.5}, [2.0, 1.0, 0.0]),
+        ({"steps": ["1", 0], "denoise": 0.5}, whole),
+        ({"start_at_step": 1, "end_at_step": 10_000}, [3.0, 2.0, 1.0, 0.0]),
+        ({"start_at_step": 1, "end_at_step": 3, "return_with_leftover_noise": "enable"}, [3.0, 2.0, 1.0]),
+        ({"start_at_step": 0, "end_at_step": 2, "return_with_leftover_noise": "disable"}, [4.0, 3.0, 0.0]),
+    ):
+        assert NamedRun("euler", inputs).part(whole) == part
