@@ -24,6 +24,7 @@ from .packs import lacking_in_words, packs_lacking
 from .run_records import NamedRun, RunRecords, run_facts, uses_pack
 
 KEY = "sigmasmith"
+_NOT_NOTED = "Sigmasmith could not note a run"
 _records = RunRecords()
 _named_packs: set[str] = set()
 
@@ -62,17 +63,18 @@ def _named_here() -> NamedRun | None:
 
 
 def note_list(sigmas: Tensor, preset: Preset | None, drops_penultimate: Callable[[str], bool]) -> None:
-    """Note what the node that runs now makes of a list it was handed, where it names its sampler.
+    """Note what the node that runs now makes of a list it was handed, unless its sampler is linked.
 
     Args:
         drops_penultimate: of a sampler's name, see registration.py.
     """
-    named = _named_here()
-    if named is None:
-        return
-    drops = drops_penultimate(named.sampler) and len(sigmas) > 2
-    whole = as_run(sigmas, len(sigmas) - 1 - drops, drops)
-    note_run(torch.tensor(named.part(whole.tolist())), preset, named.sampler)
+    try:
+        if (named := _named_here()) is not None:
+            drops = drops_penultimate(named.sampler) and len(sigmas) > 2
+            whole = as_run(sigmas, len(sigmas) - 1 - drops, drops)
+            note_run(torch.tensor(named.part(whole.tolist())), preset, named.sampler)
+    except Exception:
+        logging.getLogger(LOGGER_NAME).warning(_NOT_NOTED, exc_info=True)
 
 
 def _name_packs(graph: Any, classes: Any) -> None:
@@ -95,4 +97,4 @@ def note_run(sigmas: Tensor, preset: Preset | None = None, sampler: str = "") ->
             facts = run_facts(sigmas.detach().cpu().float().tolist(), preset, sampler)
             _records.note(context.prompt_id, context.node_id, facts)
     except Exception:
-        logging.getLogger(LOGGER_NAME).warning("Sigmasmith could not note a run", exc_info=True)
+        logging.getLogger(LOGGER_NAME).warning(_NOT_NOTED, exc_info=True)

@@ -26,7 +26,7 @@ class NamedRun(NamedTuple):
     """What a node says of its run beside a scheduler of ours.
 
     Attributes:
-        sampler: its name.
+        sampler: its name, or "".
         inputs: of the node, links among them.
     """
 
@@ -87,7 +87,7 @@ class RunRecords:
                 self._last.popitem(last=False)
 
     def named(self, prompt_id: str, node: str) -> NamedRun | None:
-        """What a node of a queued prompt says beside one of our schedulers; None where it names no sampler."""
+        """What a node of a queued prompt says beside one of our schedulers; None where its sampler is linked."""
         return self._open[prompt_id].named.get(node) if prompt_id in self._open else None
 
 
@@ -97,7 +97,7 @@ def named_runs(graph: Graph) -> dict[str, NamedRun]:
     for node, known in graph.items():
         inputs = known.get("inputs") if isinstance(known, Mapping) else None
         if isinstance(inputs, Mapping) and str(inputs.get("scheduler", "")).startswith("sigmasmith_"):
-            sampler = inputs.get("sampler_name")
+            sampler = inputs.get("sampler_name", "")  # a node that makes a list alone has none
             named |= {str(node): NamedRun(sampler, inputs)} if isinstance(sampler, str) else {}
     return named
 

@@ -102,7 +102,10 @@ def test_the_sampler_beside_a_scheduler_of_ours_is_known_of_every_node_that_name
     known = records.named("p1", "3")
     assert known is not None
     assert known.sampler == "dpmpp_2m"
-    assert [records.named("p1", node) for node in ("1", "5", "6", "7", "8", "none")] == [None] * 6
+    assert [records.named("p1", node) for node in ("1", "5", "6", "8", "none")] == [None] * 5
+    alone = records.named("p1", "7")
+    assert alone is not None
+    assert alone.sampler == ""
     assert records.named("p2", "3") is None
 
 
