@@ -23,7 +23,7 @@ Graph = Mapping[str, Any]
 
 
 class NamedRun(NamedTuple):
-    """What a node says of its run beside a scheduler of ours.
+    """A node's own words on its run beside a scheduler of ours.
 
     Attributes:
         sampler: its name, or "".
@@ -34,7 +34,7 @@ class NamedRun(NamedTuple):
     inputs: Mapping[str, Any]
 
     def part(self, sigmas: list[float]) -> list[float]:
-        """What runs of a whole list: by the host's own inputs for a part, where they are no links."""
+        """The part of a whole list that runs: by the host's own inputs for a part, where they are no links."""
         last, first = self._number("end_at_step"), self._number("start_at_step") or 0
         if last is not None and last < len(sigmas) - 1:
             left_over = self.inputs.get("return_with_leftover_noise") == "enable"
@@ -87,7 +87,7 @@ class RunRecords:
                 self._last.popitem(last=False)
 
     def named(self, prompt_id: str, node: str) -> NamedRun | None:
-        """What a node of a queued prompt says beside one of our schedulers; None where its sampler is linked."""
+        """The words of a node of a queued prompt beside one of our schedulers; None where its sampler is linked."""
         return self._open[prompt_id].named.get(node) if prompt_id in self._open else None
 
 

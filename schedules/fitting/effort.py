@@ -19,6 +19,8 @@ _LEAST_ROWS, _RACED_ROWS, _REFINED_ROWS, _MOST_ROWS, _MANY_ROWS = 6, 48, 12, 24,
 # fast on three networks that the family has not seen, on twelve 1.26 times as near on four. Hosts give twelve, and four
 # that judge.
 _LEAST_REFINED, _HOST_ROWS = 9, 16
+# Steps up to which a fit that is bounded in calls affords forward differences of all of them.
+_FEW_STEPS = 10
 # Levels of a race's reference: so many, so many a step, and at most so many; of a row's evaluations at most this share.
 _LEVELS, _LEVELS_SHARE = (20, 2, 64), 0.55
 # Share of the distance between samples by which two solutions of one model may differ.
@@ -44,6 +46,7 @@ class Effort:
         tolerance: share of the distance between samples by which the two teachers may differ. The error of the finer
             one is a small part of that, and few steps are held against it.
         refines: whether schedules are searched for and refined beyond the race.
+        moves_steps: whether a race moves every step by itself where calls allow, or the family as a whole alone.
         many: step count above which a step costs `per_step_beyond` in place of `per_step`.
         total: the limit on model calls in all, where a caller gives one, in place of all others.
     """
@@ -61,6 +64,7 @@ class Effort:
     calls: tuple[float, float] | None = None
     tolerance: float = TOLERANCE
     refines: bool = True
+    moves_steps: bool = True
     many: int = 10_000
     per_step_beyond: float = 0.0
     total: float | None = None
@@ -101,7 +105,7 @@ _COEFFICIENTS_FACTOR = 2.0
 EFFORTS: dict[str, Effort] = {
     # Two judge, four race: the least that a choice between places of the family and the hosts' schedules needs.
     "quick": Effort(
-        24, 12, 0.0, 0.0, hosts=3, gains=(0.65,), rows=6, calls=(100.0, 70.0), tolerance=0.12, refines=False
+        24, 12, 0.0, 0.0, 3, (0.65,), rows=6, calls=(100.0, 70.0), tolerance=0.12, refines=False, moves_steps=False
     ),
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
@@ -174,7 +178,8 @@ def effort_within(
         least = 150 + 30 * longest
         a_row = 17 + 20 * longest
         effort = _with_levels(RACED if calls >= _LEAST_ROWS * a_row else EFFORTS["quick"], longest)
-        further = a_row + 2 * longest + longest**2 // 2  # a Jacobian on few rows goes before that on all
+        # A slope on few rows goes before that on all; of many steps by tangents, of few by forward differences.
+        further = a_row + 2 * longest + longest**2 // 2 if longest <= _FEW_STEPS else 20 * longest
         if calls >= _MOST_ROWS * further:
             finer = _LEVELS[2] - effort.teacher_nodes
             effort = replace(effort, teacher_nodes=_LEVELS[2], check_nodes=_LEVELS[2] // 2)

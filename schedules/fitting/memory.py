@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from ..samplers.parameters import features
 from .coefficients.fit import MOST_OUTPUTS
+from .coefficients.joint import RANKS
+from .coefficients.tangents import held_batches, most_held
 from .effort import Effort
 from .problem import COEFFICIENTS_SKETCH, END_SKETCH, STATE_SKETCH
 
@@ -85,16 +87,19 @@ class FitSize:
         unknowns = _UNKNOWNS
         if self.method == "oss":  # a state and a feature of every (node, steps taken) on the corridor, no refinement
             outputs, unknowns = held * nodes * most, 0
+        tangents = sketches = 0
         residual = min(self._values, COEFFICIENTS_SKETCH if self.coefficients else END_SKETCH)
         if self.coefficients:
             outputs += held * sum(self.steps)  # the best run without coefficients, and the best one with them
             unknowns = most * (1 + features(MOST_OUTPUTS))
+            tangents = most_held(most, RANKS[0], held * latent)
+            sketches = held_batches(most, RANKS[0])
         kept = latent * (outputs + _BATCHES * self.rows + trials * searched)
         sketched = min(self._values, STATE_SKETCH) * nodes * self.rows
         along_teacher = _FLOAT64 * (12 * sketched + 3 * (2 * nodes) ** 3)
         residuals = residual * searched
-        refined = _FLOAT64 * residuals * (trials + _JACOBIANS * unknowns)
-        return int(_MARGIN * (kept + along_teacher + refined))
+        refined = _FLOAT64 * residuals * (trials + sketches + _JACOBIANS * unknowns)
+        return int(_MARGIN * (kept + along_teacher + refined + tangents))
 
     @property
     def _values(self) -> int:

@@ -26,6 +26,7 @@ from ..family.schedule import family_coefficients, family_sigmas
 from ..family.typical import typical_scale
 from .objective import Objective, Trial, normal_equations
 from .problem import Problem
+from .refine.gauss_newton import jacobian
 
 PULL = 0.015
 # Origin of a run of the family as it is at a place.
@@ -134,6 +135,9 @@ class FamilyCoordinates:
         stretch = min(max(centre.stretch + z[1], STRETCHES[0]), STRETCHES[1])
         pair = whole_hundredths(min(max(scale, SCALES[0]), SCALES[1]), stretch)
         return replace(centre, log_scale=pair[0], stretch=pair[1], numbers=tuple(numbers.round(2).tolist()))
+
+    def slope(self, objective: Objective, trial: Trial) -> Tensor:
+        return jacobian(objective, trial, self)
 
     def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
         """A damped step, pulled to the usual place, that leaves levels in order."""

@@ -126,8 +126,9 @@ class Problem:
         # CFG++ samplers read the unconditional output through a hook on the model, which a remembered call never fires;
         # of several samplers only the first one is tried with remembered calls.
         reuse = "cfg_pp" not in self.sampler_name and self.verdict.remembers
+        in_turn = self.sampling.boundary is not None
         return Rollouts(
-            self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse, name=self.sampler_name
+            self.run, sampler, self.budget, self.state_sketch(), self.journal, reuse, None, self.sampler_name, in_turn
         )
 
     def objective(self, reference: Tensor, rows: slice) -> Objective:

@@ -19,7 +19,7 @@ from ..core.words import Phrase
 from ..family.learned import LEAST_STEPS, MOST_STEPS, load_family
 from ..family.place import FamilyPlace
 from ..family.placing import SCALES, whole_hundredths
-from .coefficients.joint import affordable_knots, refine_coefficients
+from .coefficients.joint import refine_coefficients, slope_plan
 from .objective import Objective, Trial
 from .place import FAMILY_RUN, PULL, FamilyCoordinates, FamilyRuns
 from .prior import FamilyPrior
@@ -86,7 +86,8 @@ class Race:
     def _stages(self) -> list[Objective]:
         """Objectives on more and more of the search rows, the last on all of them; one where rows are few."""
         stages = [self.objective]
-        moves = self.problem.fits_coefficients and not self.problem.effort.refines and self.objective.splits
+        effort = self.problem.effort
+        moves = self.problem.fits_coefficients and effort.moves_steps and not effort.refines and self.objective.splits
         while moves and (rows := len(stages[0].reference)) > 2 * _FIRST_ROWS:
             stages.insert(0, self.objective.leading(max(rows // _GROWTH, _FIRST_ROWS)))
         return stages
@@ -155,8 +156,9 @@ class Race:
     def _moves_every_step(self, first: Trial, stop: float, stages: list[Objective]) -> bool:
         """Whether a Jacobian of every step's sigma and parameters fits in, where nothing else will move them."""
         left = self._each_row(stages, first.steps, stop)
-        alone = first.coefficients is not None and not self.problem.effort.refines
-        return alone and affordable_knots(first, left) >= _LEAST_KNOTS
+        effort = self.problem.effort
+        alone = first.coefficients is not None and effort.moves_steps and not effort.refines
+        return alone and slope_plan(self.objective, first, left).knots >= _LEAST_KNOTS
 
     def _columns(self, steps: int, stop: float) -> int:
         """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""

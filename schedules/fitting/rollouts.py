@@ -7,10 +7,10 @@ with any deterministic sampler and without knowing how it works.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -52,6 +52,7 @@ class Rollout:
         calls: its model calls.
         forgotten: whether `forget` dropped the model outputs.
         handed: of two models, what the first handed over after its `first_calls` calls, as the host has it; or None.
+        forgets: what `forget` does beside; or None.
     """
 
     sigmas: Tensor
@@ -60,6 +61,7 @@ class Rollout:
     forgotten: bool = False
     handed: Tensor | None = None
     first_calls: int = 0
+    forgets: Callable[[], None] | None = None
 
     @property
     def reusable(self) -> bool:
@@ -70,6 +72,8 @@ class Rollout:
         """Drop the model outputs, the bulk of the memory: the run can be judged, but its calls not be reused."""
         self.calls = [replace(call, denoised=None) for call in self.calls]
         self.forgotten, self.handed = True, None
+        if self.forgets is not None:
+            self.forgets()
 
 
 class RecordingModel:
@@ -138,6 +142,20 @@ class RecordingModel:
         return denoised
 
 
+class LeavesBehind(Protocol):
+    """A sampler function that leaves a tensor behind as it runs.
+
+    Attributes:
+        left: float32, once it has run.
+    """
+
+    left: Tensor
+
+    def __call__(self, model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+        """(B, ...) the state at sigmas[-1]."""
+        ...
+
+
 @dataclass
 class Rollouts:
     """Runs one sampler on many schedules.
@@ -151,6 +169,7 @@ class Rollouts:
         reuse: False for samplers that read model state which a remembered output would leave stale (CFG++).
         coefficients: (steps, 1 + order) that the sampler runs, where it is given any.
         name: of the sampler; with these it tells its records from those of others.
+        in_turn: whether two models take turns, so that a run may start the sampler twice.
     """
 
     run: Run
@@ -161,6 +180,12 @@ class Rollouts:
     reuse: bool = True
     coefficients: Tensor | None = None
     name: str = ""
+    in_turn: bool = False
+
+    @property
+    def has_tangents(self) -> bool:
+        """Whether a run may be followed by more calls at its steps: of one model, that answers alike whenever asked."""
+        return self.reuse and not self.in_turn
 
     def with_coefficients(self, coefficients: Tensor | None) -> Rollouts:
         """The same with coefficients, (steps, 1 + order), in place of the sampler; None: the same."""
@@ -179,13 +204,41 @@ class Rollouts:
         parts = [self.name, sigmas, rows.start, rows.stop, *(() if self.coefficients is None else (self.coefficients,))]
         key = journal.key("run", *parts) if journal is not None else ""
         if journal is not None and (record := journal.read(key)) is not None:
-            return self._recalled(sigmas, record, base if self.reuse else None)
+            rollout = self._recalled(sigmas, record, base if self.reuse else None, journal.read_calls(key))
+            rollout.forgets = partial(journal.drop_calls, key)
+            return rollout
         before = self.budget.rows_planned
         rollout = self._run(sigmas, rows, base, key)
         if journal is not None:
             journal.write(key, _record(rollout, self.budget.rows_planned - before))
-            journal.drop_calls(key)
+            if base is None:  # others may begin with it
+                rollout.forgets = partial(journal.drop_calls, key)
+            else:
+                journal.drop_calls(key)
         return rollout
+
+    def left_behind(
+        self, sampler: LeavesBehind, sigmas: Tensor, rows: slice, base: Rollout, about: Sequence[object]
+    ) -> Tensor:
+        """The tensor that a sampler leaves behind as it runs, recorded as a run is.
+
+        Args:
+            base: a run that its first calls may be those of.
+            about: what the result depends on beside name, sigmas and rows.
+        """
+        journal, before = self.journal, self.budget.rows_planned
+        key = (
+            journal.key("left behind", self.name, sigmas, rows.start, rows.stop, *about) if journal is not None else ""
+        )
+        if journal is not None and (record := journal.read(key)) is not None:
+            self.budget.count(int(record["rows"]), recalled=True)
+            return record["left"]
+        replace(self, sampler=sampler)._run(sigmas, rows, base, key)
+        if journal is not None:
+            rows_planned = torch.tensor(self.budget.rows_planned - before)
+            journal.write(key, {"left": sampler.left, "rows": rows_planned})
+            journal.drop_calls(key)
+        return sampler.left
 
     def again(self, rollout: Rollout, rows: slice) -> Rollout:
         """The same run once more, with its model outputs, for a forgotten one."""
@@ -198,15 +251,17 @@ class Rollouts:
             sigmas.detach().cpu().float(), run.ends[-1], run.recording.calls, False, run.handed, run.first_calls
         )
 
-    def _recalled(self, sigmas: Tensor, record: dict[str, Tensor], base: Rollout | None) -> Rollout:
+    def _recalled(
+        self, sigmas: Tensor, record: dict[str, Tensor], base: Rollout | None, outputs: dict[int, Tensor]
+    ) -> Rollout:
         """A run from the journal; its evaluations count as they did, so that the fit decides as it did.
 
         The calls that it shared with `base` are those of `base` again, so that an output is asked for once at most.
         """
         self.budget.count(int(record["rows"]), recalled=True)
         calls = [
-            Call(float(sigma), state, output, None)
-            for sigma, state, output in zip(record["levels"], record["states"], record["outputs"])
+            Call(float(sigma), state, output, outputs.get(index))
+            for index, (sigma, state, output) in enumerate(zip(record["levels"], record["states"], record["outputs"]))
         ]
         for index, known in enumerate(base.calls[: len(calls)] if base is not None and base.reusable else []):
             if known.sigma != calls[index].sigma or not torch.equal(known.state, calls[index].state):

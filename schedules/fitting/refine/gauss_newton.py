@@ -62,6 +62,10 @@ class Coordinates(Protocol):
         """Run what z stands for; `base` may share its first calls."""
         ...
 
+    def slope(self, objective: Objective, trial: Trial) -> Tensor:
+        """(B, m, columns) derivative of the residuals at a trial, z = 0."""
+        ...
+
     def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
         """A damped Gauss-Newton step from `at` that leaves a valid schedule; `near` is e**2."""
         ...
@@ -86,6 +90,9 @@ class Shifts:
 
     def trial(self, objective: Objective, z: Array, base: Trial, origin: str = "") -> Trial:
         return objective(self.schedule(z), base, origin)
+
+    def slope(self, objective: Objective, trial: Trial) -> Tensor:
+        return jacobian(objective, trial, self)
 
     def bounded_step(self, at: Array, residual: Tensor, slope: Tensor, damping: float, near: float) -> Array:
         return bounded_step(self, at, residual, slope, damping, near)
@@ -214,7 +221,7 @@ def descend(
 ) -> tuple[Trial, Array]:
     """(best trial, its z) of one Jacobian, then damped steps with Broyden updates until they stall, fail or the
     allowance ends."""
-    slope = jacobian(objective, start, coordinates)
+    slope = coordinates.slope(objective, start)
     best, at, damping, failures, stalled = start, np.zeros(slope.shape[2]), 0.01, 0, 0
     near = near_square(start.residual.square().sum(dim=1), coordinates.near_share)
     least = _value(start, start, coordinates.near_share)

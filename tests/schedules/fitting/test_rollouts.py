@@ -270,8 +270,9 @@ def test_an_output_that_records_leave_out_is_asked_for_once_and_by_those_who_nee
     assert model.calls == 2 + 2 + (STEPS - 2)
 
 
-def test_a_run_killed_behind_what_it_shares_asks_for_no_call_of_its_own_twice(tmp_path, slow_calls):
-    """Its records begin where it parted from the run before, for what they share was never asked for."""
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_run_killed_behind_what_it_shares_asks_for_no_call_twice(tmp_path, slow_calls, forgotten):
+    """What they share is on record as long as the run before holds it, what is its own from where it parted on."""
     rows, answer, parted = slice(0, 4), torch.ones(1, 4, dtype=torch.float64), STEPS - 3
     clean = rollouts_of(mixture(), 4)
     end = clean(moved(schedule(), parted), rows, clean(schedule(), rows)).end
@@ -280,14 +281,17 @@ def test_a_run_killed_behind_what_it_shares_asks_for_no_call_of_its_own_twice(tm
         book = Journal.open(tmp_path, "killed", answer)
         rollouts = replace(rollouts_of(model, 4), journal=book)
         try:
-            return rollouts(moved(schedule(), parted), rows, rollouts(schedule(), rows)).end
+            base = rollouts(schedule(), rows)
+            if forgotten:
+                base.forget()
+            return rollouts(moved(schedule(), parted), rows, base).end
         finally:
             book.close()
 
-    before_the_kill = STEPS + 2
+    done = STEPS + (parted if forgotten else 0) + 2
     with pytest.raises(Interrupted):
-        run(Counting(before_the_kill))
+        run(Counting(done))
     rest = Counting()
     assert torch.equal(run(rest), end)
     own = STEPS - parted
-    assert rest.calls == parted + own - 2
+    assert rest.calls == own - 2

@@ -14,11 +14,12 @@ from sigmasmith.schedules.core.sigmas import check_sigmas
 from sigmasmith.schedules.fitting.coefficients.features import feature_sketches
 from sigmasmith.schedules.fitting.coefficients.greedy import GreedyFit
 from sigmasmith.schedules.fitting.coefficients.joint import (
-    affordable_knots,
+    SlopePlan,
     coordinates_around,
     joint_jacobian_calls,
     parameter_columns,
     refine_coefficients,
+    slope_plan,
 )
 from sigmasmith.schedules.fitting.effort import EFFORTS
 from sigmasmith.schedules.fitting.objective import Objective, Trial
@@ -106,7 +107,7 @@ def test_the_greedy_run_answers_every_call_of_its_coefficients(objectives):
 def test_a_joint_jacobian_column_is_the_central_difference_of_true_residuals(objectives, flow):
     objective = objectives[flow]
     start = greedy_trial(objective, 5, flow)
-    coordinates = coordinates_around(start, 5, range_of(flow).sigma_min)
+    coordinates = coordinates_around(start, SlopePlan(5, 0), range_of(flow).sigma_min)
     slope = jacobian(objective, start, coordinates)
     assert slope.shape[2] == len(coordinates.differences) == 4 + len(parameter_columns(5, 4, 5))
     for column, size in enumerate(0.25 * coordinates.differences):
@@ -123,7 +124,7 @@ def test_a_joint_jacobian_costs_the_calls_that_were_announced(objectives, steps,
     objective = objectives[False]
     start = greedy_trial(objective, steps)
     before = objective.rollouts.budget.spent
-    jacobian(objective, start, coordinates_around(start, knots, range_of(False).sigma_min))
+    jacobian(objective, start, coordinates_around(start, SlopePlan(knots, 0), range_of(False).sigma_min))
     assert objective.rollouts.budget.spent - before == pytest.approx(joint_jacobian_calls(steps, 4, knots))
 
 
@@ -142,7 +143,7 @@ def test_the_joint_refinement_lowers_the_error_within_its_allowance(objectives, 
 
 def test_an_allowance_too_small_for_a_jacobian_leaves_the_start(objectives):
     start = greedy_trial(objectives[False], 6)
-    assert affordable_knots(start, 20.0) == 0
+    assert slope_plan(objectives[False], start, 20.0).knots == 0
     assert refine_coefficients(objectives[False], start, range_of(False).sigma_min, 20.0) is start
 
 
