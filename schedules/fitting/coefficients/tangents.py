@@ -135,7 +135,7 @@ class _Tangents:
         calls: list[dict[str, Any]] = []
         end = sample_linear(model, x, sigmas, extra_args, calls.append, coefficients=self.coefficients)
         steps, mask = len(self.coefficients), (extra_args or {}).get("denoise_mask")
-        parts = _Parts(self._sketch, len(x), held_batches(steps, self.rank), len(self.units))
+        parts = _Parts(self._sketch, x.shape, held_batches(steps, self.rank), len(self.units))
         change = parts.nothing()
         moved: list[Tensor] = []  # changes of the outputs, newest first
         outputs: list[int] = []  # their numbers
@@ -161,9 +161,8 @@ class _Tangents:
         sigma = float(call["sigma"])
         directions, along = parts.leading(change * self.units, _directions(step, self.rank))
         answers = []
-        for direction in directions.unbind(dim=2):
-            there = x + self.length * parts.mixed(direction).to(x)
-            answers.append(parts.add((model(there, sigma * ones, **args) - denoised) / self.length))
+        for direction in parts.mixed(self.length * directions):
+            answers.append(parts.add((model(x + direction.to(x), sigma * ones, **args) - denoised) / self.length))
         lower = model(x, (1.0 - _SIGMA_SHARE) * sigma * ones, **args)
         by_sigma = parts.add((denoised - lower) / (_SIGMA_SHARE * sigma))
         shares = along / self.units  # U'E
@@ -184,32 +183,30 @@ class _Parts:
     All else is weights of these: (B, count) of one tensor, (B, count, columns) of one for every unknown.
     """
 
-    def __init__(self, sketch: Callable[[Tensor], Tensor], batch: int, count: int, columns: int) -> None:
-        self._sketch, self._shape = sketch, (batch, count, columns)
-        self._full: list[Tensor] = []
+    def __init__(self, sketch: Callable[[Tensor], Tensor], shape: torch.Size, count: int, columns: int) -> None:
+        self._sketch, self._shape, self._columns = sketch, shape, columns
+        self._full = torch.zeros(shape[0], count, shape[1:].numel())
         self._sketches: list[Tensor] = []
-        self.products = torch.zeros(batch, count, count, dtype=torch.float64)
+        self.products = torch.zeros(shape[0], count, count, dtype=torch.float64)
 
     def nothing(self) -> Tensor:
         """Weights of no change."""
-        return torch.zeros(self._shape, dtype=torch.float64)
+        return torch.zeros(*self._full.shape[:2], self._columns, dtype=torch.float64)
 
     def add(self, values: Tensor) -> int:
         """The number of a new tensor."""
-        values, number = values.detach().cpu().float(), len(self._full)
-        sketch = self._sketch(values)
-        self._full.append(values)
-        self._sketches.append(sketch)
-        products = torch.stack([(sketch * other).sum(dim=1) for other in self._sketches], dim=1)
+        number = len(self._sketches)
+        self._full[:, number] = values.detach().flatten(1).cpu()
+        self._sketches.append(self._sketch(self._batch(number)))
+        products = torch.stack([(self._sketches[-1] * other).sum(dim=1) for other in self._sketches], dim=1)
         self.products[:, number, : number + 1] = self.products[:, : number + 1, number] = products
         return number
 
-    def mixed(self, weights: Tensor) -> Tensor:
-        """(B, ...) the tensor of these weights, (B, count)."""
-        total = torch.zeros_like(self._full[0])
-        for number, values in enumerate(self._full):
-            total += weights[:, number].float().view(-1, *[1] * (values.ndim - 1)) * values
-        return total
+    def mixed(self, weights: Tensor) -> list[Tensor]:
+        """Tensors like the batch, one for each of the weights (B, count, several)."""
+        count = len(self._sketches)
+        tensors = weights[:, :count].float().mT @ self._full[:, :count]
+        return [tensor.reshape(self._shape) for tensor in tensors.unbind(dim=1)]
 
     def leading(self, changes: Tensor, rank: int) -> tuple[Tensor, Tensor]:
         """(weights (B, count, rank) of the leading left singular vectors U, U' changes (B, rank, columns))."""
@@ -234,5 +231,9 @@ class _Parts:
         sketches, count = torch.stack(self._sketches, dim=2), len(self._sketches)
         if mask is None:
             return sketches @ change[:, :count]
-        inside = torch.stack([self._sketch(values * mask.cpu().float()) for values in self._full], dim=2)
+        mask = mask.cpu().float()
+        inside = torch.stack([self._sketch(self._batch(number) * mask) for number in range(count)], dim=2)
         return inside @ change[:, :count] + (sketches - inside) @ output[:, :count]
+
+    def _batch(self, number: int) -> Tensor:
+        return self._full[:, number].reshape(self._shape)
