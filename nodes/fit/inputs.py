@@ -42,7 +42,7 @@ def settings() -> list[io.Input]:
                 ["quick", "fast", "balanced", "thorough"],
                 "How many model calls the fit may take. quick finds a few numbers of your model, on 6 noises, for "
                 "sigmasmith_multistep; fast moves every step a little besides, for twice the calls. balanced fits "
-                "every step freely, on 16 noises at least, and takes several times as long.",
+                "every step on 16 noises at least, and takes several times as long.",
                 default="fast",
             )
         ),

@@ -78,8 +78,7 @@ def calibrate(
         effort: "quick", "fast", "balanced" or "thorough": the limit of model evaluations; what a stochastic sampler's
             own reference costs comes on top. "quick" finds where the family lies on the model (race.py) on the first
             6 rows, with at most 100 + 70 model calls a step in all; "fast" with coefficients moves every step from
-            there, pulled to what models mostly have (prior.py), with 100 + 120; so do the others where fewer than
-            nine rows are left to search on, which else move every step freely.
+            there, pulled to what models mostly have (prior.py), with 100 + 120; so do the others, with more.
         method: "gauss_newton", or "oss": the recursive search of Optimal Stepsize (arXiv:2503.21774), mended (oss.py);
             it has a limit of its own, known beforehand too (oss_cost.py) and mostly above that of the effort.
         baselines: name -> steps -> sigmas, what the fit is compared with; default: the hosts' own schedules.

@@ -15,10 +15,8 @@ GAINS = (1.0, 0.75, 0.5)
 # most of others, and those that are better than a dearer effort. _MOST_ROWS are better too than a finer reference: on
 # photographs by flow 64 levels for 48 brought a tenth more. Hosts give a sampler of theirs _MANY_ROWS at least.
 _LEAST_ROWS, _RACED_ROWS, _REFINED_ROWS, _MOST_ROWS, _MANY_ROWS = 6, 48, 12, 24, 8
-# Search rows from which on every step and parameter is refined freely: on two such a fit ended .87 as near as effort
-# fast on three networks that the family has not seen, on twelve 1.26 times as near on four. Hosts give twelve, and four
-# that judge.
-_LEAST_REFINED, _HOST_ROWS = 9, 16
+# Noises that hosts give a dear effort at least: twelve that are searched on, and four that judge.
+_HOST_ROWS = 16
 # Steps up to which a fit that is bounded in calls affords forward differences of all of them.
 _FEW_STEPS = 10
 # Levels of a race's reference: so many, so many a step, and at most so many; of a row's evaluations at most this share.
@@ -76,10 +74,6 @@ class Effort:
     def could_be_fewer(self, noises: int) -> bool:
         """Whether a host's fit of so many noises would have fewer if fewer were asked for."""
         return self.noises(LEAST_ASKED) < noises
-
-    def on(self, rows: int) -> Effort:
-        """The effort for so many search rows that a race has a pull for: on few of them nothing is refined freely."""
-        return replace(self, refines=False) if rows < _LEAST_REFINED else self
 
     def limit(self, steps: Sequence[int], *, rows: int | None = None, coefficients: bool = False) -> float:
         """Evaluations per sample for a fit of these step counts together.

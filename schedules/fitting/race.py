@@ -158,7 +158,7 @@ class Race:
         left = self._each_row(stages, first.steps, stop)
         effort = self.problem.effort
         alone = first.coefficients is not None and effort.moves_steps and not effort.refines
-        return alone and slope_plan(self.objective, first, left).knots >= _LEAST_KNOTS
+        return alone and slope_plan(self.objective, first, left).knots >= min(_LEAST_KNOTS, first.steps)
 
     def _columns(self, steps: int, stop: float) -> int:
         """Scale, stretch and directions whose Jacobian and a few runs after it fit in; below 2 nothing does."""
@@ -184,9 +184,14 @@ def family_counts(problem: Problem) -> list[int]:
 
 
 def race_alone(problem: Problem) -> Problem:
-    """The problem, its schedules not refined beyond the race where a race has a better use for so few rows."""
+    """The problem, its schedules not refined beyond the race where a race can do all that there is to do.
+
+    A race pulls every step to what models mostly have, a refinement pulls to nothing. On 16 noises of effort balanced
+    fits of seven networks that the family has not seen ended 7.24 times nearer than dpmpp_2m by the first at 20 steps,
+    6.61 by the second, at 5 to 10 steps 3.10 and 3.08; on fewer noises the second ends farther than effort fast.
+    """
     pulled = problem.fits_coefficients and can_race(problem) and family_counts(problem) == list(problem.steps)
-    return replace(problem, effort=problem.effort.on(problem.search.stop)) if pulled else problem
+    return replace(problem, effort=replace(problem.effort, refines=False)) if pulled else problem
 
 
 def can_race(problem: Problem) -> bool:
