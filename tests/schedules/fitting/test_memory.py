@@ -171,6 +171,7 @@ def test_the_peak_of_a_process_that_gives_memory_back_stays_well_within_the_stat
         (6_000, 6, {"steps": (6,), "sampler": "heun"}),
         (6_000, 6, {"steps": (6,), "method": "oss"}),
         (600, 6, {"steps": (5, 8), "sampler": "sigmasmith_multistep"}),
+        (6_000, 12, {"steps": (14,), "sampler": "sigmasmith_multistep", "effort": "balanced"}),
     ],
 )
 def test_the_stated_size_of_the_records_bounds_what_is_written_and_is_of_its_order(tmp_path, values, rows, options):
