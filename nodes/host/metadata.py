@@ -63,7 +63,7 @@ def _named_here() -> NamedRun | None:
 
 
 def note_list(sigmas: Tensor, preset: Preset | None, drops_penultimate: Callable[[str], bool]) -> None:
-    """Note what the node that runs now makes of a list it was handed, unless its sampler is linked.
+    """Note what the node that runs now makes of a list it was handed, where it names its sampler.
 
     Args:
         drops_penultimate: of a sampler's name, see registration.py.
@@ -72,7 +72,8 @@ def note_list(sigmas: Tensor, preset: Preset | None, drops_penultimate: Callable
         if (named := _named_here()) is not None:
             drops = drops_penultimate(named.sampler) and len(sigmas) > 2
             whole = as_run(sigmas, len(sigmas) - 1 - drops, drops)
-            note_run(torch.tensor(named.part(whole.tolist())), preset, named.sampler)
+            if part := named.part(whole.tolist()):
+                note_run(torch.tensor(part), preset, named.sampler)
     except Exception:
         logging.getLogger(LOGGER_NAME).warning(_NOT_NOTED, exc_info=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -22,11 +23,15 @@ MAX_REMEMBERED = 4_096
 Graph = Mapping[str, Any]
 
 
+# Inputs of the hosts' samplers that leave a part of a list to run.
+_PARTS = ("start_at_step", "end_at_step", "return_with_leftover_noise")
+
+
 class NamedRun(NamedTuple):
     """A node's own words on its run beside a scheduler of ours.
 
     Attributes:
-        sampler: its name, or "".
+        sampler: its name.
         inputs: of the node, links among them.
     """
 
@@ -34,19 +39,22 @@ class NamedRun(NamedTuple):
     inputs: Mapping[str, Any]
 
     def part(self, sigmas: list[float]) -> list[float]:
-        """The part of a whole list that runs: by the host's own inputs for a part, where they are no links."""
-        last, first = self._number("end_at_step"), self._number("start_at_step") or 0
+        """The part of a whole list that runs: by the host's own inputs for a part. Empty where nothing does, or where
+        links say how much."""
+        given = {name: value for name, value in self.inputs.items() if not isinstance(value, list)}
+        if any(name in self.inputs and name not in given for name in _PARTS):
+            return []
+        count, first, last = len(sigmas) - 1, given.get("start_at_step", 0), given.get("end_at_step")
+        if "steps" in given:  # of denoise below 1 the list is of more
+            sigmas = sigmas[max(count - int(given["steps"]), 0) :]
+        elif "denoise" in given:
+            sigmas = sigmas[count - math.ceil(count * given["denoise"] - 1e-9) :]
+        elif "denoise" in self.inputs:
+            return []
         if last is not None and last < len(sigmas) - 1:
-            left_over = self.inputs.get("return_with_leftover_noise") == "enable"
+            left_over = given.get("return_with_leftover_noise") == "enable"
             sigmas = [*sigmas[: int(last)], sigmas[int(last)] if left_over else 0.0]
-        steps, denoise = self._number("steps"), self._number("denoise")
-        if steps is not None and denoise is not None and 0.0 < denoise < 1.0:
-            first = max(len(sigmas) - 1 - int(steps), 0)
-        return sigmas[int(first) :] if first < len(sigmas) - 1 else sigmas
-
-    def _number(self, name: str) -> float | None:
-        value = self.inputs.get(name)
-        return value if isinstance(value, int | float) else None
+        return sigmas[int(first) :] if first < len(sigmas) - 1 else []
 
 
 class _Queued(NamedTuple):
@@ -87,7 +95,7 @@ class RunRecords:
                 self._last.popitem(last=False)
 
     def named(self, prompt_id: str, node: str) -> NamedRun | None:
-        """The words of a node of a queued prompt beside one of our schedulers; None where its sampler is linked."""
+        """The words of a node of a queued prompt beside one of our schedulers; None where it names no sampler."""
         return self._open[prompt_id].named.get(node) if prompt_id in self._open else None
 
 
@@ -97,7 +105,7 @@ def named_runs(graph: Graph) -> dict[str, NamedRun]:
     for node, known in graph.items():
         inputs = known.get("inputs") if isinstance(known, Mapping) else None
         if isinstance(inputs, Mapping) and str(inputs.get("scheduler", "")).startswith("sigmasmith_"):
-            sampler = inputs.get("sampler_name", "")  # a node that makes a list alone has none
+            sampler = inputs.get("sampler_name")
             named |= {str(node): NamedRun(sampler, inputs)} if isinstance(sampler, str) else {}
     return named
 

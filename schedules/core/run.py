@@ -19,10 +19,10 @@ class RunSampler(Protocol):
     """A sampler function as a run starts it, with k-diffusion's signature.
 
     It calls `model(x, sigma, **extra_args) -> denoised` with x of the shape it was given and sigma (B,), in decreasing
-    sigma but for a look a twentieth below a level, once or several times per step, and reads attributes of the model
-    (inner_model ...), so a model that is wrapped must pass them through. It may raise: ModelError where an output is
-    not finite, OutOfTimeError where a fit's minutes are used up, and whatever a progress function raises to cancel.
-    None of these may be caught by the run.
+    sigma but for a look a twentieth below a level (a fit that was interrupted may begin at the top once more), once or
+    several times per step, and reads attributes of the model (inner_model ...), so a model that is wrapped must pass
+    them through. It may raise: ModelError where an output is not finite, OutOfTimeError where a fit's minutes are used
+    up, and whatever a progress function raises to cancel. None of these may be caught by the run.
     """
 
     def __call__(self, model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:

@@ -91,7 +91,7 @@ class Effort:
         return self.base + sum(per_count) * (_COEFFICIENTS_FACTOR if coefficients else 1.0)
 
 
-# One full Jacobian of schedule and coefficients at effort balanced, 8 steps and up; at fast they are tied to few knots.
+# One full Jacobian of schedule and coefficients at effort balanced, 8 steps and up.
 _COEFFICIENTS_FACTOR = 2.0
 
 # Limits follow from what users are promised: for 5, 8, 10 and 20 steps together 120 (fast) and 250 (balanced) per step

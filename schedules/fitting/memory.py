@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..samplers.parameters import features
 from .coefficients.fit import MOST_OUTPUTS
 from .coefficients.joint import RANKS
-from .coefficients.tangents import held_batches, most_held
+from .coefficients.tangents import held_batches, most_held, tangent_calls
 from .effort import Effort
 from .problem import COEFFICIENTS_SKETCH, END_SKETCH, STATE_SKETCH
 
@@ -30,6 +30,8 @@ _BATCHES = 14
 _MARGIN = 1.55
 # Calls in records of runs, in evaluations of the budget.
 _RECORDED = 2.0
+# Whole runs whose outputs are on record at a time.
+_BEGUN_WITH = 3
 # Gauss-Newton: unknowns at most, and arrays of residuals times unknowns at a time.
 _UNKNOWNS, _JACOBIANS = 12, 4
 
@@ -73,7 +75,10 @@ class FitSize:
         if self.method == "oss":
             calls += _RECORDED * nodes * max(self.steps) * self.rows
         ends = calls / min(self.steps)
-        in_progress = max(nodes, most) * self.rows
+        in_progress = max(nodes, most)
+        if self.coefficients:  # the calls of tangents, and of the runs that those and others begin with
+            in_progress = max(in_progress, tangent_calls(most, RANKS[0])) + _BEGUN_WITH * most
+        in_progress *= self.rows
         return int((calls + 2 * nodes * self.rows) * sketched + (ends + in_progress + 6 * self.rows) * latent)
 
     @property

@@ -212,7 +212,8 @@ def slope_plan(objective: Objective, trial: Trial, calls: float) -> SlopePlan:
 
     if steps <= _MOST_KNOTS and fits(joint_jacobian_calls(steps, order, steps)):
         return SlopePlan(steps, 0)
-    size = _FLOAT32 * trial.rollout.end.numel()
+    rows = len(trial.errors) if objective.splits else objective.rollouts.budget.rows
+    size = _FLOAT32 * rows * trial.rollout.end[0].numel()
     ranks = [rank for rank in RANKS if objective.rollouts.has_tangents and fits_in_memory(steps, rank, size)]
     if ranks:
         affordable = (SlopePlan(min(steps, _MOST_KNOTS), rank) for rank in ranks if fits(tangent_calls(steps, rank)))

@@ -64,17 +64,22 @@ def tangent_calls(steps: int, rank: int) -> int:
 
 def fits_in_memory(steps: int, rank: int, batch_bytes: int) -> bool:
     """Whether what is held meanwhile is no more than a fit may hold."""
-    return held_batches(steps, rank) * batch_bytes <= _MOST_BYTES
-
-
-def held_batches(steps: int, rank: int) -> int:
-    """Tensors like the batch that are held meanwhile: states, outputs and answers."""
-    return 2 * steps + tangent_calls(steps, rank)
+    return _held_bytes(steps, rank, batch_bytes) <= _MOST_BYTES
 
 
 def most_held(steps: int, rank: int, batch_bytes: int) -> int:
-    """Bytes of these at most, of ranks up to this one."""
-    return min(held_batches(steps, rank) * batch_bytes, _MOST_BYTES)
+    """Bytes that are held meanwhile at most, of ranks up to this one."""
+    return min(_held_bytes(steps, rank, batch_bytes), _MOST_BYTES)
+
+
+def held_batches(steps: int, rank: int) -> int:
+    """Tensors like the batch that all else is made of: states, outputs and answers."""
+    return 2 * steps + tangent_calls(steps, rank)
+
+
+def _held_bytes(steps: int, rank: int, batch_bytes: int) -> int:
+    """Of these, and of the outputs that the answers are differences of, which are recorded."""
+    return (held_batches(steps, rank) + tangent_calls(steps, rank)) * batch_bytes
 
 
 def tangent_slope(objective: Objective, trial: Trial, unknowns: Lists, rank: int) -> Tensor:

@@ -102,21 +102,23 @@ def test_the_sampler_beside_a_scheduler_of_ours_is_known_of_every_node_that_name
     known = records.named("p1", "3")
     assert known is not None
     assert known.sampler == "dpmpp_2m"
-    assert [records.named("p1", node) for node in ("1", "5", "6", "8", "none")] == [None] * 5
-    alone = records.named("p1", "7")
-    assert alone is not None
-    assert alone.sampler == ""
+    assert [records.named("p1", node) for node in ("1", "5", "6", "7", "8", "none")] == [None] * 6
     assert records.named("p2", "3") is None
 
 
 def test_what_runs_of_a_list_is_the_part_that_the_nodes_own_inputs_leave():
-    whole = [4.0, 3.0, 2.0, 1.0, 0.0]
+    whole, link = [4.0, 3.0, 2.0, 1.0, 0.0], ["1", 0]
     for inputs, part in (
         ({"steps": 4, "denoise": 1.0}, whole),
         ({"steps": 2, "denoise": 0.5}, [2.0, 1.0, 0.0]),
-        ({"steps": ["1", 0], "denoise": 0.5}, whole),
+        ({"steps": 2, "denoise": link}, [2.0, 1.0, 0.0]),
+        ({"steps": link, "denoise": 0.5}, [2.0, 1.0, 0.0]),
+        ({"steps": link, "denoise": link}, []),
         ({"start_at_step": 1, "end_at_step": 10_000}, [3.0, 2.0, 1.0, 0.0]),
         ({"start_at_step": 1, "end_at_step": 3, "return_with_leftover_noise": "enable"}, [3.0, 2.0, 1.0]),
         ({"start_at_step": 0, "end_at_step": 2, "return_with_leftover_noise": "disable"}, [4.0, 3.0, 0.0]),
+        ({"steps": 3, "denoise": 0.75, "start_at_step": 1, "end_at_step": 10}, [2.0, 1.0, 0.0]),
+        ({"start_at_step": 4, "end_at_step": 10_000}, []),
+        ({"start_at_step": 0, "end_at_step": link}, []),
     ):
         assert NamedRun("euler", inputs).part(whole) == part
