@@ -60,8 +60,15 @@ def register_schedulers(
     """
     for name in SCHEDULER_NAMES:
         if name not in handlers:
-            told = {"drops_penultimate": drops_penultimate, "is_flow": is_flow, "tell": tell, "runs": runs}
-            answer = partial(scheduled, name, **told, note=note)
+            answer = partial(
+                scheduled,
+                name,
+                drops_penultimate=drops_penultimate,
+                is_flow=is_flow,
+                tell=tell,
+                runs=runs,
+                note=note,
+            )
             handlers[name] = make_handler(answer, use_ms=True)
         for names in name_lists:
             if name not in names:

@@ -99,7 +99,17 @@ _COEFFICIENTS_FACTOR = 2.0
 EFFORTS: dict[str, Effort] = {
     # Two judge, four race: the least that a choice between places of the family and the hosts' schedules needs.
     "quick": Effort(
-        24, 12, 0.0, 0.0, 3, (0.65,), rows=6, calls=(100.0, 70.0), tolerance=0.12, refines=False, moves_steps=False
+        24,
+        12,
+        0.0,
+        0.0,
+        hosts=3,
+        gains=(0.65,),
+        rows=6,
+        calls=(100.0, 70.0),
+        tolerance=0.12,
+        refines=False,
+        moves_steps=False,
     ),
     "fast": Effort(40, 20, 70.0, 9.4, hosts=4),
     "balanced": Effort(48, 24, 110.0, 20.5, hosts=None, published=True),
